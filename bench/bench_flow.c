@@ -1,0 +1,183 @@
+/* bench_flow [--device D] [--out DIR] COHORT...
+ * Takes cohorts through a run as `duramap run --no-pictures` does and prints, as CSV, the time of every stage, its share, studies
+ * per hour and the peak of memory. A COHORT is a folder of archives; one that does not exist is made: 4 small phantoms. The
+ * records of the run go to DIR (default: COHORT-out) and must not be there yet, or nothing would be measured. See README.md. */
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cJSON.h"
+#include "phantom.h"
+#include "record.h"
+#include "run.h"
+#include "stage.h"
+#include "verbs.h"
+
+enum { MAX_SOURCES = 4096, PHANTOMS = 4, SEED = 20, PARTS = 32 };
+
+/* Seconds by part of a run, summed over studies: ingest first, then the stages. */
+typedef struct account {
+    double part[PARTS];
+    int studies;
+} account;
+
+typedef struct sources {
+    char *path[MAX_SOURCES];
+    int n;
+} sources;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Everything in the folder but the phantoms' truth. */
+static void list_sources(const char *folder, sources *s) {
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d)) && s->n < MAX_SOURCES;) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (e->d_name[0] == '.' || (dot && (!strcmp(dot, ".json") || !strcmp(dot, ".csv")))) continue;
+        size_t room = strlen(folder) + strlen(e->d_name) + 2;
+        char *path = malloc(room);
+        if (!path) break;
+        snprintf(path, room, "%s/%s", folder, e->d_name);
+        s->path[s->n++] = path;
+    }
+    if (d) closedir(d);
+    qsort(s->path, (size_t)s->n, sizeof *s->path, by_name);
+}
+
+static void free_sources(sources *s) {
+    for (int i = 0; i < s->n; i++) free(s->path[i]);
+    s->n = 0;
+}
+
+static double number(const cJSON *row, const char *key) {
+    const cJSON *v = cJSON_GetObjectItem(row, key);
+    return cJSON_IsNumber(v) ? v->valuedouble : 0.0;
+}
+
+/* Adds the times in one record of the run. */
+static void add_record(const char *path, account *a) {
+    cJSON *record = NULL;
+    if (!dm_good(dm_record_read(path, &record))) return;
+    const cJSON *tables = cJSON_GetObjectItem(record, "tables"), *run = cJSON_GetObjectItem(tables ? tables : record, "run");
+    if (cJSON_IsArray(run)) run = cJSON_GetArrayItem(run, 0);
+    a->part[0] += number(run, "seconds_ingest");
+    for (int i = 0; i < dm_stage_count; i++) {
+        char key[80];
+        snprintf(key, sizeof key, "seconds_%s", dm_stages[i]->name);
+        a->part[i + 1] += number(run, key);
+    }
+    a->studies++;
+    cJSON_Delete(record);
+}
+
+static void add_records(const char *out, account *a) {
+    char folder[4200], path[4600];
+    snprintf(folder, sizeof folder, "%s/records", out);
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        add_record(path, a);
+    }
+    if (d) closedir(d);
+}
+
+static void print_part(const char *cohort, const char *part, double seconds, double cpu, double whole, int studies) {
+    printf("%s,%s,%.3f,", cohort, part, seconds / studies);
+    if (!isnan(cpu)) printf("%.3f", cpu / studies);
+    printf(",%.3f\n", seconds / whole);
+}
+
+static void print_account(const char *cohort, const account *a, double seconds, double cpu, const dm_run_result *r) {
+    double rest = seconds, peak = NAN;
+    struct rusage u;
+    if (getrusage(RUSAGE_SELF, &u) == 0) peak = (double)u.ru_maxrss / 1024.0;
+    for (int i = 0; i <= dm_stage_count; i++) {
+        print_part(cohort, i ? dm_stages[i - 1]->name : "ingest", a->part[i], NAN, seconds, a->studies);
+        rest -= a->part[i];
+    }
+    print_part(cohort, "rest", rest, NAN, seconds, a->studies);
+    print_part(cohort, "all", seconds, cpu, seconds, a->studies);
+    printf("# %s: %d studies done, %d failed; %.1f studies per hour; peak of memory so far %.0f MiB\n", cohort, r->done, r->failed,
+           3600.0 * a->studies / seconds, peak);
+}
+
+/* Device kernels are built by the first study: a run before, of one source, keeps that out of the figures. */
+static dm_status run_once(dm_gpu *gpu, const dm_protocols *protocols, const sources *s, int n, const char *out, dm_run_result *r) {
+    const dm_run_options o = {.out = out,
+                              .protocols = protocols,
+                              .sources = (const char *const *)s->path,
+                              .n_sources = n,
+                              .version = "bench",
+                              .selftest = "skipped"};
+    return dm_cohort_run(gpu, &o, r);
+}
+
+static dm_status flow(dm_gpu *gpu, const dm_protocols *protocols, const char *cohort, const char *out) {
+    char warm[4200];
+    struct stat st;
+    sources s = {.n = 0};
+    account a = {.studies = 0};
+    dm_run_result r = {0};
+    if (stat(cohort, &st) != 0)
+        DM_TRY(dm_phantom_make(gpu, &(dm_phantom_options){.out = cohort, .cases = PHANTOMS, .seed = SEED}));
+    if (stat(out, &st) == 0) return dm_fail(DM_FATAL, "output", "%s is there already: remove it, or give another --out", out);
+    list_sources(cohort, &s);
+    snprintf(warm, sizeof warm, "%s-warm", out);
+    dm_status status = s.n ? run_once(gpu, protocols, &s, 1, warm, &r) : dm_fail(DM_FATAL, "input", "%s holds no archive", cohort);
+    double from = now();
+    clock_t cpu = clock(); /* all threads of the process */
+    if (dm_good(status)) status = run_once(gpu, protocols, &s, s.n, out, &r);
+    double seconds = now() - from, cpu_seconds = (double)(clock() - cpu) / CLOCKS_PER_SEC;
+    if (dm_good(status)) add_records(out, &a);
+    if (dm_good(status) && a.studies) print_account(cohort, &a, seconds, cpu_seconds, &r);
+    free_sources(&s);
+    return status;
+}
+
+static int usage(void) {
+    fprintf(stderr, "usage: bench_flow [--device D] [--out DIR] COHORT...\n");
+    return 1;
+}
+
+int main(int argc, char **argv) {
+    const char *device = NULL, *out = NULL;
+    int first = 1;
+    for (; first + 1 < argc && !strncmp(argv[first], "--", 2); first += 2) {
+        if (!strcmp(argv[first], "--device")) device = argv[first + 1];
+        else if (!strcmp(argv[first], "--out")) out = argv[first + 1];
+        else return usage();
+    }
+    if (first >= argc || dm_stage_count + 1 > PARTS || (out && argc - first > 1)) return usage();
+    dm_gpu *gpu = NULL;
+    dm_protocols protocols = {0};
+    dm_status s = dm_protocols_load(NULL, &protocols);
+    if (dm_good(s)) s = dm_gpu_open(device, 0, &gpu);
+    if (dm_good(s)) {
+        const dm_gpu_info *info = dm_gpu_describe(gpu);
+        printf("# device: %s; %s, driver %s; %d units\n", info->name, info->platform, info->driver, info->units);
+        printf("cohort,part,seconds_per_study,cpu_seconds_per_study,share\n");
+    }
+    for (int i = first; dm_good(s) && i < argc; i++) {
+        char beside[4104];
+        snprintf(beside, sizeof beside, "%s-out", argv[i]);
+        s = flow(gpu, &protocols, argv[i], out ? out : beside);
+    }
+    if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
+    dm_gpu_close(gpu);
+    dm_protocols_clear(&protocols);
+    return dm_good(s) ? 0 : 2;
+}

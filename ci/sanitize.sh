@@ -1,0 +1,9 @@
+#!/bin/sh
+# The tests of formats, geometry and damaged input under the address and undefined sanitizers. Device tests are left to
+# oclgrind (ci/kernels.sh): the sanitizers do not see into kernels, and drivers leak by design.
+set -eu
+cd "$(dirname "$0")/.."
+sh ci/build.sh build-asan -DDURAMAP_SANITIZE=ON
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+export POCL_CACHE_DIR="$PWD/build-asan/pocl-cache"
+ctest --test-dir build-asan --output-on-failure -j 2 -R '^test_(archive|config|dicom|frame|ingest|level|nifti|param|pseudonym|record|rows|series|table)$'

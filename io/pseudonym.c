@@ -1,0 +1,98 @@
+#include "pseudonym.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static dm_status make_key(const char *path, dm_key *key) {
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash && slash != folder) {
+        *slash = 0;
+        if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+            return dm_fail(DM_FATAL, "key", "%s: cannot make the folder: %s", folder, strerror(errno));
+    }
+    if (RAND_bytes(key->bytes, (int)sizeof key->bytes) != 1)
+        return dm_fail(DM_FATAL, "key", "no random numbers for a new key");
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (fd < 0) return dm_fail(DM_FATAL, "key", "%s: cannot make the key: %s", path, strerror(errno));
+    int wrong = write(fd, key->bytes, sizeof key->bytes) != (ssize_t)sizeof key->bytes || fsync(fd) != 0;
+    wrong |= close(fd) != 0;
+    if (wrong) {
+        unlink(path);
+        return dm_fail(DM_FATAL, "key", "%s: cannot write the key", path);
+    }
+    return dm_ok;
+}
+
+dm_status dm_key_open(const char *path, dm_key *key) {
+    int fd = open(path, O_RDONLY);
+    if (fd < 0 && errno == ENOENT) return make_key(path, key);
+    if (fd < 0) return dm_fail(DM_FATAL, "key", "%s: cannot read the key: %s", path, strerror(errno));
+    unsigned char bytes[sizeof key->bytes + 1];
+    ssize_t n = read(fd, bytes, sizeof bytes);
+    close(fd);
+    if (n != (ssize_t)sizeof key->bytes)
+        return dm_fail(DM_FATAL, "key", "%s: a key is %d bytes, this is not; give the right file with --key", path,
+                       (int)sizeof key->bytes);
+    memcpy(key->bytes, bytes, sizeof key->bytes);
+    return dm_ok;
+}
+
+void dm_pseudonym(const dm_key *key, const char *domain, const char *text, char out[17]) {
+    static const char base32[] = "abcdefghijklmnopqrstuvwxyz234567";
+    size_t nd = strlen(domain), nt = strlen(text);
+    unsigned char mac[EVP_MAX_MD_SIZE] = {0};
+    unsigned length = 0;
+    unsigned char *message = malloc(nd + 1 + nt + 1);
+    memset(out, 0, 17);
+    if (!message) return; /* an empty pseudonym: the caller refuses the study */
+    memcpy(message, domain, nd);
+    message[nd] = '|';
+    memcpy(message + nd + 1, text, nt);
+    HMAC(EVP_sha256(), key->bytes, (int)sizeof key->bytes, message, nd + 1 + nt, mac, &length);
+    free(message);
+    for (int i = 0; i < 16; i++) {
+        int bit = i * 5;
+        unsigned pair = (unsigned)mac[bit / 8] << 8 | mac[bit / 8 + 1];
+        out[i] = base32[pair >> (11 - bit % 8) & 31];
+    }
+}
+
+static void hex(const unsigned char *bytes, char out[65]) {
+    for (int i = 0; i < 32; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+void dm_digest(const void *bytes, size_t count, char out[65]) {
+    unsigned char sum[EVP_MAX_MD_SIZE] = {0};
+    EVP_Digest(bytes, count, sum, NULL, EVP_sha256(), NULL);
+    hex(sum, out);
+}
+
+dm_status dm_digest_file(const char *path, char out[65]) {
+    enum { BLOCK = 1 << 18 };
+    FILE *f = fopen(path, "rb");
+    if (!f) return dm_fail(DM_STUDY, "unreadable", "%s: %s", path, strerror(errno));
+    unsigned char *block = malloc(BLOCK), sum[EVP_MAX_MD_SIZE] = {0};
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    int good = block && md && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
+    for (size_t n = 1; good && n > 0;) {
+        n = fread(block, 1, BLOCK, f);
+        good = !ferror(f) && EVP_DigestUpdate(md, block, n);
+    }
+    good = good && EVP_DigestFinal_ex(md, sum, NULL);
+    EVP_MD_CTX_free(md);
+    free(block);
+    fclose(f);
+    if (!good) return dm_fail(DM_STUDY, "unreadable", "%s: cannot be read to its end", path);
+    hex(sum, out);
+    return dm_ok;
+}

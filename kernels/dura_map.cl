@@ -1,0 +1,28 @@
+#include "dura_map.h"
+
+/* x = sample along r, y = angle, z = position. */
+__kernel void polar_mean(__global const float *restrict v, __global float *restrict out, dm_map_args a) {
+    int k = (int)get_global_id(0), t = (int)get_global_id(1), i = (int)get_global_id(2);
+    if (k >= a.nr || t >= a.nt || i >= a.ns) return;
+    out[((size_t)i * (size_t)a.nt + (size_t)t) * (size_t)a.nr + (size_t)k] = dm_polar_mean(v, a, i, t, k);
+}
+
+/* x = cell. */
+__kernel void shell_cells(__global const float *restrict v, __global const float *restrict r_dura,
+                          __global const float *restrict r_bone, __global float *restrict out, dm_map_args a,
+                          float band) {
+    size_t c = get_global_id(0);
+    if (c >= (size_t)a.ns * (size_t)a.nt) return;
+    dm_shell_cell(v + c * (size_t)a.nr, a, r_dura[c], r_bone[c], band, out + c * DM_CELL_N);
+}
+
+/* x = cell; cells with use = 0 are left as they are. */
+__kernel void profile_fit(__global const float *restrict v, __global const float *restrict r_dura,
+                          __global const float *restrict r_bone, __global const float *restrict tissue,
+                          __global const float *restrict sac, __global const uchar *restrict use,
+                          __global float *restrict out, dm_map_args a, dm_fit_args f) {
+    size_t c = get_global_id(0);
+    if (c >= (size_t)a.ns * (size_t)a.nt) return;
+    if (!use[c]) return;
+    dm_fit_cell(v + c * (size_t)a.nr, a, f, r_dura[c], r_bone[c], tissue[c], sac[c] - tissue[c], out + c * DM_FIT_N);
+}

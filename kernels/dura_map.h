@@ -1,0 +1,173 @@
+/* The unrolled dura, cell by cell: a cell is one angle at one position along the spine, its profile the values along r.
+ * Layout of every profile array: v[(i*nt + t)*nr + k], k*dr = distance from the centre line in mm. */
+#ifndef DM_DURA_MAP_H
+#define DM_DURA_MAP_H
+#include "dialect.h"
+#include "kmath.h"
+
+typedef struct dm_map_args {
+    int ns, nt, nr;
+    float dr; /* mm; 0.25: the fit shifts its edges by whole samples */
+} dm_map_args;
+
+/* What one cell's profile says before any reference is known. */
+enum { DM_CELL_INNER, DM_CELL_DARK, DM_CELL_DARK_IN, DM_CELL_DARK_OUT, DM_CELL_OUTER, DM_CELL_RISE, DM_CELL_N };
+
+/* Mean of the 3 x 3 neighbours in s and theta at one r; samples outside the scan are left out. DM_OUTSIDE where the
+ * sample itself lies outside. */
+DM_FN float dm_polar_mean(DM_GLOBAL const float *DM_RESTRICT v, dm_map_args a, int i, int t, int k) {
+    if (dm_is_outside(v[((size_t)i * (size_t)a.nt + (size_t)t) * (size_t)a.nr + (size_t)k])) return DM_OUTSIDE;
+    float sum = 0.0f, count = 0.0f;
+    for (int di = -1; di <= 1; di++)
+        for (int dt = -1; dt <= 1; dt++) {
+            int ii = dm_clampi(i + di, 0, a.ns - 1), tt = (t + dt + a.nt) % a.nt;
+            float x = v[((size_t)ii * (size_t)a.nt + (size_t)tt) * (size_t)a.nr + (size_t)k];
+            if (!dm_is_outside(x)) {
+                sum += x;
+                count += 1.0f;
+            }
+        }
+    return sum / count;
+}
+
+/* Extremes of a profile p over r in [from, to] mm; DM_OUTSIDE when a sample of the range is missing. */
+DM_FN float dm_range_extreme(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float from, float to, float sign) {
+    int k0 = dm_max((int)dm_floor(from / a.dr + 0.5f), 0), k1 = (int)dm_floor(to / a.dr + 0.5f);
+    if (k1 >= a.nr || k0 > k1) return DM_OUTSIDE;
+    float best = sign * p[k0];
+    for (int k = k0; k <= k1; k++) {
+        if (dm_is_outside(p[k])) return DM_OUTSIDE;
+        best = dm_fmax(best, sign * p[k]);
+    }
+    return sign * best;
+}
+
+/* The figures of one cell (DM_CELL_N floats into out): brightest of the sac's rim; darkest between the surfaces, whole,
+ * on the dura's side and on the bone's side (`band` mm of the gap each); brightest just beyond the bone's edge; rise after
+ * the darkest point. */
+DM_FN void dm_shell_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd, float rb, float band,
+                         DM_GLOBAL float *out) {
+    float in = rd - 0.2f, far = rb + 0.3f;
+    out[DM_CELL_INNER] = dm_range_extreme(p, a, dm_fmax(rd - 2.8f, 0.0f), dm_fmax(rd - 0.8f, 0.0f), 1.0f);
+    float dark = dm_range_extreme(p, a, in, far, -1.0f);
+    out[DM_CELL_DARK] = dark;
+    /* A band that begins at a surface is told from that surface standing wrong only by what it reaches: 1 mm, twice the
+     * error of a surface, is left out beside it. */
+    out[DM_CELL_DARK_IN] = dm_range_extreme(p, a, dm_fmin(rd + 1.0f, far), dm_fmin(rd + 1.0f + band, far), -1.0f);
+    out[DM_CELL_DARK_OUT] = dm_range_extreme(p, a, dm_fmax(rb - 1.0f - band, in), dm_fmax(rb - 1.0f, in), -1.0f);
+    out[DM_CELL_OUTER] = dm_range_extreme(p, a, rb, rb + 1.5f, 1.0f);
+    float rise = 0.0f;
+    if (!dm_is_outside(dark)) {
+        int k1 = (int)dm_floor((rb - 0.5f) / a.dr);
+        float low = p[(int)dm_floor(dm_fmax(in, 0.0f) / a.dr + 0.5f)];
+        for (int k = (int)dm_floor(dm_fmax(in, 0.0f) / a.dr + 0.5f); k <= k1; k++) {
+            low = dm_fmin(low, p[k]);
+            rise = dm_fmax(rise, p[k] - low);
+        }
+    }
+    out[DM_CELL_RISE] = rise;
+}
+
+/* Model of a profile in units of the sac (0 = tissue, 1 = sac): the sac's edge at the dura, the bone's edge, and between
+ * them a pool. Both edges are blurred by the scanner (Gaussian of `width` mm) and may stand up to 1.25 mm from the surface
+ * that was found, at a price. Sac height is known; bone and pool are solved for. */
+typedef struct dm_fit_args {
+    float width;       /* mm, s.d. of the blur */
+    float model_error; /* share of the sac that the model may be wrong by */
+    float shift_sd;    /* mm, expected error of the surfaces */
+    float ridge;       /* share of the sac: pools are small until shown */
+    float band;        /* mm of the gap that the pool fills */
+    int shape;         /* 0 all of the gap, 1 `band` mm on the dura, 2 `band` mm on the bone */
+} dm_fit_args;
+
+enum { DM_FIT_P, DM_FIT_B, DM_FIT_COST, DM_FIT_THICK, DM_FIT_HEIGHT, DM_FIT_GAIN, DM_FIT_N };
+enum { DM_FIT_MAX = 56, DM_FIT_PAD = 24 };
+
+/* Normal distribution function, absolute error below 2e-4 (logistic form of Bowling et al. 2009). */
+DM_FN float dm_normal_cdf(float x) {
+    float z = dm_clampf(x, -5.0f, 5.0f);
+    return 1.0f / (1.0f + dm_exp(-z * (1.5976f + 0.070565992f * z * z)));
+}
+
+/* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. out: pool (share of the sac),
+ * bone (share), cost (chi-square), thickness (mm where what is left after both edges exceeds half of the pool's height), height that a
+ * pool of 1 would reach between the blurred edges: near 0 in a narrow gap, where a pool is a guess; gain = fall of
+ * the cost against the best fit without a pool. A cell without a complete profile gets pool 0 and cost -1. */
+DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, float rd, float rb, float tissue,
+                       float s, DM_GLOBAL float *out) {
+    const int shift[7] = {-5, -3, -1, 0, 1, 3, 5};
+    float y[DM_FIT_MAX], sac[DM_FIT_MAX + 2 * DM_FIT_PAD], bone[DM_FIT_MAX + 2 * DM_FIT_PAD];
+    int k0 = dm_max((int)dm_floor((rd - 1.2f) / a.dr + 0.5f), 0);
+    int n = dm_min((int)dm_floor((rb + 1.0f) / a.dr + 0.5f) - k0 + 1, DM_FIT_MAX);
+    out[DM_FIT_P] = 0.0f;
+    out[DM_FIT_B] = 0.0f;
+    out[DM_FIT_COST] = -1.0f;
+    out[DM_FIT_THICK] = 0.0f;
+    out[DM_FIT_HEIGHT] = 0.0f;
+    out[DM_FIT_GAIN] = 0.0f;
+    if (n < 6 || k0 + n > a.nr || !(s > 0.0f)) return;
+    for (int k = 0; k < n; k++) {
+        if (dm_is_outside(p[k0 + k])) return;
+        y[k] = (p[k0 + k] - tissue) / s;
+    }
+    for (int j = 0; j < n + 2 * DM_FIT_PAD; j++) {
+        float r = (float)(k0 + j - DM_FIT_PAD) * a.dr;
+        sac[j] = dm_normal_cdf((rd - r) / f.width);
+        bone[j] = dm_normal_cdf((r - rb) / f.width);
+    }
+    int band = dm_clampi((int)dm_floor(f.band / a.dr + 0.5f), 1, DM_FIT_PAD - 8);
+    float iv = 1.0f / (f.model_error * f.model_error);
+    float ridge = 1.0f / (f.ridge * f.ridge);
+    float best = 1e30f, none = 1e30f, best_p = 0.0f, best_b = 0.0f, height = 0.0f;
+    int best1 = 0, best2 = 0;
+    for (int j1 = 0; j1 < 7; j1++)
+        for (int j2 = 0; j2 < 7; j2++) {
+            int m1 = shift[j1], m2 = shift[j2];
+            float d1 = (float)m1 * a.dr / f.shift_sd, d2 = (float)m2 * a.dr / f.shift_sd;
+            float aa = 0.0f, ab = 0.0f, ap = 0.0f, bb = 0.0f, bp = 0.0f, pp = 0.0f, top = 0.0f;
+            for (int k = 0; k < n; k++) {
+                int j = k + DM_FIT_PAD;
+                float fs = sac[j - m1], fb = bone[j - m2];
+                float rise = 1.0f - sac[j - m1 - 2], fall = bone[j - m2 + 1];
+                if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band]);
+                if (f.shape == 2) rise = dm_fmin(rise, bone[j - m2 + 1 + band]);
+                float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - fs;
+                top = dm_fmax(top, fp);
+                aa += z * z;
+                ab += z * fb;
+                ap += z * fp;
+                bb += fb * fb;
+                bp += fb * fp;
+                pp += fp * fp;
+            }
+            float prior = pp + ridge / iv, det = bb * prior - bp * bp;
+            float pool = det > 1e-6f ? (bb * ap - bp * ab) / det : 0.0f;
+            pool = dm_clampf(pool, 0.0f, 1.2f);
+            float b = bb > 1e-4f ? dm_fmax((ab - pool * bp) / bb, -0.5f) : 0.0f;
+            float rss = aa - 2.0f * b * ab - 2.0f * pool * ap + b * b * bb + 2.0f * b * pool * bp + pool * pool * pp;
+            float b0 = bb > 1e-4f ? dm_fmax(ab / bb, -0.5f) : 0.0f;
+            none = dm_fmin(none, (aa - 2.0f * b0 * ab + b0 * b0 * bb) * iv + d1 * d1 + d2 * d2);
+            float cost = rss * iv + d1 * d1 + d2 * d2 + ridge * pool * pool;
+            if (cost < best) {
+                best = cost;
+                best_p = pool;
+                best_b = b;
+                height = top;
+                best1 = m1;
+                best2 = m2;
+            }
+        }
+    float thick = 0.0f;
+    for (int k = 0; k < n; k++) {
+        float left = y[k] - sac[k + DM_FIT_PAD - best1] - best_b * bone[k + DM_FIT_PAD - best2];
+        if (left > 0.5f * best_p * height) thick += a.dr;
+    }
+    out[DM_FIT_P] = best_p;
+    out[DM_FIT_B] = best_b;
+    out[DM_FIT_COST] = best;
+    out[DM_FIT_THICK] = best_p > 0.05f ? thick : 0.0f;
+    out[DM_FIT_HEIGHT] = height;
+    out[DM_FIT_GAIN] = none - best;
+}
+
+#endif

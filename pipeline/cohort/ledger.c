@@ -1,0 +1,143 @@
+#include "ledger.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "record.h"
+#include "run.h"
+
+typedef struct line {
+    char digest[65];
+    int failed, unread, studies; /* unread: no study of the source is known, so no patient */
+    char study_id[40];
+} line;
+
+struct dm_ledger {
+    line *row;
+    int n, room;
+};
+
+static const char *text_of(const cJSON *record, const char *key) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(record, key);
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static int push(dm_ledger *l, const cJSON *record) {
+    if (l->n == l->room) {
+        int room = l->room ? 2 * l->room : 256;
+        line *grown = realloc(l->row, (size_t)room * sizeof *grown);
+        if (!grown) return 0;
+        l->row = grown;
+        l->room = room;
+    }
+    line *row = &l->row[l->n++];
+    const cJSON *studies = cJSON_GetObjectItemCaseSensitive(record, "studies_in_source");
+    *row = (line){.failed = !strcmp(text_of(record, "status"), "failed"),
+                  .unread = !*text_of(record, "patient_id"),
+                  .studies = cJSON_IsNumber(studies) ? studies->valueint : 1};
+    snprintf(row->study_id, sizeof row->study_id, "%s", text_of(record, "study_id"));
+    snprintf(row->digest, sizeof row->digest, "%s", text_of(record, "input_digest"));
+    return 1;
+}
+
+/* Calls visit for each whole record of OUT. */
+static dm_status each_record(const char *out, int (*visit)(void *user, const cJSON *record), void *user) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/records", out);
+    DIR *d = opendir(path);
+    if (!d) return dm_fail(DM_FATAL, "output", "cannot read %s: %s; is it the OUT of a run?", path, strerror(errno));
+    int good = 1;
+    for (struct dirent *e; good && (e = readdir(d));) {
+        size_t n = strlen(e->d_name);
+        cJSON *record = NULL;
+        if (n < 6 || e->d_name[0] == '.' || strcmp(e->d_name + n - 5, ".json")) continue;
+        snprintf(path, sizeof path, "%s/records/%s", out, e->d_name);
+        if (!dm_good(dm_record_read(path, &record))) continue;
+        good = visit(user, record);
+        cJSON_Delete(record);
+    }
+    closedir(d);
+    return good ? dm_ok : dm_fail(DM_FATAL, "out_of_memory", "no memory for the list of records");
+}
+
+typedef struct wanted {
+    dm_ledger *ledger;
+    const char *version, *config;
+} wanted;
+
+static int take_same(void *user, const cJSON *record) {
+    const wanted *w = user;
+    if (strcmp(text_of(record, "version"), w->version) || strcmp(text_of(record, "config_digest"), w->config)) return 1;
+    return push(w->ledger, record);
+}
+
+dm_status dm_ledger_open(const char *out, const char *version, const char *config_digest, dm_ledger **ledger) {
+    *ledger = calloc(1, sizeof **ledger);
+    if (!*ledger) return dm_fail(DM_FATAL, "out_of_memory", "no memory for the list of records");
+    wanted w = {*ledger, version, config_digest};
+    return each_record(out, take_same, &w);
+}
+
+void dm_ledger_close(dm_ledger *l) {
+    if (!l) return;
+    free(l->row);
+    free(l);
+}
+
+int dm_ledger_done(const dm_ledger *l, const char *input_digest, const char *source_id, int retry_failed) {
+    int there = 0, wanted_studies = 1;
+    if (!input_digest[0]) return 0;
+    for (int i = 0; i < l->n; i++)
+        if (!strcmp(l->row[i].digest, input_digest) &&
+            !(l->row[i].unread && strcmp(l->row[i].study_id, source_id))) {
+            if (retry_failed && l->row[i].failed) return 0;
+            there++;
+            wanted_studies = l->row[i].studies;
+        }
+    return there >= wanted_studies;
+}
+
+/* ---- status ---- */
+
+typedef struct reason {
+    char code[32];
+    int n;
+} reason;
+
+typedef struct tally {
+    int done, failed, n;
+    reason reason[64];
+} tally;
+
+static int count_record(void *user, const cJSON *record) {
+    tally *t = user;
+    if (strcmp(text_of(record, "status"), "failed")) {
+        t->done++;
+        return 1;
+    }
+    t->failed++;
+    const char *code = text_of(record, "error_code");
+    int i = 0;
+    while (i < t->n && strcmp(t->reason[i].code, code)) i++;
+    if (i == 64) return 1;
+    if (i == t->n) snprintf(t->reason[t->n++].code, sizeof t->reason[0].code, "%s", code);
+    t->reason[i].n++;
+    return 1;
+}
+
+static int most_first(const void *a, const void *b) {
+    const reason *x = a, *y = b;
+    return x->n != y->n ? y->n - x->n : strcmp(x->code, y->code);
+}
+
+dm_status dm_cohort_status(const char *out, FILE *to) {
+    tally t = {0};
+    DM_TRY(each_record(out, count_record, &t));
+    fprintf(to, "done    %d\nfailed  %d\n", t.done, t.failed);
+    qsort(t.reason, (size_t)t.n, sizeof *t.reason, most_first);
+    for (int i = 0; i < t.n; i++) fprintf(to, "  %-24s %d\n", t.reason[i].code, t.reason[i].n);
+    return dm_ok;
+}

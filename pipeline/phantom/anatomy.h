@@ -1,0 +1,109 @@
+/* One random patient: the spine, what lies in it and round it, and what is true about it. */
+#ifndef DM_ANATOMY_H
+#define DM_ANATOMY_H
+
+#include <stdint.h>
+
+#include "level.h"
+#include "status.h"
+
+#include "phantom_tables.h"
+
+/* Counter-based random numbers: every (seed, case, stream) has its own sequence, so that one more draw in a
+ * part of the anatomy does not move the others. */
+typedef struct dm_ph_rng {
+    uint64_t key, count;
+} dm_ph_rng;
+dm_ph_rng dm_ph_stream(uint64_t seed, int number, const char *stream);
+double dm_ph_uniform(dm_ph_rng *r, double low, double high);
+double dm_ph_normal(dm_ph_rng *r, double mean, double sd); /* cut at 2.5 s.d. */
+int dm_ph_chance(dm_ph_rng *r, double probability);
+int dm_ph_pick(dm_ph_rng *r, int n); /* 0 .. n - 1 */
+
+enum { PH_MAX_VERTS = 32, PH_MAX_PRIMS = 1600, PH_MAX_ORGANS = 24, PH_MAX_RIBS = 32, PH_MAX_TRUTH = 48 };
+
+typedef enum dm_ph_protocol { PH_CTM, PH_MRM, PH_PLAIN } dm_ph_protocol;
+
+/* What is true of one case, positions in the anatomy's frame (dm_ph_to_patient brings them to the scanner's
+ * LPS). */
+typedef struct dm_ph_leak {
+    char class_[24], level_disc[12], level_root[8], side[10];
+    double clock, p[3], s, s_from, s_to, theta, thickness, ratio, volume;
+} dm_ph_leak;
+typedef struct dm_ph_bleb {
+    char level_root[8], side[10];
+    double p[3], diameter, volume;
+    int leaking;
+} dm_ph_bleb;
+typedef struct dm_ph_vein {
+    char level_root[8], side[10];
+    double p[3], length, diameter, hu;
+} dm_ph_vein;
+typedef struct dm_ph_sign {
+    char sign[12];
+    double p[3];
+} dm_ph_sign;
+
+typedef struct dm_ph_vert {
+    int level;
+    double s_from, s_to, body_top, body_low; /* middle of the discs; endplates */
+    double disc_top, disc_low;               /* half thickness of the discs, mm */
+    double depth, width, canal_ap, canal_tr, sac_ap, sac_tr, cord_ap, cord_tr;
+    double ped_s, ped_h, ped_w; /* pedicles: middle, half height, width */
+} dm_ph_vert;
+
+typedef struct dm_anatomy {
+    uint64_t seed;
+    int number, scan; /* of the patient; of the scan (the same unless a patient comes again) */
+    dm_ph_protocol protocol;
+    char kind[24];
+    int female, n_thoracic, n_lumbar, metal;
+    double age, scale, girth;  /* years; size of bones; of the canal */
+    double slice_s0, slice_s1; /* s of the field of view's ends */
+    int n_verts, n_nodes, n_z, n_prims, n_ribs, n_organs, n_buckets;
+    dm_ph_vert vert[PH_MAX_VERTS];
+    double conus_s, sac_end_s;
+    double sac_level; /* HU or signal of the contrast or fluid where it is mean */
+    float mat[PH_M_COUNT], skull[4], z_low;
+    float *nodes, *walls, *zrows, *prims; /* owned; rows as in kernels/phantom.h */
+    int *buckets, bucket_ints;            /* owned */
+    float verts[PH_MAX_VERTS * PH_VROW], ribs[PH_MAX_RIBS * PH_RROW], organs[PH_MAX_ORGANS * PH_OROW];
+    int n_leaks, n_blebs, n_veins, n_signs;
+    dm_ph_leak leak[PH_MAX_TRUTH];
+    dm_ph_bleb bleb[PH_MAX_TRUTH];
+    dm_ph_vein vein[PH_MAX_TRUTH];
+    dm_ph_sign sign[PH_MAX_TRUTH];
+} dm_anatomy;
+
+/* Makes the whole anatomy of a case, leaks included. A dm_anatomy is large: heap only. Free with
+ * dm_anatomy_clear. */
+dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
+                          dm_anatomy *a);
+void dm_anatomy_clear(dm_anatomy *a);
+
+/* The parts, in the order in which dm_anatomy_make calls them. */
+void dm_ph_make_levels(dm_anatomy *a); /* vert[] */
+dm_status dm_ph_make_line(dm_anatomy *a);
+dm_status dm_ph_make_walls(dm_anatomy *a);
+void dm_ph_make_materials(dm_anatomy *a);
+void dm_ph_make_bones(dm_anatomy *a);
+void dm_ph_make_sleeves(dm_anatomy *a);
+dm_status dm_ph_make_body(dm_anatomy *a);
+dm_status dm_ph_make_leaks(dm_anatomy *a);
+dm_status dm_ph_make_buckets(dm_anatomy *a);
+
+/* A point of the spine's coordinates in the anatomy's frame. */
+void dm_ph_point_at(const dm_anatomy *a, double s, double ventral, double left, double out[3]);
+float *dm_ph_wall_row(const dm_anatomy *a, int table, int node);
+/* Wall radius at (s, theta in degrees). */
+double dm_ph_wall_at(const dm_anatomy *a, int table, double s, double theta);
+int dm_ph_vert_at(const dm_anatomy *a, double s); /* index into vert */
+int dm_ph_find(const dm_anatomy *a, int level);   /* index into vert, -1 = this spine has none */
+/* s where the root sleeve below (thoracic, lumbar) or above (cervical) vertebra i leaves through its foramen.
+ */
+double dm_ph_foramen(const dm_anatomy *a, int i);
+/* Adds a tapered capsule; coordinates (a, l, s). Silently ignored when the table is full. */
+void dm_ph_capsule_add(dm_anatomy *a, const double from[3], const double to[3], double r0, double r1,
+                       double scale, int layer, double value, int mix);
+
+#endif

@@ -1,0 +1,16 @@
+/* What is true about a case, as JSON. */
+#ifndef DM_TRUTH_H
+#define DM_TRUTH_H
+#include <stdio.h>
+
+#include "scanner.h"
+
+/* Writes one case as a JSON object (no comma after it). All positions in the patient's LPS, mm; s from the
+ * first point of the line that lies in the field of view. */
+void dm_ph_write_truth(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, const char *name,
+                       const char *archive, const char *patient);
+const char *dm_ph_protocol_name(dm_ph_protocol p);
+/* 1 when the point of the anatomy lies in the field of view. */
+int dm_ph_in_view(const dm_ph_scanner *sc, const double p[3]);
+
+#endif

@@ -1,0 +1,248 @@
+/* A cohort of digital reference objects as archived DICOM, with the truth beside it. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "archive.h"
+#include "dicom.h"
+#include "phantom.h"
+#include "record.h"
+#include "truth.h"
+
+const char *const dm_phantom_kinds[] = {"none",        "ventral",           "no_contrast", "lateral_left",
+                                        "diverticula", "lateral_right",     "dorsal",      "fistula",
+                                        "c1c2",        "diverticulum_leak", "puncture",    NULL};
+
+/* What is written for one case. */
+typedef struct job {
+    int number, patient, round; /* the same patient comes back for a second round now and then */
+    const char *kind, *ending;
+    dm_ph_protocol protocol;
+    char name[16], archive[32], patient_id[24], patient_name[32], study_uid[72], series_uid[72],
+        frame_uid[72];
+} job;
+
+/* Every sixth case is a second round of the case before it, by the other protocol. */
+static int patient_of(int number) {
+    return number - (number + 1) / 6;
+}
+
+static int count_kinds(void) {
+    int n = 0;
+    while (dm_phantom_kinds[n]) n++;
+    return n;
+}
+
+static dm_status choose_protocol(const dm_phantom_options *o, job *j) {
+    int kinds = count_kinds(), mr = (j->patient + j->patient / kinds + j->round) % 2;
+    if (o->protocol) {
+        if (strcmp(o->protocol, "ctm") == 0)
+            j->protocol = PH_CTM;
+        else if (strcmp(o->protocol, "mrm") == 0)
+            j->protocol = PH_MRM;
+        else if (strcmp(o->protocol, "ct_plain") == 0)
+            j->protocol = PH_PLAIN;
+        else
+            return dm_fail(DM_FATAL, "phantom_protocol",
+                           "no phantom protocol is called '%s': ctm, mrm or ct_plain", o->protocol);
+        return dm_ok;
+    }
+    j->protocol = mr ? PH_MRM : PH_CTM;
+    if (strcmp(j->kind, "fistula") == 0)
+        j->protocol = PH_CTM; /* a vein full of contrast is nothing that T2 shows */
+    if (strcmp(j->kind, "no_contrast") == 0) j->protocol = j->round ? PH_CTM : PH_PLAIN;
+    return dm_ok;
+}
+
+static void make_uid(dm_ph_rng *r, char out[72]) { /* 2.25.<number>: ISO/IEC 9834-8, here of 60 random bits */
+    unsigned long long n = (unsigned long long)dm_ph_uniform(r, 0, 1152921504606846976.0);
+    snprintf(out, 72, "2.25.%llu", n);
+}
+
+static dm_status plan_job(const dm_phantom_options *o, int number, job *j) {
+    static const char *const endings[4] = {"zip", "tar", "tar.gz", "tar.zst"};
+    memset(j, 0, sizeof *j);
+    j->number = number;
+    j->patient = patient_of(number);
+    j->round = number > 0 && patient_of(number - 1) == j->patient;
+    j->kind = o->kind ? o->kind : dm_phantom_kinds[j->patient % count_kinds()];
+    j->ending = endings[number % 4];
+    DM_TRY(choose_protocol(o, j));
+    snprintf(j->name, sizeof j->name, "c%04d", number);
+    snprintf(j->archive, sizeof j->archive, "%s.%s", j->name, j->ending);
+    snprintf(j->patient_id, sizeof j->patient_id, "PHANTOM%04d", j->patient);
+    snprintf(j->patient_name, sizeof j->patient_name, "DOE^PHANTOM%04d", j->patient);
+    dm_ph_rng r = dm_ph_stream(o->seed, number, "uids");
+    make_uid(&r, j->study_uid);
+    make_uid(&r, j->series_uid);
+    make_uid(&r, j->frame_uid);
+    return dm_ok;
+}
+
+static const char *describe(dm_ph_protocol p) {
+    return p == PH_MRM ? "T2 MYELO 3D" : (p == PH_PLAIN ? "CT SPINE PLAIN" : "CT MYELO");
+}
+
+typedef struct texts {
+    char age[16], date[32], time[24], position[8], sop[96];
+} texts;
+
+static void fill_image(const job *j, const dm_anatomy *a, const dm_ph_scanner *sc, texts *t,
+                       dm_dicom_image *im) {
+    int mr = a->protocol == PH_MRM;
+    snprintf(t->age, sizeof t->age, "%03dY", (int)a->age);
+    snprintf(t->date, sizeof t->date, "2020%02d%02d", 1 + j->patient % 12, 3 + j->round * 14);
+    snprintf(t->time, sizeof t->time, "%02d1500", 8 + j->number % 10);
+    snprintf(t->position, sizeof t->position, "%s%s", sc->feet_first ? "FF" : "HF", sc->prone ? "P" : "S");
+    *im = (dm_dicom_image){.modality = mr ? "MR" : "CT",
+                           .study_uid = j->study_uid,
+                           .series_uid = j->series_uid,
+                           .frame_uid = j->frame_uid,
+                           .sop_uid = t->sop,
+                           .patient_name = j->patient_name,
+                           .patient_id = j->patient_id,
+                           .patient_sex = a->female ? "F" : "M",
+                           .patient_age = t->age,
+                           .study_description = "DIGITAL PHANTOM SPINE",
+                           .series_description = describe(a->protocol),
+                           .protocol_name = describe(a->protocol),
+                           .date = t->date,
+                           .time = t->time,
+                           .patient_position = t->position,
+                           .kernel = mr ? "" : (sc->sharp ? "B60s" : "B30s"),
+                           .image_type = mr ? "ORIGINAL\\PRIMARY\\M" : "ORIGINAL\\PRIMARY\\AXIAL",
+                           .series_number = 2,
+                           .rows = sc->args.ny,
+                           .columns = sc->args.nx,
+                           .slice_thickness = sc->slice,
+                           .kvp = mr ? 0.0 : sc->kvp,
+                           .slope = 1.0};
+    for (int c = 0; c < 3; c++) {
+        double step[3];
+        dm_affine_spacing(&sc->to_lps, step);
+        im->orientation[c] = sc->to_lps.m[c][0] / step[0];
+        im->orientation[3 + c] = sc->to_lps.m[c][1] / step[1];
+        im->spacing[0] = step[1];
+        im->spacing[1] = step[0];
+    }
+    im->coding = j->number % 7 == 4 ? DM_DICOM_RLE : (j->number % 7 == 6 ? DM_DICOM_JPEG_LS : DM_DICOM_PLAIN);
+}
+
+/* CT is stored with an intercept of -1024 in every other case, as many scanners do. */
+static void store_offset(dm_dicom_image *im, int16_t *plane, size_t n) {
+    if (im->intercept == 0.0) return;
+    for (size_t i = 0; i < n; i++) plane[i] = (int16_t)(plane[i] - (int)im->intercept);
+}
+
+static dm_status write_slices(const job *j, const dm_anatomy *a, const dm_ph_scanner *sc, int16_t *v,
+                              dm_archive_writer *w) {
+    texts t;
+    dm_dicom_image im;
+    size_t plane = (size_t)sc->args.nx * (size_t)sc->args.ny;
+    fill_image(j, a, sc, &t, &im);
+    if (a->protocol != PH_MRM && j->number % 2) im.intercept = -1024.0;
+    for (int i = 0; i < sc->args.nz; i++) {
+        int k = j->number % 3 == 1 ? sc->args.nz - 1 - i
+                                   : i; /* files do not always come in the order of slices */
+        char name[48];
+        unsigned char *bytes = NULL;
+        size_t size = 0;
+        const double at[3] = {0, 0, k};
+        dm_affine_apply(&sc->to_lps, at, im.position);
+        snprintf(t.sop, sizeof t.sop, "%s.%d", j->series_uid, k + 1);
+        snprintf(name, sizeof name, "%s/IM%04d.dcm", j->name, i + 1);
+        im.instance_number = k + 1;
+        im.pixels = v + plane * (size_t)k;
+        store_offset(&im, v + plane * (size_t)k, plane);
+        DM_TRY(dm_dicom_write(&im, &bytes, &size));
+        dm_status s = dm_archive_add(w, name, bytes, size);
+        free(bytes);
+        DM_TRY(s);
+    }
+    return dm_ok;
+}
+
+static dm_status write_archive(const dm_phantom_options *o, const job *j, const dm_anatomy *a,
+                               const dm_ph_scanner *sc, int16_t *v) {
+    char path[1200];
+    dm_archive_writer *w = NULL;
+    snprintf(path, sizeof path, "%s/%s", o->out, j->archive);
+    DM_TRY(dm_archive_create(path, &w));
+    dm_status s = write_slices(j, a, sc, v, w);
+    return dm_worse(s, dm_archive_finish(w));
+}
+
+static void write_reference(FILE *f, const job *j, const dm_anatomy *a, const dm_ph_scanner *sc) {
+    if (!a->n_leaks) fprintf(f, "%s,%s,phantom,none,,,,,\n", j->archive, j->patient_id);
+    for (int i = 0; i < a->n_leaks; i++) {
+        const dm_ph_leak *k = &a->leak[i];
+        double p[3];
+        dm_ph_to_patient(sc, k->p, p);
+        int by_root = k->side[0] == 'l' || k->side[0] == 'r';
+        fprintf(f, "%s,%s,phantom,%s,%s,%s,%.2f,%.2f,%.2f\n", j->archive, j->patient_id, k->class_,
+                by_root ? k->level_root : k->level_disc, k->side, p[0], p[1], p[2]);
+    }
+}
+
+/* Renders and writes one case; adds it to the open truth and reference. */
+static dm_status one_case(dm_gpu *gpu, const dm_phantom_options *o, const job *j, dm_anatomy *a, FILE *truth,
+                          FILE *reference) {
+    dm_ph_scanner sc;
+    DM_TRY(dm_anatomy_make(o->seed, j->patient, j->kind, j->protocol, a));
+    a->scan = j->number;
+    dm_ph_make_scanner(a, o->full, &sc);
+    size_t n = (size_t)sc.args.nx * (size_t)sc.args.ny * (size_t)sc.args.nz;
+    int16_t *v = malloc(n * sizeof *v);
+    if (!v) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a phantom of %zu voxels", n);
+    dm_status s = dm_ph_render(gpu, &sc, a, v);
+    if (dm_good(s)) s = write_archive(o, j, a, &sc, v);
+    free(v);
+    if (!dm_good(s)) return s;
+    fputs(j->number ? ",\n" : "", truth);
+    dm_ph_write_truth(truth, a, &sc, j->name, j->archive, j->patient_id);
+    write_reference(reference, j, a, &sc);
+    return dm_ok;
+}
+
+static dm_status all_cases(dm_gpu *gpu, const dm_phantom_options *o, FILE *truth, FILE *reference) {
+    dm_anatomy *a = calloc(1, sizeof *a);
+    if (!a) return dm_fail(DM_FATAL, "out_of_memory", "no memory for a phantom");
+    dm_status s = dm_ok;
+    for (int i = 0; i < o->cases && dm_good(s); i++) {
+        job j;
+        s = plan_job(o, i, &j);
+        if (dm_good(s)) s = one_case(gpu, o, &j, a, truth, reference);
+        dm_anatomy_clear(a);
+    }
+    free(a);
+    return s;
+}
+
+static dm_status keep(const dm_phantom_options *o, const char *name, const char *text, size_t size) {
+    char path[1200];
+    snprintf(path, sizeof path, "%s/%s", o->out, name);
+    return dm_file_replace(path, text, size, 0666);
+}
+
+dm_status dm_phantom_make(dm_gpu *gpu, const dm_phantom_options *o) {
+    char *text[2] = {NULL, NULL};
+    size_t size[2] = {0, 0};
+    DM_TRY(dm_folder_make(o->out, 0777));
+    dm_dicom_start();
+    FILE *truth = open_memstream(&text[0], &size[0]), *reference = open_memstream(&text[1], &size[1]);
+    dm_status s = dm_fail(DM_FATAL, "out_of_memory", "no memory for the phantoms' truth");
+    if (truth && reference) {
+        fputs("{\"cases\":[\n", truth);
+        fputs("archive,patient_id,source,class,level,side,x_mm,y_mm,z_mm\n", reference);
+        s = all_cases(gpu, o, truth, reference);
+        fputs("\n]}\n", truth);
+    }
+    if (truth) fclose(truth);
+    if (reference) fclose(reference);
+    if (dm_good(s)) s = keep(o, "truth.json", text[0], size[0]);
+    if (dm_good(s)) s = keep(o, "reference.csv", text[1], size[1]);
+    free(text[0]);
+    free(text[1]);
+    return s;
+}

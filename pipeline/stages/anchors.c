@@ -1,0 +1,202 @@
+/* Named landmarks that tell one vertebra from its neighbours: ribs, dens, sacrum. Each gives a log-likelihood
+ * ratio per mm. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "levels_parts.h"
+
+void dm_anchors_clear(dm_anchors *a) {
+    free(a->rib), free(a->first), free(a->dens), free(a->sacrum), free(a->conus);
+    *a = (dm_anchors){0};
+}
+
+static double clip(double v, double low, double high) {
+    return fmin(fmax(v, low), high);
+}
+
+/* The wing of the ilium is a sheet of bone without gaps, so the leanest 10 mm of the next 30 tell it from
+ * ribs. */
+static int over_pelvis(const dm_column *c, int i) {
+    double least = 1;
+    for (int k = 0; k < 30; k += 10) {
+        double m = dm_profile_mean(c->iliac, c->n, i + k, i + k + 9);
+        if (!isnan(m))
+            least = fmin(least, m);
+        else if (k == 0)
+            return 0;
+    }
+    return least > 0.08;
+}
+
+/* A rib begins at the upper half of its vertebra. Lumbar transverse processes end at 40 to 45 mm and score at
+ * most 0.45, ribs 0.75 and more. */
+static void find_ribs(const dm_column *c, double weight, float *llr) {
+    for (int i = 0; i < c->n; i++) {
+        double m = dm_profile_mean(c->rib, c->n, i + 2, i + 9), v = clip(6 * (m - 0.6), -2, 2);
+        llr[i] = (float)(isnan(m) || (v > 0 && over_pelvis(c, i)) ? 0 : weight * v);
+    }
+}
+
+/* Below the first rib others follow: bone of a rib in each of the next three lengths of a vertebra. */
+static int ribs_follow(const dm_column *c, int i) {
+    for (int k = 0; k < 3; k++)
+        if (!(dm_profile_max(c->rib, c->n, i + 24 * k, i + 24 * k + 23) > 0.7)) return 0;
+    return 1;
+}
+
+/* Longest stretch without bone at both sides below i: the gap between two ribs. */
+static int rib_gap(const dm_column *c, int i) {
+    int longest = 0, run = 0;
+    for (int k = i; k < i + 72 && k <= c->last; k++) {
+        run = c->high[k] < 0.3f ? run + 1 : 0;
+        if (run > longest) longest = run;
+    }
+    return longest;
+}
+
+/* The first rib: bone to both sides at once after a stretch without that is longer than the gaps between the
+ * ribs that follow. A scan that begins on a rib, between two ribs or in the shoulder gives -1. */
+static int find_first_rib(const dm_column *c) {
+    int from = c->first;
+    while (from <= c->last && !(c->high[from] < 0.3f)) {
+        if (c->high[from] > 0.5f) return -1;
+        from++;
+    }
+    for (int i = from; i <= c->last; i++) {
+        if (!(c->high[i] > 0.5f)) continue;
+        int enough = i - from >= 16 && i - from >= 1.4 * rib_gap(c, i);
+        return enough && ribs_follow(c, i) ? i : -1;
+    }
+    return -1;
+}
+
+/* Least of the 5 mm means from..to. */
+static double leanest(const float *v, int n, int from, int to) {
+    double least = 1e30;
+    for (int i = from; i + 4 <= to; i++) {
+        double m = dm_profile_mean(v, n, i, i + 4);
+        if (m < least) least = m;
+    }
+    return least;
+}
+
+/* The dens: bone begins below a gap (the tip lies 4 to 12 mm under the skull's base) and goes on without a
+ * disc for longer than any cervical body, in a column as shallow as the neck's, without ribs. */
+static int dens_at(const dm_column *c, int i) {
+    double gap = dm_profile_mean(c->occupied, c->n, i - 7, i - 2),
+           solid = leanest(c->occupied, c->n, i + 2, i + 27);
+    double below = dm_profile_mean(c->hu, c->n, i, i + 27),
+           above = dm_profile_mean(c->hu, c->n, i - 7, i - 2);
+    double rib = dm_profile_max(c->rib, c->n, i, i + 60),
+           front = dm_profile_mean(c->front, c->n, i + 5, i + 45);
+    if (isnan(gap) || isnan(below) || !(c->occupied[i] > 0.45f)) return 0;
+    return gap < 0.25 && solid > 0.4 && above < 0.6 * below && rib < 0.7 && front < 31;
+}
+
+static int find_dens(const dm_column *c) {
+    for (int i = c->first + 14; i + 28 <= c->last; i++)
+        if (dens_at(c, i)) return i;
+    return -1;
+}
+
+/* The canal leans back behind the promontory, and turns to do so (the chest leans too, but it does not turn
+ * like that). */
+static double sacral_lean(const dm_column *c, int i) {
+    double at = dm_profile_mean(c->lean, c->n, i + 15, i + 26);
+    double above = dm_profile_mean(c->lean, c->n, i - 50, i - 40);
+    if (isnan(at)) return 0;
+    double v = clip((at - 22) / 8, -1, 1.5);
+    if (isnan(above)) return fmin(v, 0);
+    return at - above > 18 ? v : fmin(v, -0.5);
+}
+
+/* Bodies thin out behind the promontory. */
+static double sacral_taper(const dm_column *c, int i) {
+    double above = dm_profile_mean(c->front, c->n, i - 23, i - 17),
+           below = dm_profile_mean(c->front, c->n, i + 34, i + 42);
+    return isnan(above) || isnan(below) ? 0 : 1.4 * clip(8 * (1 - below / above - 0.2), -1, 1.5);
+}
+
+/* Alae of the sacrum and wings of the ilium beside the next 30 mm: weak, porous alae are no brighter than
+ * muscle. */
+static double sacral_alae(const dm_column *c, int i) {
+    double ala = dm_profile_mean(c->ala, c->n, i + 5, i + 30),
+           wing = dm_profile_mean(c->iliac, c->n, i + 5, i + 30);
+    double above = dm_profile_mean(c->ala, c->n, i - 30, i - 10);
+    if (isnan(ala) || isnan(wing) || isnan(above)) return 0;
+    return 0.5 * clip(8 * (ala - above - 0.12), -1, 1) + 0.5 * clip(8 * (wing - 0.12), -1, 1);
+}
+
+static void find_sacrum(const dm_column *c, double weight, float *llr) {
+    for (int i = 0; i < c->n; i++)
+        llr[i] = (float)(weight * (sacral_lean(c, i) + sacral_taper(c, i) + sacral_alae(c, i)));
+}
+
+/* MR: where the bright fluid ends, against the column beside it (a coil's edge darkens both); -1 when the
+ * scan ends first. */
+static int find_sac_end(const dm_column *c) {
+    for (int i = c->last; i > c->first + 80; i--) {
+        double here =
+            dm_profile_mean(c->fluid, c->n, i - 3, i + 3) / dm_profile_mean(c->t, c->n, i - 20, i + 20);
+        double usual =
+            dm_profile_mean(c->fluid, c->n, i - 70, i - 20) / dm_profile_mean(c->t, c->n, i - 70, i - 20);
+        double beyond =
+            dm_profile_mean(c->fluid, c->n, i + 5, i + 14) / dm_profile_mean(c->t, c->n, i - 5, i + 14);
+        if (isnan(here) || isnan(usual) || here < 0.5 * usual) continue;
+        return usual > 1.5 && beyond < 0.5 * usual ? i : -1;
+    }
+    return -1;
+}
+
+/* MR: the lower end of the cord: dark in the middle of the fluid for 30 mm above, bright for 30 mm below; -1
+ * = not seen. */
+static int find_conus(const dm_column *c) {
+    for (int i = c->last - 30; i > c->first + 30; i--) {
+        double above =
+            dm_profile_mean(c->core, c->n, i - 30, i - 5) / dm_profile_mean(c->fluid, c->n, i - 30, i - 5);
+        double here =
+            dm_profile_mean(c->core, c->n, i - 3, i + 3) / dm_profile_mean(c->fluid, c->n, i - 3, i + 3);
+        double below =
+            dm_profile_mean(c->core, c->n, i + 5, i + 30) / dm_profile_mean(c->fluid, c->n, i + 5, i + 30);
+        if (above < 0.65 && below > 0.8 && here > 0.65) return i;
+    }
+    return -1;
+}
+
+/* MR: the sac ends at mid S2 (S1 to S3/4; 10.1155/2014/351769), the cord at the lower third of L1 (T12 to
+ * L2/3; asianspinejournal.org 1017): wide, so weak, but independent of each other and of the discs. */
+static void find_soft_anchors(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
+    int tip = find_sac_end(c), conus = find_conus(c);
+    for (int i = 0; i < c->n; i++) {
+        double sac = (i - (tip - 45)) / 15.0, cord = (i - (conus + 9)) / 17.0;
+        if (tip >= 0) a->sacrum[i] += (float)(p->sacrum_weight * clip(1.5 - 0.5 * sac * sac, -2, 1.5));
+        if (conus >= 0) a->conus[i] = (float)(p->sacrum_weight * clip(1.5 - 0.5 * cord * cord, -2, 1.5));
+    }
+}
+
+static float *blank(int n) {
+    return calloc((size_t)n + 1, sizeof(float));
+}
+
+dm_status dm_anchors_find(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
+    *a = (dm_anchors){.n = c->n, .s_first = -1, .s_dens = -1};
+    a->rib = blank(c->n), a->first = blank(c->n), a->dens = blank(c->n), a->sacrum = blank(c->n);
+    a->conus = blank(c->n);
+    if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->conus)
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
+    find_sacrum(c, p->sacrum_weight, a->sacrum);
+    if (c->modality == DM_MR) {
+        find_soft_anchors(c, p, a);
+        return dm_ok;
+    }
+    find_ribs(c, p->rib_weight, a->rib);
+    a->s_first = find_first_rib(c);
+    a->s_dens = find_dens(c);
+    for (int i = 0; i < c->n; i++) {
+        double rib = (i - (a->s_first - 1)) / 5.5, dens = (i - (a->s_dens + 35)) / 5.0;
+        if (a->s_first >= 0)
+            a->first[i] = (float)(p->first_rib_weight * clip(2.5 - 0.5 * rib * rib, -2, 2.5));
+        if (a->s_dens >= 0) a->dens[i] = (float)(p->dens_weight * clip(4 - 0.5 * dens * dens, -6, 4));
+    }
+    return dm_ok;
+}

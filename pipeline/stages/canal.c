@@ -1,0 +1,304 @@
+/* Stage canal: state of contrast, the dura's and the bone's surface round the line, the line moved to the canal's middle.
+ * Rays r(s, theta) of the straightened volume are solved by semi-global matching, dura and bone in turn, each bounding the
+ * other; what the levels above and below agree on guards against pools that hide the dura. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "canal_parts.h"
+#include "stage.h"
+
+typedef struct params {
+    double floor_hu, faint_hu, share, radius, mr_share, step, reach, persist;
+    double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, neighbourhood, dura_dead, bone_dead;
+    double along, round_dura, round_bone, move_smooth, move_most;
+    int rounds;
+} params;
+
+static const dm_param TABLE[] = {
+    DM_PARAM_FLOAT(params, floor_hu, "HU", 70, 500, 110, "Faintest contrast that counts: above cord, roots and discs by more than noise."),
+    DM_PARAM_FLOAT(params, faint_hu, "HU", 70, 600, 320, "Contrast fainter than this is no brighter than marrow and blurred cortex: the bone is found before the dura."),
+    DM_PARAM_FLOAT(params, share, "1", 0.1, 1, 0.4, "Share of the angles that must show contrast; the cord may hide the others."),
+    DM_PARAM_FLOAT(params, radius, "mm", 3, 8, 5.5, "Contrast is looked for this near the line: laminae that overlap in the chest lie further out."),
+    DM_PARAM_FLOAT(params, mr_share, "1", 0.1, 0.9, 0.4, "MR: fluid is at least this share of its usual signal along the line."),
+    DM_PARAM_FLOAT(params, step, "mm", 0.5, 2, 1, "Step along the line in which the surfaces are solved; the slices are rarely finer."),
+    DM_PARAM_FLOAT(params, reach, "mm", 16, 30, 22, "Largest radius; the widest canal (L5) has a half width of 17 mm."),
+    DM_PARAM_FLOAT(params, persist, "mm", 15, 50, 28, "What stays bright this far along the line is fluid: longer than a lamina or a body between two discs."),
+    DM_PARAM_FLOAT(params, min_radius, "mm", 1, 5, 2.5, "No surface is nearer to the line: half of the narrowest sac."),
+    DM_PARAM_FLOAT(params, dura_drop, "1", 0.1, 1, 0.5, "Fall from sac to tissue, share of the sac, that makes a full edge of the dura."),
+    DM_PARAM_FLOAT(params, bone_rise, "HU", 80, 800, 250, "Rise within 1 mm that makes a full edge of bone: thin cortex blurred by 3 mm slices."),
+    DM_PARAM_FLOAT(params, wall_hu, "HU", 120, 400, 180, "Value that counts as bone."),
+    DM_PARAM_FLOAT(params, gap, "mm", 0, 2, 0.3, "Least distance of bone from dura."),
+    DM_PARAM_FLOAT(params, usual_gap, "mm", 0, 5, 1.5, "Distance of bone from dura that costs nothing; also where the dura is put when nothing shows it."),
+    DM_PARAM_FLOAT(params, neighbourhood, "mm", 10, 80, 30, "The surfaces' median within this distance along the line guides the last solution: one level to either side."),
+    DM_PARAM_FLOAT(params, dura_dead, "mm", 0, 4, 1, "Deviation of the dura from that median that costs nothing."),
+    DM_PARAM_FLOAT(params, bone_dead, "mm", 0, 5, 1.5, "The same for bone: discs bulge and laminae slope."),
+    DM_PARAM_FLOAT(params, along, "1", 0.01, 2, 0.15, "Cost of a step of 0.25 mm between neighbours along the line, per square."),
+    DM_PARAM_FLOAT(params, round_dura, "1", 0.01, 2, 0.12, "The same between neighbours round the line for the dura, which is round."),
+    DM_PARAM_FLOAT(params, round_bone, "1", 0.01, 2, 0.04, "The same for bone, which has corners."),
+    DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
+    DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
+    DM_PARAM_INT(params, rounds, "1", 0, 5, 2, "How often the line is moved to the middle of the surfaces."),
+};
+
+/* What one geometry is solved with; per ray index i*DM_NT + t. */
+typedef struct work {
+    dm_unrolled u;
+    dm_edge_args edge;
+    int n;                        /* positions */
+    float *level, *bone_level;    /* n */
+    uint8_t *filled;              /* n */
+    uint8_t *bone_leads;          /* n: 1 = bone is surer than the dura: nothing fills the sac, or faintly */
+    float *rd, *rb, *qd, *qb;     /* n * DM_NT */
+    float *md, *mb;               /* medians of the neighbourhood, 0 = none */
+    float *guide;                 /* n * DM_NT * 4 */
+} work;
+
+static void work_clear(work *w) {
+    dm_unrolled_clear(&w->u);
+    free(w->level), free(w->bone_level), free(w->filled), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
+    free(w->md), free(w->mb), free(w->guide);
+    *w = (work){0};
+}
+
+static dm_edge_args edges(const params *p, dm_modality modality) {
+    return (dm_edge_args){.mr = modality == DM_MR,
+                          .tissue = modality == DM_MR ? 0.0f : 30.0f,
+                          .min_r = (float)p->min_radius,
+                          .dura_drop = (float)p->dura_drop,
+                          .passed = 0.5f,
+                          .dark = 1.5f,
+                          .cord = 3.0f,
+                          .cord_from = 5.0f,
+                          .fat = modality == DM_MR ? -30000.0f : -20.0f,
+                          .bone_rise = (float)p->bone_rise,
+                          .bone_low = 100.0f,
+                          .wall = (float)p->wall_hu,
+                          .faint = (float)p->faint_hu,
+                          .wall_depth = 2.0f,
+                          .ligament = 70.0f};
+}
+
+/* MR's bone edge needs a scale everywhere: the nearest filled position's. 1 when there is none. */
+static void spread_level(const float *level, int n, float *out) {
+    for (int i = 0; i < n; i++) {
+        out[i] = 1.0f;
+        for (int d = 0; d < n; d++) {
+            int j = i - d >= 0 && !dm_is_outside(level[i - d]) ? i - d : i + d;
+            if (j < n && !dm_is_outside(level[j])) {
+                out[i] = level[j];
+                break;
+            }
+        }
+    }
+}
+
+/* Contrast fainter than bone marrow cannot be told from it; there, and without contrast, the bone is found first and what
+ * lasts along the line is no sign of fluid. */
+static void who_leads(const params *p, dm_modality modality, work *w) {
+    if (modality == DM_MR) spread_level(w->level, w->n, w->bone_level);
+    for (int i = 0; i < w->n; i++) {
+        w->bone_leads[i] = !w->filled[i] || (modality == DM_CT && w->level[i] < (float)p->faint_hu);
+        if (modality == DM_CT) w->bone_level[i] = w->level[i];
+    }
+}
+
+static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, work *w) {
+    const dm_volume *volume = study->crop.clean.v ? &study->crop.clean : &study->crop.raw;
+    DM_TRY(dm_unroll(gpu, volume, &study->spine, p->step, p->reach, p->persist, &w->u));
+    w->edge = edges(p, study->modality);
+    w->n = w->u.a.ns;
+    size_t n = (size_t)w->n, rays = n * DM_NT;
+    w->level = malloc(n * sizeof(float));
+    w->bone_level = malloc(n * sizeof(float));
+    w->filled = calloc(n, 1);
+    w->bone_leads = calloc(n, 1);
+    float **per_ray[] = {&w->rd, &w->rb, &w->qd, &w->qb, &w->md, &w->mb};
+    int bad = !w->level || !w->bone_level || !w->filled || !w->bone_leads;
+    for (int i = 0; i < 6; i++) bad |= !(*per_ray[i] = calloc(rays, sizeof(float)));
+    w->guide = malloc(rays * 4 * sizeof(float));
+    if (bad || !w->guide) return dm_fail(DM_STUDY, "out_of_memory", "no memory for surfaces of %d positions", w->n);
+    for (int i = 0; i < w->n; i++) w->level[i] = DM_OUTSIDE;
+    const dm_contrast_params c = {p->floor_hu, p->share, p->radius, p->mr_share};
+    if (study->contrast != DM_CONTRAST_NONE) DM_TRY(dm_contrast_state(&w->u, study->modality, &c, w->level, w->filled));
+    who_leads(p, study->modality, w);
+    return dm_ok;
+}
+
+/* The dura: inside the bone where that is known; where nothing fills the sac it hangs on the bone alone. */
+static dm_status solve_dura(const params *p, work *w, int with_bone) {
+    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {0.1f, 0.1f, 0.0f, 1.0f}, .two = {0.05f, 0.15f, (float)p->dura_dead, 0.6f}};
+    const dm_solver solver = {(float)p->along, (float)p->round_dura, with_bone ? 0.15f : 0.0f, 4.0f};
+    float far = (float)p->reach;
+    for (int i = 0; i < w->n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t ray = (size_t)i * DM_NT + (size_t)t;
+            float *g = w->guide + 4 * ray, rb = w->rb[ray];
+            g[0] = (float)p->min_radius;
+            g[1] = with_bone || (w->bone_leads[i] && rb > 0.0f) ? rb - (float)p->gap : far;
+            g[2] = with_bone && !w->filled[i] ? fmaxf(rb - (float)p->usual_gap, g[0]) : 0.0f;
+            g[3] = with_bone && w->filled[i] ? w->md[ray] : 0.0f;
+        }
+    return dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->level, NULL, w->guide, w->rd, w->qd);
+}
+
+/* The bone: outside the dura where that was seen, near it unless an edge says otherwise. */
+static dm_status solve_bone(const params *p, work *w, int last) {
+    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.05f, 0.0f, 1.0f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
+    const dm_solver solver = {(float)p->along, (float)p->round_bone, last ? 0.15f : 0.0f, 4.0f};
+    float far = (float)p->reach, *seen = calloc((size_t)w->n * DM_NT, sizeof *seen);
+    if (!seen) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the bone of %d positions", w->n);
+    for (int i = 0; i < w->n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t ray = (size_t)i * DM_NT + (size_t)t;
+            float *g = w->guide + 4 * ray;
+            int sure = !w->bone_leads[i] && w->qd[ray] > 0.15f;
+            seen[ray] = sure ? w->rd[ray] : 0.0f;
+            g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
+            g[1] = far;
+            g[2] = sure ? w->rd[ray] + (float)p->usual_gap : 8.0f;
+            g[3] = last ? w->mb[ray] : 0.0f;
+        }
+    dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
+    free(seen);
+    return status;
+}
+
+/* Median along the line, per angle, of the radii that stand on an edge; 0 where fewer than a third do. */
+static void neighbours(const float *r, const float *q, int n, int half, float *out) {
+    float v[256];
+    for (int t = 0; t < DM_NT; t++)
+        for (int i = 0; i < n; i++) {
+            int m = 0, all = 0;
+            for (int j = i - half; j <= i + half; j++) {
+                if (j < 0 || j >= n) continue;
+                all++;
+                if (q[j * DM_NT + t] > 0.3f) v[m++] = r[j * DM_NT + t];
+            }
+            out[i * DM_NT + t] = 3 * m >= all ? dm_median(v, m) : 0.0f;
+        }
+}
+
+static dm_status solve(const params *p, work *w, int last) {
+    int half = (int)(p->neighbourhood / p->step);
+    if (half > 127) half = 127;
+    if (memchr(w->bone_leads, 1, (size_t)w->n)) DM_TRY(solve_bone(p, w, 0));
+    DM_TRY(solve_dura(p, w, 0));
+    DM_TRY(solve_bone(p, w, 0));
+    if (!last) return dm_ok;
+    neighbours(w->rd, w->qd, w->n, half, w->md);
+    neighbours(w->rb, w->qb, w->n, half, w->mb);
+    DM_TRY(solve_dura(p, w, 1));
+    return solve_bone(p, w, 1);
+}
+
+/* The surfaces' first harmonic is how far the line is from their middle. Weight: how much of the ring stands on edges. */
+static dm_status recentre(const params *p, const work *w, dm_spine *spine) {
+    double *move = calloc(3 * (size_t)w->n, sizeof *move), moved;
+    if (!move) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the line's moves");
+    double *a = move, *l = move + w->n, *weight = move + 2 * w->n;
+    for (int i = 0; i < w->n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t ray = (size_t)i * DM_NT + (size_t)t;
+            double angle = 2 * 3.14159265358979323846 * t / DM_NT;
+            double r = w->filled[i] ? 0.8 * w->rb[ray] + 0.2 * w->rd[ray] : w->rb[ray];
+            a[i] += 2.0 / DM_NT * r * cos(angle);
+            l[i] += 2.0 / DM_NT * r * sin(angle);
+            weight[i] += fmin(w->qb[ray] + (w->filled[i] ? w->qd[ray] : 0.0f), 1.0) / DM_NT;
+        }
+    dm_status status = dm_recentre(spine, p->step, w->n, a, l, weight, p->move_smooth, p->move_most, &moved);
+    free(move);
+    return status;
+}
+
+/* 1 where nothing within 3 mm outside the surface is bone (CT: bright; MR: the dark line is missing). */
+static int open_wall(const work *w, const params *p, int i, int t) {
+    size_t ray = dm_ray_of(w->u.a, i, t);
+    float r = w->rb[(size_t)i * DM_NT + (size_t)t], dr = w->u.a.dr, most = -30000.0f, least = 30000.0f;
+    int seen = 0;
+    for (int k = dm_mm(fmaxf(r - 0.5f, 0.0f), dr); k < w->u.a.nr && (float)k * dr <= r + 3.0f; k++) {
+        float v = w->u.s[ray + (size_t)k];
+        if (dm_is_outside(v)) return 1;
+        most = fmaxf(most, v);
+        least = fminf(least, v);
+        seen = 1;
+    }
+    if (!seen) return 1;
+    return w->edge.mr ? least > 0.4f * w->bone_level[i] : most < (float)p->wall_hu;
+}
+
+static float mixed(const float *v, size_t i, size_t j, float f) {
+    return v[i] + f * (v[j] - v[i]);
+}
+
+static dm_status canal_make(int n, dm_canal *c) {
+    size_t rays = (size_t)n * DM_NT;
+    *c = (dm_canal){.n = n,
+                    .r_dura = malloc(rays * sizeof(float)),
+                    .r_bone = malloc(rays * sizeof(float)),
+                    .q_dura = malloc(rays * sizeof(float)),
+                    .q_bone = malloc(rays * sizeof(float)),
+                    .no_bone = malloc(rays),
+                    .filled = malloc((size_t)n),
+                    .sac = malloc((size_t)n * sizeof(float))};
+    if (c->r_dura && c->r_bone && c->q_dura && c->q_bone && c->no_bone && c->filled && c->sac) return dm_ok;
+    return dm_fail(DM_STUDY, "out_of_memory", "no memory for the canal over %d samples", n);
+}
+
+/* The solution at the line's own samples. */
+static dm_status write_canal(const params *p, const work *w, dm_study *study) {
+    dm_canal *c = &study->canal;
+    DM_TRY(canal_make(study->spine.n, c));
+    for (int x = 0; x < c->n; x++) {
+        double at = fmin(x * study->spine.ds / p->step, w->n - 1.0);
+        int i = (int)at, j = i + 1 < w->n ? i + 1 : i, near = at - i < 0.5 ? i : j;
+        float f = (float)(at - i);
+        c->filled[x] = w->filled[near];
+        c->sac[x] = w->filled[near] ? w->level[near] : DM_OUTSIDE;
+        for (int t = 0; t < DM_NT; t++) {
+            size_t o = (size_t)x * DM_NT + (size_t)t, r0 = (size_t)i * DM_NT + (size_t)t, r1 = (size_t)j * DM_NT + (size_t)t;
+            c->r_bone[o] = mixed(w->rb, r0, r1, f);
+            c->r_dura[o] = fminf(mixed(w->rd, r0, r1, f), c->r_bone[o] - (float)p->gap);
+            c->q_bone[o] = mixed(w->qb, r0, r1, f);
+            /* What is not filled is guessed from the bone, and says so. */
+            c->q_dura[o] = c->filled[x] ? mixed(w->qd, r0, r1, f) : fminf(mixed(w->qd, r0, r1, f), 0.29f);
+            c->no_bone[o] = (uint8_t)open_wall(w, p, near, t);
+        }
+    }
+    return dm_ok;
+}
+
+static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
+    const params *p = params_;
+    work w = {0};
+    dm_status status;
+    if (study->spine.n < 2) return dm_fail(DM_STUDY, "no_spine", "the canal needs a centre line");
+    for (int round = 0; round <= p->rounds; round++) {
+        work_clear(&w);
+        DM_TRY_OUT(work_make(gpu, p, study, &w));
+        DM_TRY_OUT(solve(p, &w, round == p->rounds));
+        if (round < p->rounds) DM_TRY_OUT(recentre(p, &w, &study->spine));
+    }
+    DM_TRY_OUT(write_canal(p, &w, study));
+out:
+    work_clear(&w);
+    return status;
+}
+
+static uint64_t device_bytes(const dm_study *study, const void *params_) {
+    const params *p = params_;
+    const dm_volume *v = study->crop.clean.v ? &study->crop.clean : &study->crop.raw;
+    double length = study->spine.n > 1 ? (study->spine.n - 1) * study->spine.ds : 800.0;
+    return dm_unrolled_bytes(length, p->step, p->reach) + (uint64_t)dm_volume_count(v) * sizeof(float) + (64u << 20);
+}
+
+const dm_stage dm_stage_canal = {.name = "canal",
+                                 .reads = "modality, contrast, crop, spine",
+                                 .fills = "canal; moves spine",
+                                 .params = TABLE,
+                                 .n_params = sizeof TABLE / sizeof *TABLE,
+                                 .params_size = sizeof(params),
+                                 .device_bytes = device_bytes,
+                                 .run = run,
+                                 .checks = dm_canal_checks,
+                                 .n_checks = 7};

@@ -1,0 +1,67 @@
+/* The parts of stage canal: the straightened volume and its two solvers, the state of contrast, the move of the line. */
+#ifndef DM_CANAL_PARTS_H
+#define DM_CANAL_PARTS_H
+
+#include "check.h"
+#include "gpu.h"
+#include "study.h"
+#include "surface.h"
+
+/* ---- surface.c: on the device (kernels/surface.h has the method) ---- */
+
+/* The straightened volume round a line, on the device and, where the host reads it, here. Layout of s and o:
+ * (i*DM_NT + t)*a.nr + k. */
+typedef struct dm_unrolled {
+    dm_gpu *gpu;
+    dm_surf_args a;
+    double step; /* mm between positions along the line */
+    float *s, *o; /* smoothed values; their opening along the line: what persists for `persist` mm. Owned */
+    dm_buf *d_s, *d_o, *d_edge, *d_cost, *d_sum, *d_level, *d_dura, *d_guide, *d_radius, *d_strength;
+} dm_unrolled;
+
+typedef struct dm_solver {
+    float along, round; /* cost per squared sample of radius between neighbours along and round the line */
+    float again, again_most;
+} dm_solver;
+
+/* Gathers `volume` at positions `step` mm apart over the whole line, r = 0 .. reach mm every 0.25. STUDY errors from the
+ * device. Free with dm_unrolled_clear, also after an error. */
+dm_status dm_unroll(dm_gpu *gpu, const dm_volume *volume, const dm_spine *spine, double step, double reach, double persist,
+                    dm_unrolled *u);
+void dm_unrolled_clear(dm_unrolled *u);
+/* Device bytes that dm_unroll and the solvers hold for a line of `length` mm, without the volume. */
+uint64_t dm_unrolled_bytes(double length, double step, double reach);
+
+/* One surface. level: ns values, DM_OUTSIDE = nothing fills the sac there (MR bone: a level everywhere); guide: 4 radii
+ * per ray (dm_cost_at); rd: radius of the dura per ray, mm, 0 = unknown, NULL = solve for the dura itself. r (mm) and q
+ * (0..1), ns * DM_NT each, are filled. */
+dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_cost_args *cost, const dm_solver *solver,
+                           const float *level, const float *rd, const float *guide, float *r, float *q);
+
+extern const dm_kernel_check dm_canal_checks[];
+extern const int dm_canal_check_count;
+
+/* ---- contrast.c ---- */
+
+typedef struct dm_contrast_params {
+    double floor_hu;  /* HU: the faintest contrast that counts */
+    double share;     /* of the angles that must show it */
+    double radius;    /* mm round the line where it is looked for */
+    double mr_share;  /* MR: fluid is at least this share of the sac's usual signal */
+} dm_contrast_params;
+
+/* Fills level (ns values: what the sac holds, HU or signal, or DM_OUTSIDE) and filled (ns). */
+dm_status dm_contrast_state(const dm_unrolled *u, dm_modality modality, const dm_contrast_params *p, float *level,
+                            uint8_t *filled);
+/* Median (upper of the two middle ones) of n >= 1 values, which are sorted. */
+float dm_median(float *v, int n);
+
+/* ---- recentre.c ---- */
+
+/* Moves the line by (a, l) mm ventral and left per position i*step, smoothed by a Gaussian of `sigma` mm and bounded by
+ * `most` mm, weights w >= 0 per position; the line is sampled anew every spine->ds and its frame rebuilt; score and unsure
+ * follow. *moved = largest move, mm. */
+dm_status dm_recentre(dm_spine *spine, double step, int n, const double *a, const double *l, const double *w, double sigma,
+                      double most, double *moved);
+
+#endif

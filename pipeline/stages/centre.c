@@ -1,0 +1,238 @@
+/* The middle of the canal from its walls: rays in planes normal to a line that is already roughly right. */
+#include "spine_parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dialect.h"
+
+/* Rays: 0 to 20 mm by 0.5 mm, every 1 mm along the line. A canal's half width is 6 to 15 mm. */
+enum { NR = 41, OPEN = 14, GATHER = 7 };
+static const double DR = 0.5;
+
+/* A view of the gathered samples. */
+typedef struct rays {
+    int ns, mr;
+    float bone, column;
+    const float *v; /* (s * DM_NT + theta) * NR + r */
+    float *opened;
+    float *hit;     /* s * DM_NT + theta: mm, negative = none */
+    float *level;   /* per s: value of the bright column, 0 = none */
+} rays;
+
+static float at(const float *v, int s, int t, int k) {
+    return v[((size_t)s * DM_NT + (size_t)t) * NR + (size_t)k];
+}
+
+/* One binomial step [1 2 1] / 4 along s and along r, in place of the raw samples: the opening below takes extremes of 29
+ * samples, which noise would drive. Samples outside the field stay outside. */
+static void calm(const float *from, int n, size_t stride, float *to) {
+    for (int i = 0; i < n; i++) {
+        float here = from[(size_t)i * stride], a = i ? from[(size_t)(i - 1) * stride] : here;
+        float b = i + 1 < n ? from[(size_t)(i + 1) * stride] : here;
+        int out = dm_is_outside(here) || dm_is_outside(a) || dm_is_outside(b);
+        to[(size_t)i * stride] = out ? here : 0.5f * here + 0.25f * (a + b);
+    }
+}
+
+static void smooth(const rays *r, float *v, float *spare) {
+    size_t ring = (size_t)DM_NT * NR;
+    for (size_t c = 0; c < ring; c++) calm(v + c, r->ns, ring, spare + c);
+    for (size_t c = 0; c < (size_t)r->ns * DM_NT; c++) calm(spare + c * NR, NR, 1, v + c * NR);
+}
+
+/* Smallest (sign 1) or largest (sign -1) value within +-OPEN mm along the line; what lies outside the field is left out. */
+static void extreme_along(const rays *r, const float *v, float sign, float *out) {
+    size_t ring = (size_t)DM_NT * NR;
+    for (int s = 0; s < r->ns; s++) {
+        int k0 = s > OPEN ? s - OPEN : 0, k1 = s + OPEN < r->ns ? s + OPEN : r->ns - 1;
+        for (size_t c = 0; c < ring; c++) {
+            float low = sign * v[(size_t)s * ring + c];
+            for (int k = k0; k <= k1; k++) {
+                float p = v[(size_t)k * ring + c];
+                if (!dm_is_outside(p)) low = dm_fmin(low, sign * p);
+            }
+            out[(size_t)s * ring + c] = sign * low;
+        }
+    }
+}
+
+/* Opening along the line over 28 mm: fluid persists, bone falls to its discs and gaps. */
+static void open_along(const rays *r, float *spare) {
+    extreme_along(r, r->v, 1.0f, spare);
+    extreme_along(r, spare, -1.0f, r->opened);
+}
+
+static int by_value(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static float median(float *v, int n) {
+    if (!n) return 0.0f;
+    qsort(v, (size_t)n, sizeof *v, by_value);
+    return v[n / 2];
+}
+
+/* Level of a bright column: median over the angles of the brightest persistent value within 8 mm. CT: only where more
+ * than half of the angles are bright within 5.5 mm; overlapping laminae lie further out. */
+static float column_level(const rays *r, int s) {
+    float top[DM_NT];
+    int near = 0;
+    for (int t = 0; t < DM_NT; t++) {
+        float best = 0.0f;
+        for (int k = 0; k <= (int)(8.0 / DR); k++) {
+            float o = at(r->opened, s, t, k);
+            if (k == (int)(5.5 / DR)) near += best > r->column;
+            if (o > best) best = o;
+        }
+        top[t] = best;
+    }
+    float level = median(top, DM_NT) / 0.85f;
+    return near > DM_NT / 2 && level > r->column ? level : 0.0f;
+}
+
+static float bone_beyond(const rays *r, int s, int t, int from, int to) {
+    for (int k = from; k <= to && k < NR; k++) {
+        float v = at(r->v, s, t, k);
+        if (v > r->bone && at(r->opened, s, t, k) < 0.6f * v) return (float)(k * DR);
+    }
+    return -1.0f;
+}
+
+/* Wall along one ray: bone; in a bright column the bone that ends it, or the edge of the column where none follows
+ * within 4 mm (fat and veins may lie between). */
+static float wall(const rays *r, int s, int t) {
+    float c = r->level[s];
+    int seen = 0;
+    for (int k = 0; k < NR; k++) {
+        float v = at(r->v, s, t, k);
+        if (dm_is_outside(v)) return -1.0f;
+        if (c <= 0.0f) {
+            if (!r->mr && k >= 4 && v > r->bone) return (float)(k * DR);
+            continue;
+        }
+        if (v > 0.6f * c) seen = 1;
+        if (!r->mr && k >= 4 && v > r->bone && at(r->opened, s, t, k) < 0.6f * dm_fmin(v, c)) return (float)(k * DR);
+        if (seen && k >= 4 && v < 0.5f * c) {
+            float b = r->mr ? -1.0f : bone_beyond(r, s, t, k, k + (int)(4.0 / DR));
+            return b > 0 ? b : (float)(k * DR);
+        }
+    }
+    return -1.0f;
+}
+
+static void find_walls(rays *r) {
+    for (int s = 0; s < r->ns; s++) r->level[s] = column_level(r, s);
+    for (int s = 0; s < r->ns; s++)
+        for (int t = 0; t < DM_NT; t++) r->hit[s * DM_NT + t] = wall(r, s, t);
+}
+
+/* Median of the hits of one angle within +-GATHER mm; -1 where fewer than a quarter of the rays hit. */
+static float gathered(const rays *r, int s, int t) {
+    float some[2 * GATHER + 1];
+    int n = 0, all = 0;
+    for (int k = s - GATHER; k <= s + GATHER; k++) {
+        if (k < 0 || k >= r->ns) continue;
+        all++;
+        if (r->hit[k * DM_NT + t] > 0) some[n++] = r->hit[k * DM_NT + t];
+    }
+    return 4 * n >= all ? median(some, n) : -1.0f;
+}
+
+/* Solves the 5x5 normal equations in place by elimination; they carry a ridge, so that a pivot is never 0. */
+static void solve5(double m[5][6]) {
+    for (int i = 0; i < 5; i++)
+        for (int j = 0; j < 5; j++) {
+            if (j == i) continue;
+            double f = m[j][i] / m[i][i];
+            for (int k = i; k < 6; k++) m[j][k] -= f * m[i][k];
+        }
+}
+
+static void basis(int t, double b[5]) {
+    double angle = t * 2.0 * 3.14159265358979 / DM_NT;
+    b[0] = 1, b[1] = cos(angle), b[2] = sin(angle), b[3] = cos(2 * angle), b[4] = sin(2 * angle);
+}
+
+/* Circle, shift and oval (harmonics 0, 1, 2) through the walls; weights fall for walls off the fit (foramina, gaps). */
+static void fit(const float *r, double c[5]) {
+    double b[5];
+    c[0] = 8, c[1] = c[2] = c[3] = c[4] = 0;
+    for (int round = 0; round < 5; round++) {
+        double m[5][6] = {{0}};
+        for (int t = 0; t < DM_NT; t++) {
+            if (r[t] <= 0) continue;
+            basis(t, b);
+            double off = r[t] - (b[0] * c[0] + b[1] * c[1] + b[2] * c[2] + b[3] * c[3] + b[4] * c[4]);
+            double w = round ? 1.0 / (1.0 + off * off / 4.0) : 1.0;
+            for (int i = 0; i < 5; i++) {
+                for (int j = 0; j < 5; j++) m[i][j] += w * b[i] * b[j];
+                m[i][5] += w * b[i] * r[t];
+            }
+        }
+        for (int i = 0; i < 5; i++) m[i][i] += i ? 2.0 : 1e-3;
+        solve5(m);
+        for (int i = 0; i < 5; i++) c[i] = m[i][5] / m[i][i];
+    }
+}
+
+/* Share of the angles whose wall lies within 2.5 mm of the fit: 1 = a closed canal. */
+static float agreement(const float *r, const double c[5]) {
+    double b[5];
+    int n = 0;
+    for (int t = 0; t < DM_NT; t++) {
+        if (r[t] <= 0) continue;
+        basis(t, b);
+        n += fabs(r[t] - (b[0] * c[0] + b[1] * c[1] + b[2] * c[2] + b[3] * c[3] + b[4] * c[4])) < 2.5;
+    }
+    return (float)n / DM_NT;
+}
+
+static void shift_at(const rays *r, int s, double *a, double *l, float *quality) {
+    float ring[DM_NT];
+    double c[5];
+    for (int t = 0; t < DM_NT; t++) ring[t] = gathered(r, s, t);
+    fit(ring, c);
+    *quality = agreement(ring, c);
+    double far = sqrt(c[1] * c[1] + c[2] * c[2]), most = 6.0, w = far > most ? most / far : 1.0;
+    w *= dm_clampf((*quality - 0.3f) / 0.3f, 0.0f, 1.0f);
+    *a = c[1] * w;
+    *l = c[2] * w;
+    /* a middle that stays away from the line is no middle of a ring: the line has left the canal */
+    *quality *= dm_clampf((float)((5.0 - far) / 3.0), 0.0f, 1.0f);
+}
+
+dm_status dm_centre_walls(dm_gpu *gpu, const dm_volume *volume, const dm_spine *line, dm_modality modality, double bone,
+                          double column, dm_walls *out) {
+    rays r = {.ns = (int)((line->n - 1) * line->ds) + 1, .mr = modality == DM_MR, .bone = (float)bone,
+              .column = modality == DM_MR ? 0.0f : (float)column};
+    size_t cells = (size_t)r.ns * DM_NT;
+    float *gather = NULL, *spare = malloc(cells * NR * sizeof(float));
+    dm_status status = dm_fail(DM_STUDY, "out_of_memory", "No memory for the walls of the canal.");
+    *out = (dm_walls){.n = r.ns};
+    out->a = calloc((size_t)r.ns, sizeof *out->a);
+    out->l = calloc((size_t)r.ns, sizeof *out->l);
+    out->quality = calloc((size_t)r.ns, sizeof *out->quality);
+    r.opened = malloc(cells * NR * sizeof(float));
+    r.hit = malloc(cells * sizeof(float));
+    r.level = malloc((size_t)r.ns * sizeof(float));
+    if (!out->a || !out->l || !out->quality || !r.opened || !r.hit || !r.level || !spare) goto out;
+    DM_TRY_OUT(dm_curved_polar(gpu, volume, line, 0.0, 1.0, r.ns, 0.0, DR, NR, &gather));
+    smooth(&r, gather, spare);
+    r.v = gather;
+    open_along(&r, spare);
+    find_walls(&r);
+    for (int s = 0; s < r.ns; s++) shift_at(&r, s, &out->a[s], &out->l[s], &out->quality[s]);
+out:
+    free(gather), free(spare), free(r.opened), free(r.hit), free(r.level);
+    if (!dm_good(status)) dm_walls_clear(out);
+    return status;
+}
+
+void dm_walls_clear(dm_walls *w) {
+    if (!w) return;
+    free(w->a), free(w->l), free(w->quality);
+    *w = (dm_walls){0};
+}

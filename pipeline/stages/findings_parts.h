@@ -1,0 +1,32 @@
+/* Parts of the stage findings. */
+#ifndef DM_FINDINGS_PARTS_H
+#define DM_FINDINGS_PARTS_H
+
+#include "diverticula.h"
+#include "gpu.h"
+#include "study.h"
+#include "veins.h"
+
+typedef struct dm_findings_params {
+    double veto_length, veto_angle, veto_share; /* mm, degrees, rank */
+    double veto_length_lateral, veto_angle_lateral;
+    double hysteresis_low, hysteresis_high;
+    double join, join_lateral, join_angle; /* mm, mm, degrees */
+    double list_score, soft_tissue_hu, satellite_share, satellite_factor;
+    double ventral_angle, dorsal_angle; /* degrees */
+    double c1c2_reach, spur_length;
+    dm_diverticula_params diverticula;
+    dm_veins_params vein;
+} dm_findings_params;
+
+/* Pools outside the dura: components of the map with their features, best score first, appended to study->findings.
+ * Levels, site and place are left to localise. */
+dm_status dm_pools_find(const dm_findings_params *p, dm_study *study);
+
+/* Best score first; equal scores from head to feet. */
+void dm_findings_sort(dm_findings *findings);
+
+/* Class and side of an angle in degrees. */
+dm_side dm_side_of(const dm_findings_params *p, double theta);
+
+#endif

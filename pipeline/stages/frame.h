@@ -1,0 +1,21 @@
+/* The spine's own coordinates. */
+#ifndef DM_FRAME_H
+#define DM_FRAME_H
+
+#include "study.h"
+
+/* Fills tangent, ventral and left of a spine whose p, n and ds are set (allocates the three). The tangent is the
+ * derivative of the line smoothed by a Gaussian of 4 mm; ventral is the patient's anterior (-y) made normal to it, so
+ * theta = 0 is held ventral; where the line runs nearly along y (the sacrum beyond 75 degrees) the last good frame is
+ * carried on without rotation. */
+dm_status dm_frame_build(dm_spine *spine);
+/* Point, frame at s (linear between samples, held at the ends along the tangent for the point). Any output may be NULL. */
+void dm_frame_at(const dm_spine *spine, double s, double p[3], double tangent[3], double ventral[3], double left[3]);
+void dm_frame_to_lps(const dm_spine *spine, double s, double theta_deg, double r, double lps[3]);
+/* Nearest point of the line: s, theta in (-180, 180], r. Returns 0, or -1 when the point lies beyond an end by more than
+ * 1 mm along the tangent (s is then extrapolated). */
+int dm_frame_from_lps(const dm_spine *spine, const double lps[3], double *s, double *theta_deg, double *r);
+/* Allocates the arrays of a spine of n samples (p, score, unsure; not the frame). */
+dm_status dm_spine_make(dm_spine *spine, int n, double ds);
+
+#endif

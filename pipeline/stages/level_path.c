@@ -1,0 +1,224 @@
+/* The chain of discs: dynamic programming over (disc of the chain, s) with a prior on spacing and one scale
+ * per patient. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "levels_parts.h"
+
+/* Pitch = mean of the disc-to-disc distances of the Spinal Cord Toolbox's table and of body height + disc
+ * height (Panjabi-type cadaver means; discs: PMC11225399, 10.1007/s00586-015-3925-y, lumbar Iranian and
+ * Nepalese MR series). C1, C2 from the same table; sacral segments from a sacrum of about 110 mm. */
+static const double PITCH[DM_S5 + 1] = {0,    12.2, 20.8, 17,   16,   15.6, 15.5, 16.5, 18.1, 18.9, 18.8,
+                                        19.4, 20,   21.2, 22.1, 23.4, 24.2, 25.8, 28,   30.1, 31,   33,
+                                        33.8, 33.3, 34.5, 34,   34,   31,   26,   21,   17,   14};
+static const double DISC[DM_S5 + 1] = {0,    3,    4.5, 4.5, 4.5, 4.5, 4.5, 4.5, 4, 3.5, 3.2,
+                                       3,    3,    3.3, 3.7, 4.2, 4.8, 5.3, 6,   7, 7.5, 9,
+                                       10.5, 11.5, 12,  12,  12,  3,   3,   3,   3, 3};
+
+double dm_level_pitch(int level) {
+    return PITCH[dm_clampi(level, DM_C1, DM_S5)];
+}
+
+double dm_level_disc_height(int level) {
+    return DISC[dm_clampi(level, DM_C1, DM_S5)];
+}
+
+/* Depth of canal half and body grow from head to feet; between these discs linear. */
+double dm_level_front(int level) {
+    static const double knots[][2] = {{DM_C2, 25},  {DM_C7, 26}, {11, 29.5}, {15, 35},
+                                      {DM_T12, 39}, {23, 43},    {DM_L6, 43}};
+    enum { N = sizeof knots / sizeof *knots };
+    if (level <= DM_C2) return knots[0][1];
+    for (int i = 1; i < N; i++)
+        if (level <= (int)knots[i][0])
+            return knots[i - 1][1] + (level - knots[i - 1][0]) / (knots[i][0] - knots[i - 1][0]) *
+                                         (knots[i][1] - knots[i - 1][1]);
+    return knots[N - 1][1];
+}
+
+/* Shares of spines with other numbers: 11 thoracic 5.8 %, 13 thoracic (ribs on the first lumbar vertebra
+ * counted so) 3 %; 4 lumbar 2.7 %, 6 lumbar 5.5 % (10.1186/s13018-018-0835-9, PMC3948909). Taken as
+ * independent. */
+void dm_chain_make(int number, dm_chain *chain) {
+    static const double p_thoracic[3] = {0.912, 0.058, 0.030}, p_lumbar[3] = {0.918, 0.027, 0.055};
+    static const int thoracic[3] = {12, 11, 13}, lumbar[3] = {5, 4, 6};
+    int t = number / 3, l = number % 3;
+    *chain = (dm_chain){
+        .thoracic = thoracic[t], .lumbar = lumbar[l], .log_prior = log(p_thoracic[t] * p_lumbar[l])};
+    for (int v = DM_C1; v <= DM_C7; v++) chain->level[chain->n++] = v;
+    for (int i = 0; i < chain->thoracic; i++) chain->level[chain->n++] = DM_T1 + i;
+    for (int i = 0; i < chain->lumbar; i++) chain->level[chain->n++] = DM_L1 + i;
+    chain->level[chain->n++] = DM_S1;
+}
+
+enum { SCALES = 17 };
+static double scale_of(int number) {
+    return 0.78 + 0.03 * number;
+}
+
+/* What one disc of the chain gains at index i, spacing apart. There is no disc between atlas and axis, but
+ * the joints and the seam of the dens may look like one: its label takes such a false disc, for little. */
+static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_levels_params *p,
+                          const dm_chain *chain, int k, int i) {
+    int upper = chain->level[k], lower = chain->level[k + 1];
+    int w = dm_clampi((int)lround(dm_level_disc_height(upper)) - DM_WIDTH_LOW, 0, DM_WIDTHS - 1);
+    double e = isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
+    if (upper == DM_C1) return fmin(fmax(0.5 * e, -0.5), 1);
+    if (!isnan(c->front[i])) {
+        double f = fmin(fmax(((double)c->front[i] - dm_level_front(upper)) / 6, -2.5), 2.5);
+        e -= p->front_weight * f * f;
+    }
+    /* Above the first rib the path of a rib slides down to it. */
+    int thoracic = lower >= DM_T1 && lower <= DM_T13,
+        above = a->s_first >= 0 && i < a->s_first - 3 && lower <= DM_T1 + 2;
+    if (!above) e += thoracic ? (double)a->rib[i] : -(double)a->rib[i];
+    if (lower == DM_T1) e += (double)a->first[i];
+    if (upper == DM_C2) e += (double)a->dens[i];
+    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 20) e -= 6;
+    if (lower == DM_S1) e += (double)a->sacrum[i];
+    if (upper == DM_L1) e += (double)a->conus[i];
+    return e;
+}
+
+/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name.
+ */
+static void fused_ends(dm_chain_fit *f, const dm_column *c) {
+    int last = f->chain.n - 2;
+    const float *neck = c->d[4 - DM_WIDTH_LOW], *low = c->d[10 - DM_WIDTH_LOW];
+    for (int i = 0; i < f->n; i++) {
+        double up = dm_profile_max(neck, c->n, i - 16, i - 10),
+               down = dm_profile_max(low, c->n, i + 17, i + 36);
+        if (up > 0) f->e[(size_t)f->n + (size_t)i] -= (float)(0.7 * up);
+        if (down > 0) f->e[(size_t)last * (size_t)f->n + (size_t)i] -= (float)(0.7 * down);
+    }
+}
+
+/* Cost of leaving `room` mm beyond the first or last disc of the path empty. Whole vertebrae that would fit
+ * cost; the chain closes at the dens and at the sacrum, which take 75 and 150 mm. */
+static double end_cost(const dm_levels_params *p, const dm_chain *chain, int k, int at_top, double room,
+                       double scale) {
+    int last = chain->n - 2;
+    if (at_top && k <= 1) return 1.5 * floor(fmax(room - (k == 0 ? 55 : 75), 0) / 18);
+    if (!at_top && k == last) return 1.5 * floor(fmax(room - 150, 0) / 18);
+    double whole = scale * dm_level_pitch(chain->level[at_top ? k : k + 1]) + 6;
+    return p->whole_penalty * floor(fmax(room, 0) / whole);
+}
+
+static double spacing_cost(const dm_levels_params *p, double mu, int h) {
+    double sd2 = p->pitch_sd * p->pitch_sd * mu * mu + p->pitch_floor * p->pitch_floor, d = h - mu;
+    return d * d / (2 * sd2);
+}
+
+/* One pass at one scale. Forward: best path whose lowest disc is (k, i); backward: whose highest is. `e` of
+ * that disc counted in both. */
+static void pass(const dm_chain_fit *f, const dm_column *c, const dm_levels_params *p, double scale, int down,
+                 float *best) {
+    int discs = f->chain.n - 1, n = f->n;
+    for (int step = 0; step < discs; step++) {
+        int k = down ? step : discs - 1 - step;
+        double mu = scale * dm_level_pitch(f->chain.level[down ? k : k + 1]);
+        int near = (int)ceil(0.75 * mu), far = (int)floor(1.3 * mu);
+        float cost[64];
+        for (int h = near; h <= far; h++) cost[h - near] = (float)spacing_cost(p, mu, h);
+        const float *other = best + (size_t)(down ? k - 1 : k + 1) * (size_t)n;
+        for (int i = c->first; i <= c->last; i++) {
+            double room = down ? i - c->first : c->last - i;
+            float v = (float)-end_cost(p, &f->chain, k, down, room, scale);
+            for (int h = near; step > 0 && h <= far; h++) {
+                int j = down ? i - h : i + h;
+                if (j >= c->first && j <= c->last) v = fmaxf(v, other[j] - cost[h - near]);
+            }
+            best[(size_t)k * (size_t)n + (size_t)i] = v + f->e[(size_t)k * (size_t)n + (size_t)i];
+        }
+    }
+}
+
+static double scale_prior(const dm_levels_params *p, double scale) {
+    double z = (scale - 1) / p->scale_sd;
+    return -0.5 * z * z;
+}
+
+static dm_status all_scales(dm_chain_fit *f, const dm_column *c, const dm_levels_params *p) {
+    size_t count = (size_t)(f->chain.n - 1) * (size_t)f->n;
+    float *down = malloc(2 * count * sizeof *down);
+    if (!down) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the chain of discs");
+    float *up = down + count;
+    for (int g = 0; g < SCALES; g++) {
+        pass(f, c, p, scale_of(g), 1, down);
+        pass(f, c, p, scale_of(g), 0, up);
+        float prior = (float)scale_prior(p, scale_of(g));
+        for (int k = 0; k < f->chain.n - 1; k++)
+            for (int i = c->first; i <= c->last; i++) {
+                size_t at = (size_t)k * (size_t)f->n + (size_t)i;
+                float m = down[at] + up[at] - f->e[at] + prior;
+                if (m > f->m[at]) f->m[at] = m, f->scale[at] = (uint8_t)g;
+            }
+    }
+    free(down);
+    return dm_ok;
+}
+
+void dm_chain_fit_clear(dm_chain_fit *f) {
+    free(f->e), free(f->m), free(f->scale);
+    *f = (dm_chain_fit){0};
+}
+
+dm_status dm_chain_fit_make(const dm_column *c, const dm_anchors *a, const dm_levels_params *p, int number,
+                            dm_chain_fit *f) {
+    *f = (dm_chain_fit){.n = c->n};
+    dm_chain_make(number, &f->chain);
+    size_t count = (size_t)(f->chain.n - 1) * (size_t)c->n;
+    f->e = calloc(count, sizeof *f->e), f->m = malloc(count * sizeof *f->m), f->scale = calloc(count, 1);
+    if (!f->e || !f->m || !f->scale)
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for the chain of discs");
+    for (size_t i = 0; i < count; i++) f->m[i] = -FLT_MAX;
+    for (int k = 0; k < f->chain.n - 1; k++)
+        for (int i = c->first; i <= c->last; i++)
+            f->e[(size_t)k * (size_t)c->n + (size_t)i] = (float)evidence_at(c, a, p, &f->chain, k, i);
+    fused_ends(f, c);
+    return all_scales(f, c, p);
+}
+
+/* Follows one pass back from (k, i); appends the indices. */
+static int follow(const dm_chain_fit *f, const dm_column *c, const dm_levels_params *p, double scale,
+                  int down, const float *best, int k, int i, int *at) {
+    int count = 0, n = f->n;
+    for (;; count++) {
+        double mu = scale * dm_level_pitch(f->chain.level[down ? k : k + 1]),
+               room = down ? i - c->first : c->last - i;
+        int next = down ? k - 1 : k + 1, to = -1;
+        if (next < 0 || next > f->chain.n - 2) return count;
+        float v = (float)-end_cost(p, &f->chain, k, down, room, scale);
+        for (int h = (int)ceil(0.75 * mu); h <= (int)floor(1.3 * mu); h++) {
+            int j = down ? i - h : i + h;
+            if (j < c->first || j > c->last) continue;
+            float w = best[(size_t)next * (size_t)n + (size_t)j] - (float)spacing_cost(p, mu, h);
+            if (w > v) v = w, to = j;
+        }
+        if (to < 0) return count;
+        at[count] = to;
+        k = next, i = to;
+    }
+}
+
+dm_status dm_chain_fit_path(const dm_chain_fit *f, const dm_column *c, const dm_levels_params *p, int k,
+                            int i, dm_disc_path *path) {
+    size_t count = (size_t)(f->chain.n - 1) * (size_t)f->n, at = (size_t)k * (size_t)f->n + (size_t)i;
+    float *best = malloc(count * sizeof *best);
+    int up[DM_MAX_CHAIN], down[DM_MAX_CHAIN], n_up, n_down;
+    if (!best) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the chain of discs");
+    double scale = scale_of(f->scale[at]);
+    pass(f, c, p, scale, 1, best);
+    n_up = follow(f, c, p, scale, 1, best, k, i, up);
+    pass(f, c, p, scale, 0, best);
+    n_down = follow(f, c, p, scale, 0, best, k, i, down);
+    free(best);
+    *path =
+        (dm_disc_path){.from = k - n_up, .n = n_up + 1 + n_down, .scale = scale, .score = (double)f->m[at]};
+    for (int j = 0; j < n_up; j++) path->at[j] = up[n_up - 1 - j];
+    path->at[n_up] = i;
+    for (int j = 0; j < n_down; j++) path->at[n_up + 1 + j] = down[j];
+    return dm_ok;
+}

@@ -1,0 +1,192 @@
+/* Which numbering: every chain and every shift is fitted anew, those that name the visible vertebrae alike
+ * are one answer, and the answers share the posterior. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "levels_parts.h"
+
+enum { MAX_ANSWERS = DM_CHAINS * DM_MAX_CHAIN };
+
+/* One fitted explanation and the names it gives to the places where the best explanation has vertebrae. */
+typedef struct answer {
+    int chain_number;
+    dm_chain chain;
+    dm_disc_path path;
+    double log_weight;
+    int middle_disc; /* number in its chain of the disc in the middle of the view */
+    int names[DM_MAX_CHAIN + 1];
+} answer;
+
+typedef struct vote {
+    const dm_column *c;
+    const dm_anchors *a;
+    const dm_levels_params *p;
+    dm_chain_fit fit[DM_CHAINS];
+    answer *answers;
+    int n;
+    dm_disc_path reference; /* the best path: where the vertebrae are */
+    int n_places;
+    double place[DM_MAX_CHAIN + 1];
+} vote;
+
+/* Best of the marginals of disc k within 5 mm of i. */
+static float near_best(const dm_chain_fit *f, const dm_column *c, int k, int i, int *where) {
+    float best = -1e30f;
+    for (int j = i - 5; j <= i + 5; j++) {
+        if (j < c->first || j > c->last) continue;
+        float m = f->m[(size_t)k * (size_t)f->n + (size_t)j];
+        if (m > best) best = m, *where = j;
+    }
+    return best;
+}
+
+/* The best path of all chains. */
+static dm_status find_reference(vote *v) {
+    float best = -1e30f;
+    int chain = 0, k = 0, i = 0;
+    for (int h = 0; h < DM_CHAINS; h++) {
+        const dm_chain_fit *f = &v->fit[h];
+        for (int d = 0; d < f->chain.n - 1; d++)
+            for (int j = v->c->first; j <= v->c->last; j++) {
+                float m = f->m[(size_t)d * (size_t)f->n + (size_t)j] +
+                          (float)(v->p->temperature * f->chain.log_prior);
+                if (m > best) best = m, chain = h, k = d, i = j;
+            }
+    }
+    DM_TRY(dm_chain_fit_path(&v->fit[chain], v->c, v->p, k, i, &v->reference));
+    const dm_disc_path *r = &v->reference;
+    v->place[v->n_places++] = r->at[0] - 8;
+    for (int j = 0; j + 1 < r->n; j++) v->place[v->n_places++] = 0.5 * (r->at[j] + r->at[j + 1]);
+    v->place[v->n_places++] = r->at[r->n - 1] + 8;
+    return dm_ok;
+}
+
+static int name_at(const answer *a, double s) {
+    int j = 0;
+    while (j < a->path.n && a->path.at[j] < s) j++;
+    return a->chain.level[a->path.from + j];
+}
+
+/* The explanation of chain h in which its disc k is the one in the middle, if it is not hopeless. */
+static dm_status add_answer(vote *v, int h, int k, double floor_score) {
+    const dm_chain_fit *f = &v->fit[h];
+    int middle = v->reference.n / 2, best_k = -1, best_i = 0;
+    float best = -1e30f;
+    for (int d = -1; d <= 1; d++) {
+        int where = 0, j = middle + d, q = k + d;
+        if (j < 0 || j >= v->reference.n || q < 0 || q >= f->chain.n - 1) continue;
+        float m = near_best(f, v->c, q, v->reference.at[j], &where);
+        if (m > best) best = m, best_k = q, best_i = where;
+    }
+    double weight = (double)best / v->p->temperature + f->chain.log_prior;
+    if (best_k < 0 || weight < floor_score) return dm_ok;
+    answer *a = &v->answers[v->n];
+    *a = (answer){.chain_number = h, .chain = f->chain, .log_weight = weight, .middle_disc = k};
+    DM_TRY(dm_chain_fit_path(f, v->c, v->p, best_k, best_i, &a->path));
+    for (int j = 0; j < v->n_places; j++) a->names[j] = name_at(a, v->place[j]);
+    v->n++;
+    return dm_ok;
+}
+
+static int same_names(const vote *v, const answer *a, const answer *b) {
+    return memcmp(a->names, b->names, (size_t)v->n_places * sizeof *a->names) == 0;
+}
+
+/* Weight of all that name the vertebrae as `a` does, each chain counted once (with its best path), of the
+ * whole; `total` in units of the best weight. */
+static double share(const vote *v, const answer *a, double top, double total) {
+    double best[DM_CHAINS] = {0}, sum = 0;
+    for (int j = 0; j < v->n; j++) {
+        const answer *b = &v->answers[j];
+        if (same_names(v, a, b))
+            best[b->chain_number] = fmax(best[b->chain_number], exp(b->log_weight - top));
+    }
+    for (int h = 0; h < DM_CHAINS; h++) sum += best[h];
+    return sum / total;
+}
+
+/* 1 when an earlier explanation of the same chain gives the same names. */
+static int repeated(const vote *v, int j) {
+    for (int i = 0; i < j; i++)
+        if (v->answers[i].chain_number == v->answers[j].chain_number &&
+            same_names(v, &v->answers[i], &v->answers[j]))
+            return 1;
+    return 0;
+}
+
+/* Weight of all different answers. */
+static double all_weights(const vote *v, double top) {
+    double total = 0;
+    for (int h = 0; h < DM_CHAINS; h++)
+        for (int j = 0; j < v->n; j++) {
+            if (v->answers[j].chain_number != h || repeated(v, j)) continue;
+            double best = 0;
+            for (int i = j; i < v->n; i++)
+                if (v->answers[i].chain_number == h && same_names(v, &v->answers[i], &v->answers[j]))
+                    best = fmax(best, exp(v->answers[i].log_weight - top));
+            total += best;
+        }
+    return total;
+}
+
+static void anchors_on(const vote *v, const answer *a, dm_labelling *out) {
+    int last_rib = 0, first_bare = 0;
+    for (int j = 0; j < a->path.n; j++) {
+        int k = a->path.from + j, i = a->path.at[j], lower = a->chain.level[k + 1], upper = a->chain.level[k];
+        double rib = (double)v->a->rib[i];
+        if (lower == DM_T1) out->first = (double)v->a->first[i];
+        if (upper == DM_C2) out->dens = (double)v->a->dens[i];
+        if (lower == DM_S1) out->sacrum = (double)v->a->sacrum[i];
+        if (lower == DM_T1 + a->chain.thoracic - 1) last_rib = rib > 0.5;
+        if (lower == DM_L1) first_bare = rib < -0.5;
+        if (lower >= DM_T1 && lower <= DM_T13)
+            out->rib += rib;
+        else
+            out->rib -= rib;
+    }
+    out->rib_end = last_rib && first_bare;
+}
+
+static dm_status decide(vote *v, dm_labelling *out) {
+    double top = -1e30, best = 0;
+    int chosen = 0;
+    for (int j = 0; j < v->n; j++)
+        if (v->answers[j].log_weight > top) top = v->answers[j].log_weight;
+    double total = all_weights(v, top);
+    for (int j = 0; j < v->n; j++) {
+        double q = share(v, &v->answers[j], top, total);
+        if (q > best * (1 + 1e-9) ||
+            (q > best * (1 - 1e-9) && v->answers[j].log_weight > v->answers[chosen].log_weight))
+            best = q, chosen = j;
+    }
+    const answer *a = &v->answers[chosen];
+    *out = (dm_labelling){.chain = a->chain, .path = a->path, .posterior = best};
+    for (int j = 0; j < v->n; j++) {
+        const answer *b = &v->answers[j];
+        double q = same_names(v, a, b) ? 0 : share(v, b, top, total);
+        if (q > out->alt_posterior) out->alt_posterior = q, out->alt_shift = b->middle_disc - a->middle_disc;
+    }
+    anchors_on(v, a, out);
+    return dm_ok;
+}
+
+static dm_status run(vote *v, dm_labelling *out) {
+    for (int h = 0; h < DM_CHAINS; h++) DM_TRY(dm_chain_fit_make(v->c, v->a, v->p, h, &v->fit[h]));
+    DM_TRY(find_reference(v));
+    double floor_score = v->reference.score / v->p->temperature - 14; /* less than a millionth of the best */
+    for (int h = 0; h < DM_CHAINS; h++)
+        for (int k = 0; k < v->fit[h].chain.n - 1; k++) DM_TRY(add_answer(v, h, k, floor_score));
+    return decide(v, out);
+}
+
+dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_levels_params *params,
+                   dm_labelling *out) {
+    vote v = {.c = column, .a = anchors, .p = params, .answers = calloc(MAX_ANSWERS, sizeof(answer))};
+    *out = (dm_labelling){0};
+    dm_status status =
+        v.answers ? run(&v, out) : dm_fail(DM_STUDY, "out_of_memory", "no memory for the vote on levels");
+    for (int h = 0; h < DM_CHAINS; h++) dm_chain_fit_clear(&v.fit[h]);
+    free(v.answers);
+    return status;
+}

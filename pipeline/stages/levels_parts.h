@@ -1,0 +1,118 @@
+/* The parts of stage levels: profiles along the column, anchors, and the chain of discs that explains them.
+ */
+#ifndef DM_LEVELS_PARTS_H
+#define DM_LEVELS_PARTS_H
+
+#include "check.h"
+#include "discs.h"
+#include "gpu.h"
+#include "study.h"
+
+typedef struct dm_levels_params {
+    double pitch_sd, pitch_floor, scale_sd, whole_penalty, tilt_sd, front_weight, rib_weight,
+        first_rib_weight, dens_weight, sacrum_weight, bone_hu, full_hu, temperature, anchored, found;
+} dm_levels_params;
+
+enum { DM_WIDTHS = 10, DM_WIDTH_LOW = 3 }; /* disc heights 3 .. 12 mm, one profile of disc evidence each */
+
+/* Everything that is known about each mm of the spine; arrays of n, index i at s = s0 + i mm. NaN = not
+ * known. */
+typedef struct dm_column {
+    int n, first, last; /* first and last index with the column in the field of view; first > last: none */
+    double s0;
+    dm_modality modality;
+    float *t;             /* mean of the tilted sheet: HU or signal */
+    float *slope;         /* of the sheet */
+    float *front;         /* mm from the canal to the front of the column */
+    float *d[DM_WIDTHS];  /* how much this looks like a disc */
+    float *ped;           /* CT: bone in the place of the pedicles, 0..1 */
+    float *rib;           /* CT: best path of a rib that begins here, 1 = all bone */
+    float *high;          /* CT: bone where the first rib passes, the lower of the sides, 0..1 */
+    float *occupied, *hu; /* CT: bone, mean HU, in the middle of the column */
+    float *ala, *iliac;   /* CT: bone beside the sacrum */
+    float *lean;          /* degrees by which the line leans backwards */
+    float *core;               /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
+    float *fluid;              /* MR: the brightest signal beside the middle */
+} dm_column;
+
+dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
+                            dm_column *out);
+void dm_column_clear(dm_column *column);
+extern const dm_kernel_check dm_discs_checks[];
+enum { DM_DISCS_CHECKS = 4 };
+/* Device bytes of the straightened volume and what is made from it, without the crop. */
+uint64_t dm_column_bytes(double length_mm);
+
+/* 1-D tools on n values 1 mm apart; NaN is left out. All return dm_ok or out_of_memory. */
+dm_status dm_profile_smooth(float *v, int n, double sigma);
+dm_status dm_profile_rank(const float *v, int n, int half, double share, float *out); /* running percentile */
+double dm_profile_mean(const float *v, int n, int from,
+                       int to); /* inclusive; NaN when less than half is known */
+double dm_profile_max(const float *v, int n, int from, int to);
+/* Gradient per mm as a share of the mean within sigma, at most 0.25. */
+dm_status dm_profile_relative_gradient(const float *v, int n, double sigma, float *g);
+
+/* Disc evidence from t (and slope, ped): fills d. */
+dm_status dm_disc_evidence(dm_column *column);
+
+/* What the named anchors say, ready to be added to a chain's evidence. */
+typedef struct dm_anchors {
+    int n;
+    float *rib;    /* n: + at a disc: a rib begins below it */
+    float *first;  /* n or NULL: for the disc C7/T1 */
+    float *dens;   /* n or NULL: for the disc C2/3 */
+    float *sacrum; /* n: for the disc L5/S1 */
+    float *conus;  /* n: for the disc L1/2 */
+    int s_first;   /* index of the first rib, -1 = not seen */
+    int s_dens;
+} dm_anchors;
+dm_status dm_anchors_find(const dm_column *column, const dm_levels_params *params, dm_anchors *out);
+void dm_anchors_clear(dm_anchors *anchors);
+
+enum { DM_MAX_CHAIN = 28, DM_CHAINS = 9 };
+
+/* One way in which vertebrae may be numbered: C1 .. S1 with 11 to 13 thoracic and 4 to 6 lumbar ones. */
+typedef struct dm_chain {
+    int n, level[DM_MAX_CHAIN]; /* disc k lies between level[k] and level[k + 1]; n - 1 discs */
+    int thoracic, lumbar;
+    double log_prior;
+} dm_chain;
+void dm_chain_make(int number, dm_chain *chain); /* 0 .. DM_CHAINS - 1; 0 = the usual one */
+
+double dm_level_pitch(int level);       /* mm from disc to disc along the canal, mean adult */
+double dm_level_disc_height(int level); /* of the disc below */
+double dm_level_front(int level); /* mm from canal centre to the front of the column at the disc below */
+
+/* The discs of one explanation: disc `from` + j of the chain at index at[j]. */
+typedef struct dm_disc_path {
+    int from, n, at[DM_MAX_CHAIN];
+    double scale, score;
+} dm_disc_path;
+
+/* Evidence and max-marginals of one chain: row k of n values per disc. */
+typedef struct dm_chain_fit {
+    dm_chain chain;
+    int n;
+    float *e, *m;   /* evidence; best score of any path with disc k here, prior of the scale included */
+    uint8_t *scale; /* number of the scale that gives m */
+} dm_chain_fit;
+dm_status dm_chain_fit_make(const dm_column *column, const dm_anchors *anchors,
+                            const dm_levels_params *params, int number, dm_chain_fit *fit);
+void dm_chain_fit_clear(dm_chain_fit *fit);
+/* The best path that has disc k at index i. */
+dm_status dm_chain_fit_path(const dm_chain_fit *fit, const dm_column *column, const dm_levels_params *params,
+                            int k, int i, dm_disc_path *path);
+
+/* The labelling with the highest posterior. */
+typedef struct dm_labelling {
+    dm_chain chain;
+    dm_disc_path path;
+    double posterior, alt_posterior;
+    int alt_shift;
+    double rib, first, dens, sacrum; /* what each anchor gives on the path, nats */
+    int rib_end;                     /* the last rib is seen on the path */
+} dm_labelling;
+dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_levels_params *params,
+                   dm_labelling *out);
+
+#endif

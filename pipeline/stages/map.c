@@ -1,0 +1,222 @@
+/* The dura map: how bright is what lies between dura and bone, as a share of the sac beside it. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "curved.h"
+#include "map_parts.h"
+#include "ranks.h"
+#include "stage.h"
+
+static const dm_param table[] = {
+    DM_PARAM_FLOAT(dm_map_params, radius, "mm", 14, 30, 18, "Profiles reach this far from the centre line: the widest lumbar canal (half of 28 mm) and its wall."),
+    DM_PARAM_FLOAT(dm_map_params, step, "mm", 0.25, 0.25, 0.25, "Sampling of a profile; the fit moves its edges by whole samples."),
+    DM_PARAM_FLOAT(dm_map_params, envelope_share, "1", 0.5, 0.95, 0.75, "Rank of the sac's brightness round the dura: above the half that the cord darkens by partial volume."),
+    DM_PARAM_FLOAT(dm_map_params, envelope_half, "mm", 2, 20, 6, "Half length along the spine over which the sac's brightness is ranked: half a thoracic vertebra."),
+    DM_PARAM_FLOAT(dm_map_params, layering_limit, "1", 0, 0.5, 0.25, "Largest slope of the sac's brightness from back to front that layering is believed to make."),
+    DM_PARAM_FLOAT(dm_map_params, tissue_share, "1", 0.1, 0.5, 0.35, "Rank of the darkest shell value at one angle that counts as tissue: below the half that a long collection may fill."),
+    DM_PARAM_FLOAT(dm_map_params, tissue_high_hu, "HU", 40, 200, 110, "Tissue is at most this bright on CT: ligament and enhanced muscle."),
+    DM_PARAM_FLOAT(dm_map_params, tissue_high_share, "1", 0.05, 0.5, 0.25, "Tissue is at most this share of the sac on T2 MR."),
+    DM_PARAM_FLOAT(dm_map_params, fat_share, "1", 0.1, 0.6, 0.25, "MR: fat is not suppressed when a fifth of what lies 4 mm beyond the bone's edge is brighter than this share of the sac."),
+    DM_PARAM_FLOAT(dm_map_params, fat_rank, "1", 0.3, 0.95, 0.8, "Rank of the shell's darkest value that counts as tissue where fat is bright: a pool must exceed the fat."),
+    DM_PARAM_FLOAT(dm_map_params, null_share, "1", 0.2, 0.5, 0.35, "Rank of the valley among cells of the same gap that counts as usual: below the half that a long collection may fill."),
+    DM_PARAM_FLOAT(dm_map_params, valley_gain, "1", 1, 5, 2.5, "Factor on the valley before it is compared with the fit: the blur halves the floor of a thin pool."),
+    DM_PARAM_FLOAT(dm_map_params, least_excess_hu, "HU", 0, 200, 50, "Less above tissue than this is muscle, vein or noise on CT, not contrast."),
+    DM_PARAM_FLOAT(dm_map_params, dent, "mm", 0.2, 5, 1.0, "The dura lies at most this far inside the convex outline of its slice (in front: inside the median of 55 degrees): what dents deeper is a nerve root."),
+    DM_PARAM_FLOAT(dm_map_params, gap_least, "mm", 0.4, 2, 0.8, "Narrower gaps between dura and bone cannot be told from their edges at 0.6 mm blur."),
+    DM_PARAM_FLOAT(dm_map_params, height_least, "1", 0.05, 1, 0.5, "A pool that the blur lets stand lower than this share of its value in its gap is counted less in proportion: it is a guess there."),
+    DM_PARAM_FLOAT(dm_map_params, gain_least, "1", 0, 200, 6, "Fall of chi-square (priors included) that a pool must bring to count in full: 2.5 s.d."),
+    DM_PARAM_FLOAT(dm_map_params, model_error, "1", 0.01, 0.3, 0.06, "Share of the sac by which the model of a profile may be wrong: texture, roots, noise."),
+    DM_PARAM_FLOAT(dm_map_params, shift_sd, "mm", 0.1, 1.5, 0.45, "Expected error of the two surfaces."),
+    DM_PARAM_FLOAT(dm_map_params, ridge, "1", 0.1, 2, 0.5, "Pools are expected below this share of the sac until the profile shows more."),
+    DM_PARAM_FLOAT(dm_map_params, band, "mm", 1, 4, 2, "Thickness of a pool that lies on the dura or on the bone and leaves the rest of the gap dark."),
+    DM_PARAM_FLOAT(dm_map_params, band_gap, "mm", 1.5, 6, 3.2, "Gaps wider than this may hold such a pool."),
+    DM_PARAM_FLOAT(dm_map_params, bone_least, "1", 0, 1, 0.5, "Least strength of the bone's edge at which a pool may be sought on the bone alone."),
+};
+
+static void free_maps(dm_map *m) {
+    free(m->e), free(m->d), free(m->thickness), free(m->assessed), free(m->sac), free(m->tissue);
+    *m = (dm_map){0};
+}
+
+static dm_status make_maps(int n, dm_map *m) {
+    size_t count = (size_t)n * DM_NT;
+    free_maps(m);
+    *m = (dm_map){.n = n,
+                  .e = calloc(count, sizeof(float)),
+                  .d = calloc(count, sizeof(float)),
+                  .thickness = calloc(count, sizeof(float)),
+                  .assessed = calloc(count, 1),
+                  .sac = malloc((size_t)n * sizeof(float)),
+                  .tissue = calloc(DM_NT, sizeof(float))};
+    if (!m->e || !m->d || !m->thickness || !m->assessed || !m->sac || !m->tissue) {
+        free_maps(m);
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura map of %d positions", n);
+    }
+    for (int i = 0; i < n; i++) m->sac[i] = DM_OUTSIDE;
+    return dm_ok;
+}
+
+/* 1 = this cell can be measured: contrast beside it, a gap that the scanner resolves, inside the scan, a frame to trust. */
+static void usable(const dm_map_params *p, const dm_study *st, const float *r_dura, const float *cells, uint8_t *use) {
+    for (int i = 0; i < st->spine.n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            const float *v = cells + c * DM_CELL_N;
+            double gap = (double)(st->canal.r_bone[c] - r_dura[c]);
+            use[c] = st->canal.filled[i] && !st->spine.unsure[i] && gap >= p->gap_least &&
+                     !dm_is_outside(v[DM_CELL_DARK]) && !dm_is_outside(v[DM_CELL_OUTER]);
+        }
+}
+
+/* What the stage holds while it works. */
+typedef struct work {
+    const dm_map_params *p;
+    dm_study *st;
+    size_t n; /* cells */
+    float *polar, *cells, *fit, *valley, *r_dura;
+    uint8_t *use, *some;
+    dm_references ref;
+    dm_profiles pr;
+    double width;
+} work;
+
+static void work_free(work *w) {
+    free(w->polar), free(w->cells), free(w->fit), free(w->valley), free(w->r_dura), free(w->use), free(w->some);
+    dm_references_free(&w->ref);
+    dm_profiles_close(&w->pr);
+}
+
+static dm_fit_args fit_args(const work *w, double width, int shape) {
+    return (dm_fit_args){.width = (float)width,
+                         .model_error = (float)w->p->model_error,
+                         .shift_sd = (float)w->p->shift_sd,
+                         .ridge = (float)w->p->ridge,
+                         .band = (float)w->p->band,
+                         .shape = shape};
+}
+
+/* The scanner's blur: the width that explains a sample of rows best. */
+static dm_status find_width(work *w) {
+    static const double width[] = {0.4, 0.5, 0.6, 0.7, 0.85, 1.0};
+    double best = 1e30;
+    for (size_t c = 0; c < w->n; c++) w->some[c] = w->use[c] && (c / DM_NT) % 8 == 3;
+    float *cost = w->valley; /* free until the valley is made */
+    for (size_t k = 0; k < sizeof width / sizeof *width; k++) {
+        dm_fit_args f = fit_args(w, width[k], 0);
+        size_t count = 0;
+        DM_TRY(dm_profiles_fit(&w->pr, &f, w->some, w->fit));
+        for (size_t c = 0; c < w->n; c++)
+            if (w->some[c] && w->fit[c * DM_FIT_N + DM_FIT_COST] >= 0)
+                cost[count++] = w->fit[c * DM_FIT_N + DM_FIT_COST];
+        double middle = count ? (double)dm_rank(cost, count, 0.5) : 1e29;
+        if (middle < best) best = middle, w->width = width[k];
+    }
+    return dm_ok;
+}
+
+/* One shape of pool: E = min(fit, gain * valley), kept where it beats what other shapes gave. */
+static dm_status one_shape(work *w, int shape, int dark) {
+    dm_map *m = &w->st->map;
+    dm_fit_args f = fit_args(w, w->width, shape);
+    for (size_t c = 0; c < w->n; c++) {
+        double gap = (double)(w->st->canal.r_bone[c] - w->r_dura[c]);
+        /* A pool on the bone is told from the bone only where that is known to be there. */
+        int bone = !w->st->canal.no_bone[c] && w->st->canal.q_bone[c] >= (float)w->p->bone_least;
+        w->some[c] = w->use[c] && (shape == 0 || gap >= w->p->band_gap) && (shape != 2 || bone);
+    }
+    DM_TRY(dm_profiles_fit(&w->pr, &f, w->some, w->fit));
+    DM_TRY(dm_valley(w->p, w->st, w->r_dura, w->cells, dark, &w->ref, w->some, w->width, w->valley));
+    for (size_t c = 0; c < w->n; c++) {
+        const float *fit = w->fit + c * DM_FIT_N;
+        if (!w->some[c] || fit[DM_FIT_COST] < 0) continue;
+        float sure = fminf(1, fit[DM_FIT_HEIGHT] / (float)w->p->height_least);
+        sure *= fmaxf(0, fminf(1, fit[DM_FIT_GAIN] / (float)w->p->gain_least));
+        float e = fminf(fit[DM_FIT_P] * sure, (float)w->p->valley_gain * w->valley[c]);
+        float above = e * (w->ref.sac_cell[c] - w->ref.tissue_cell[c]);
+        if (w->st->modality == DM_CT && above < (float)w->p->least_excess_hu) continue;
+        if (e > m->e[c]) m->e[c] = e, m->thickness[c] = fit[DM_FIT_THICK];
+    }
+    return dm_ok;
+}
+
+static void finish(work *w) {
+    dm_map *m = &w->st->map;
+    memcpy(m->assessed, w->use, w->n);
+    memcpy(m->sac, w->ref.base, (size_t)m->n * sizeof(float));
+    memcpy(m->tissue, w->ref.tissue, sizeof w->ref.tissue);
+    for (size_t c = 0; c < w->n; c++)
+        if (w->use[c])
+            m->d[c] = w->cells[c * DM_CELL_N + DM_CELL_RISE] / (w->ref.sac_cell[c] - w->ref.tissue_cell[c]);
+}
+
+static void beyond_bone(work *w, int nr) {
+    for (size_t c = 0; c < w->n; c++) {
+        int k = (int)(((double)w->st->canal.r_bone[c] + 4) / w->p->step);
+        w->valley[c] = k < nr ? w->polar[c * (size_t)nr + (size_t)k] : DM_OUTSIDE;
+    }
+}
+
+static dm_status measure(dm_gpu *gpu, work *w) {
+    int nr = (int)lround(w->p->radius / w->p->step) + 1;
+    const dm_spine *sp = &w->st->spine;
+    w->cells = malloc(w->n * DM_CELL_N * sizeof(float));
+    w->fit = malloc(w->n * DM_FIT_N * sizeof(float));
+    w->valley = malloc(w->n * sizeof(float));
+    w->r_dura = malloc(w->n * sizeof(float));
+    w->use = malloc(w->n), w->some = malloc(w->n);
+    if (!w->cells || !w->fit || !w->valley || !w->r_dura || !w->use || !w->some)
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu cells of the dura map", w->n);
+    DM_TRY(dm_curved_polar(gpu, &w->st->crop.raw, sp, 0, sp->ds, sp->n, 0, w->p->step, nr, &w->polar));
+    dm_outline(w->st->canal.r_dura, sp->n, w->p->dent, w->r_dura);
+    DM_TRY(dm_profiles_open(gpu, w->p, w->st, w->r_dura, w->polar, nr, &w->pr, w->cells));
+    usable(w->p, w->st, w->r_dura, w->cells, w->use);
+    beyond_bone(w, nr); /* into valley, which is free until the references are known */
+    DM_TRY(dm_references_make(w->p, w->st, w->cells, w->valley, w->use, &w->ref));
+    w->st->map.fat_bright = w->ref.fat_bright;
+    if (w->ref.fat_bright) dm_study_flag(w->st, "fat_bright");
+    /* Where the sac is hardly brighter than tissue, a share of it means nothing. */
+    for (size_t c = 0; c < w->n; c++)
+        if (dm_is_outside(w->ref.sac_cell[c]) ||
+            w->ref.sac_cell[c] - w->ref.tissue_cell[c] < (w->st->modality == DM_CT ? 60.0f : 1.0f))
+            w->use[c] = 0;
+    DM_TRY(dm_profiles_set(&w->pr, &w->ref));
+    DM_TRY(find_width(w));
+    DM_TRY(one_shape(w, 0, DM_CELL_DARK));
+    DM_TRY(one_shape(w, 1, DM_CELL_DARK_IN));
+    DM_TRY(one_shape(w, 2, DM_CELL_DARK_OUT));
+    finish(w);
+    return dm_ok;
+}
+
+static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
+    if (st->spine.n < 2 || st->canal.n != st->spine.n)
+        return dm_fail(DM_STUDY, "no_canal", "the map needs the canal's surfaces along the whole centre line");
+    DM_TRY(make_maps(st->spine.n, &st->map));
+    int filled = 0;
+    for (int i = 0; i < st->spine.n; i++) filled += st->canal.filled[i];
+    if (filled == 0) return dm_ok; /* nothing shines in the sac: nothing can be assessed */
+    work w = {.p = params, .st = st, .n = (size_t)st->spine.n * DM_NT};
+    dm_status status = measure(gpu, &w);
+    work_free(&w);
+    return status;
+}
+
+static uint64_t device_bytes(const dm_study *st, const void *params) {
+    const dm_map_params *p = params;
+    uint64_t cells = (uint64_t)st->spine.n * DM_NT, nr = (uint64_t)(p->radius / p->step) + 1;
+    return (uint64_t)dm_volume_count(&st->crop.raw) * 4 + cells * (nr * 8 + 64);
+}
+
+const dm_stage dm_stage_map = {
+    .name = "map",
+    .reads = "crop.raw, spine, canal",
+    .fills = "map",
+    .params = table,
+    .n_params = sizeof table / sizeof *table,
+    .params_size = sizeof(dm_map_params),
+    .device_bytes = device_bytes,
+    .run = run,
+    .checks = dm_profile_checks,
+    .n_checks = 3,
+};

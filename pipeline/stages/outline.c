@@ -1,0 +1,57 @@
+#include <math.h>
+
+#include "map_parts.h"
+#include "ranks.h"
+
+#define PI 3.14159265358979323846
+
+static double median_round(const float *row, int t, int half) {
+    float window[11];
+    for (int d = -half; d <= half; d++) window[d + half] = row[(t + d + DM_NT) % DM_NT];
+    return (double)dm_rank(window, (size_t)(2 * half + 1), 0.5);
+}
+
+/* Radius of the convex hull of an outline: the nearest of its supporting lines in each direction. */
+static void hull(const double r[DM_NT], double out[DM_NT]) {
+    double support[DM_NT], turn[DM_NT];
+    for (int d = 0; d < DM_NT; d++) turn[d] = cos(2 * PI * d / DM_NT);
+    for (int p = 0; p < DM_NT; p++) {
+        support[p] = 0;
+        for (int t = 0; t < DM_NT; t++) support[p] = fmax(support[p], r[t] * turn[(t - p + DM_NT) % DM_NT]);
+    }
+    for (int t = 0; t < DM_NT; t++) {
+        out[t] = INFINITY;
+        for (int p = 0; p < DM_NT; p++) {
+            double c = turn[(t - p + DM_NT) % DM_NT];
+            if (c > 0.1) out[t] = fmin(out[t], support[p] / c);
+        }
+    }
+}
+
+/* Where the outline leaves its hull, the arc between the two points at which it leaves: r runs straight from one to the
+ * other in the angle. (The hull's own chord would cut off up to 1 mm of a round sac.) */
+static void arc(const double r[DM_NT], const double round_[DM_NT], double out[DM_NT]) {
+    const double touch = 0.3; /* mm: nearer than this lies on the hull */
+    for (int t = 0; t < DM_NT; t++) {
+        int a = 0, b = 0;
+        while (a < DM_NT && r[(t - a + DM_NT) % DM_NT] < round_[(t - a + DM_NT) % DM_NT] - touch) a++;
+        while (b < DM_NT && r[(t + b) % DM_NT] < round_[(t + b) % DM_NT] - touch) b++;
+        double from = r[(t - a + 2 * DM_NT) % DM_NT], to = r[(t + b) % DM_NT];
+        out[t] = a + b > 0 ? (from * b + to * a) / (a + b) : r[t];
+    }
+}
+
+void dm_outline(const float *r, int n, double dent, float *out) {
+    for (int i = 0; i < n; i++) {
+        const float *row = r + (size_t)i * DM_NT;
+        double calm[DM_NT], round_[DM_NT], whole[DM_NT];
+        for (int t = 0; t < DM_NT; t++) calm[t] = median_round(row, t, 2);
+        hull(calm, round_);
+        arc(calm, round_, whole);
+        for (int t = 0; t < DM_NT; t++) {
+            int front = t <= 10 || t >= DM_NT - 10;
+            double least = (front ? median_round(row, t, 5) : whole[t]) - dent;
+            out[(size_t)i * DM_NT + (size_t)t] = fmaxf(row[t], (float)least);
+        }
+    }
+}

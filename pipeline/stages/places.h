@@ -1,0 +1,23 @@
+/* Names for a position along the spine. */
+#ifndef DM_PLACES_H
+#define DM_PLACES_H
+
+#include "study.h"
+
+/* s of the upper edge of a level (middle of the disc above). 0 when the level is not among the vertebrae. */
+int dm_level_top(const dm_levels *levels, int level, double *s);
+/* s of the upper edge of the first lumbar vertebra. 0 when the thoracolumbar junction is not in view. */
+int dm_lumbar_top(const dm_levels *levels, double *s);
+/* Vertebrae above and below the disc nearest to s (DM_LEVEL_NONE beyond the ends). */
+void dm_nearest_disc(const dm_levels *levels, double s, int *upper, int *lower);
+/* Level of the root that leaves between two neighbours: cervical roots above their vertebra, C8 (DM_C8) between C7 and
+ * T1, all others below theirs. */
+int dm_root_between(int upper, int lower);
+/* s at which the root of the foramen below vertebra v[i] leaves: a fifth of the vertebra above the disc. */
+double dm_foramen_s(const dm_levels *levels, int i);
+/* Index i of the foramen (below v[i]) nearest to s; -1 without levels. */
+int dm_nearest_foramen(const dm_levels *levels, double s);
+/* Hours: 12 = dorsal, 3 = the patient's left, 6 = ventral. */
+double dm_clock_of(double theta);
+
+#endif

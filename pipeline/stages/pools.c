@@ -1,0 +1,249 @@
+/* Pools: connected patches of the dura map that no sleeve, spur or surface error can make. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dialect.h"
+#include "findings_parts.h"
+#include "ranks.h"
+
+#define PI 3.14159265358979323846
+
+/* One patch of the map, or several joined. */
+typedef struct patch {
+    int label;
+    int from, to; /* rows */
+    size_t cells;
+    double area, c, s; /* mm2; sums of cos and sin of the angle, weighted by E */
+    double score;
+} patch;
+
+static double angle_of(const patch *p) {
+    return atan2(p->s, p->c) * 180 / PI;
+}
+
+static double turn_between(double a, double b) {
+    double d = fabs(a - b);
+    return d > 180 ? 360 - d : d;
+}
+
+dm_side dm_side_of(const dm_findings_params *p, double theta) {
+    double a = fabs(theta);
+    return a < p->ventral_angle ? DM_VENTRAL : a > p->dorsal_angle ? DM_DORSAL : theta > 0 ? DM_LEFT : DM_RIGHT;
+}
+
+static int half_window(double samples, int most) {
+    int half = (int)lround(samples / 2 - 0.5);
+    return half < 0 ? 0 : half > most ? most : half;
+}
+
+/* Low rank of E in a window: what is narrower than about two thirds of it vanishes (sleeves 2-3 mm, spurs 5 mm), a pool of
+ * 14 mm stays. A window that is mostly not assessable gives 0. */
+static void veto(const dm_findings_params *p, const dm_map *m, double ds, float *out) {
+    float window[81 * 19];
+    for (int t = 0; t < DM_NT; t++) {
+        dm_side side = dm_side_of(p, t < DM_NT / 2 ? 5.0 * t : 5.0 * t - 360);
+        int lateral = side == DM_LEFT || side == DM_RIGHT;
+        int half_s = half_window((lateral ? p->veto_length_lateral : p->veto_length) / ds, 40);
+        int half_t = half_window((lateral ? p->veto_angle_lateral : p->veto_angle) / 5, 9);
+        size_t most = (size_t)(2 * half_s + 1) * (size_t)(2 * half_t + 1);
+        for (int i = 0; i < m->n; i++) {
+            size_t count = 0;
+            for (int di = -half_s; di <= half_s; di++)
+                for (int dt = -half_t; dt <= half_t; dt++) {
+                    int ii = i + di, tt = (t + dt + DM_NT) % DM_NT;
+                    if (ii >= 0 && ii < m->n && m->assessed[ii * DM_NT + tt]) window[count++] = m->e[ii * DM_NT + tt];
+                }
+            out[i * DM_NT + t] = 3 * count >= most ? dm_rank(window, count, p->veto_share) : 0;
+        }
+    }
+}
+
+/* Labels the 8-connected components of v > low that hold a cell > high; theta is a circle. Returns their number. */
+static int components(const float *v, int n, float low, float high, int *label, int *stack) {
+    int next = 0;
+    for (size_t c = 0; c < (size_t)n * DM_NT; c++) label[c] = 0;
+    for (int seed = 0; seed < n * DM_NT; seed++) {
+        if (label[seed] || !(v[seed] > high)) continue;
+        int depth = 0;
+        label[seed] = ++next;
+        stack[depth++] = seed;
+        while (depth) {
+            int at = stack[--depth], i = at / DM_NT, t = at % DM_NT;
+            for (int d = 0; d < 9; d++) {
+                int ii = i + d / 3 - 1, tt = (t + d % 3 - 1 + DM_NT) % DM_NT, c = ii * DM_NT + tt;
+                if (ii < 0 || ii >= n || label[c] || !(v[c] > low)) continue;
+                label[c] = next;
+                stack[depth++] = c;
+            }
+        }
+    }
+    return next;
+}
+
+static void measure(const dm_study *st, const int *label, int count, patch *patches) {
+    const dm_map *m = &st->map;
+    for (int k = 0; k < count; k++) patches[k] = (patch){.label = k + 1, .from = m->n, .to = -1};
+    for (int i = 0; i < m->n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            if (!label[c]) continue;
+            patch *q = &patches[label[c] - 1];
+            double e = (double)m->e[c], a = 2 * PI * t / DM_NT;
+            if (i < q->from) q->from = i;
+            if (i > q->to) q->to = i;
+            q->cells++;
+            q->area += st->spine.ds * (double)st->canal.r_dura[c] * 2 * PI / DM_NT;
+            q->c += e * cos(a), q->s += e * sin(a);
+        }
+}
+
+/* Joins pieces of one collection. Lateral pieces join only when they nearly touch: sleeves stand in a row. */
+static int join_once(const dm_findings_params *p, double ds, patch *patches, int count, int *label, size_t cells) {
+    for (int a = 0; a < count; a++)
+        for (int b = a + 1; b < count; b++) {
+            patch *x = &patches[a], *y = &patches[b];
+            if (!x->cells || !y->cells) continue;
+            double apart = ds * (x->from > y->to ? x->from - y->to : y->from > x->to ? y->from - x->to : 0);
+            double tx = angle_of(x), ty = angle_of(y);
+            dm_side sx = dm_side_of(p, tx), sy = dm_side_of(p, ty);
+            int lateral = sx == DM_LEFT || sx == DM_RIGHT || sy == DM_LEFT || sy == DM_RIGHT;
+            if (apart >= (lateral ? p->join_lateral : p->join) || turn_between(tx, ty) >= p->join_angle) continue;
+            for (size_t c = 0; c < cells; c++)
+                if (label[c] == y->label) label[c] = x->label;
+            return 1;
+        }
+    return 0;
+}
+
+/* Ranked features of one patch's cells. */
+typedef struct feature {
+    double fill, p90, length, area, volume, thickness, peak, hard; /* hard: p90 of the low rank, above soft tissue */
+    int from, to;
+} feature;
+
+/* Share of the sac by which a cell stands above soft tissue: epidural veins, muscle and ligament are no contrast, however
+ * weak the sac is beside them. */
+static double above_soft_tissue(const dm_findings_params *p, const dm_study *st, double value, int i, double e) {
+    double sac = (double)st->map.sac[i];
+    if (st->modality != DM_CT) return e;
+    return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
+}
+
+static feature features(const dm_findings_params *p, const dm_study *st, const float *low, const int *label, int which,
+                        float *pool, float *hard, float *thick) {
+    const dm_map *m = &st->map;
+    feature f = {.from = m->n, .to = -1, .peak = -1e9};
+    size_t count = 0;
+    int rows = 0;
+    for (int i = 0; i < m->n; i++) {
+        int in_row = 0;
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            if (label[c] != which || !m->assessed[c]) continue;
+            double tissue = (double)m->tissue[t], value = tissue + (double)m->e[c] * ((double)m->sac[i] - tissue);
+            double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
+            pool[count] = m->e[c], thick[count] = m->thickness[c];
+            double least = tissue + (double)low[c] * ((double)m->sac[i] - tissue);
+            hard[count++] = (float)above_soft_tissue(p, st, least, i, (double)low[c]);
+            f.area += st->spine.ds * rd * arc;
+            f.volume += st->spine.ds * (rd + th / 2) * arc * th;
+            if (value > f.peak) f.peak = value;
+            if (i < f.from) f.from = i;
+            if (i > f.to) f.to = i;
+            in_row++;
+        }
+        if (in_row >= 2) rows++;
+    }
+    if (!count) return (feature){.from = 0, .to = -1};
+    f.length = st->spine.ds * (f.to - f.from + 1);
+    f.fill = (double)rows / (f.to - f.from + 1);
+    f.p90 = (double)dm_rank(pool, count, 0.9);
+    f.hard = (double)dm_rank(hard, count, 0.9);
+    f.thickness = (double)dm_rank(thick, count, 0.5);
+    return f;
+}
+
+/* Grows with brightness, length and area up to sizes at which nothing else is that large (prototype, section 1.4). */
+static double score_of(const feature *f) {
+    return f->to < f->from ? 0
+                           : f->fill * f->hard * sqrt(fmin(f->length, 40) / 20) * sqrt(fmin(f->area, 200) / 60);
+}
+
+static int by_score(const void *a, const void *b) {
+    const dm_finding *x = a, *y = b;
+    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    return x->s < y->s ? -1 : x->s > y->s;
+}
+
+void dm_findings_sort(dm_findings *findings) {
+    qsort(findings->f, (size_t)findings->n, sizeof *findings->f, by_score);
+}
+
+static dm_finding finding_of(const dm_study *st, const patch *q, const feature *f) {
+    double ds = st->spine.ds;
+    return (dm_finding){.score = score_of(f),
+                        .theta = angle_of(q),
+                        .s = ds * (f->from + f->to) / 2,
+                        .s_from = ds * f->from,
+                        .s_to = ds * f->to,
+                        .volume_mm3 = f->volume,
+                        .peak_ratio = f->p90,
+                        .peak_value = f->peak,
+                        .length_mm = f->length,
+                        .thickness_mm = f->thickness};
+}
+
+/* A satellite lies along a far stronger candidate: a part of it that the joining missed, or its blur. */
+static int is_satellite(const dm_findings_params *p, const dm_finding *f, const dm_finding *strong) {
+    double beside = fmin(f->s_to, strong->s_to) - fmax(f->s_from, strong->s_from);
+    return strong->score >= p->satellite_factor * f->score &&
+           beside >= p->satellite_share * (f->s_to - f->s_from);
+}
+
+static void append(const dm_findings_params *p, dm_findings *out, dm_finding *list, int count) {
+    qsort(list, (size_t)count, sizeof *list, by_score);
+    for (int k = 0; k < count && out->n < DM_MAX_FINDINGS; k++) {
+        int drop = list[k].score < p->list_score;
+        for (int j = 0; j < k && !drop; j++) drop = is_satellite(p, &list[k], &list[j]);
+        if (!drop) out->f[out->n++] = list[k];
+    }
+}
+
+typedef struct scratch {
+    float *f, *pool, *hard, *thick;
+    int *label, *stack;
+    patch *patches;
+    dm_finding *list;
+} scratch;
+
+static void scratch_free(scratch *w) {
+    free(w->f), free(w->pool), free(w->hard), free(w->thick), free(w->label), free(w->stack), free(w->patches), free(w->list);
+}
+
+dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
+    size_t cells = (size_t)st->map.n * DM_NT;
+    scratch w = {.f = malloc(cells * 4), .pool = malloc(cells * 4), .hard = malloc(cells * 4), .thick = malloc(cells * 4),
+                 .label = malloc(cells * sizeof(int)), .stack = malloc(cells * sizeof(int))};
+    dm_status status = dm_ok;
+    if (!w.f || !w.pool || !w.hard || !w.thick || !w.label || !w.stack) goto memory;
+    veto(p, &st->map, st->spine.ds, w.f);
+    int count = components(w.f, st->map.n, (float)p->hysteresis_low, (float)p->hysteresis_high, w.label, w.stack);
+    w.patches = calloc((size_t)count + 1, sizeof *w.patches);
+    w.list = calloc((size_t)count + 1, sizeof *w.list);
+    if (!w.patches || !w.list) goto memory;
+    do measure(st, w.label, count, w.patches);
+    while (join_once(p, st->spine.ds, w.patches, count, w.label, cells));
+    int found = 0;
+    for (int k = 0; k < count; k++) {
+        if (!w.patches[k].cells) continue;
+        feature f = features(p, st, w.f, w.label, k + 1, w.pool, w.hard, w.thick);
+        if (f.to >= f.from) w.list[found++] = finding_of(st, &w.patches[k], &f);
+    }
+    append(p, &st->findings, w.list, found);
+    scratch_free(&w);
+    return status;
+memory:
+    scratch_free(&w);
+    return dm_fail(DM_STUDY, "out_of_memory", "no memory for the components of the dura map");
+}

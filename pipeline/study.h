@@ -1,0 +1,206 @@
+/* What one study holds on its way through the stages: the parcel. Every stage reads what earlier ones filled.
+ *
+ * Coordinates: the spine's own (s, theta, r). s = mm along the centre line, 0 at its upper end, growing towards the
+ * feet; theta = degrees round it, 0 ventral, +90 the patient's left, 180 dorsal, -90 right; r = mm from the line.
+ * (a, l) = mm ventral and mm to the left of the line in the plane normal to it. LPS = DICOM patient mm. */
+#ifndef DM_STUDY_H
+#define DM_STUDY_H
+
+#include <stdint.h>
+
+#include "level.h"
+#include "status.h"
+#include "volume.h"
+
+enum {
+    DM_NT = 72,           /* columns of every map round the canal: theta = column * 5 degrees, 0..355 */
+    DM_MAX_VERTEBRAE = 40,
+    DM_MAX_PASSES = 8,
+    DM_MAX_FINDINGS = 64,
+    DM_MAX_DIVERTICULA = 64
+};
+
+typedef enum dm_modality { DM_CT, DM_MR } dm_modality;
+/* What shines in the sac. FLUID = the CSF itself (heavily T2). NONE = nothing expected. */
+typedef enum dm_contrast { DM_CONTRAST_NONE, DM_IODINE, DM_FLUID, DM_GADOLINIUM } dm_contrast;
+
+/* Header facts of one series: an allow-list, nothing identifying. Missing number = NaN, missing text = "". */
+typedef struct dm_facts {
+    char series_id[40]; /* pseudonym */
+    double kvp, slice_mm, pixel_mm, tilt_deg, seconds_after_first;
+    char kernel[20], position[8], transfer_syntax[68];
+    int gaps, lossy;
+} dm_facts;
+
+typedef struct dm_pass {
+    dm_scan scan;
+    dm_facts facts;
+    char role[16]; /* "main" for the pass that is measured */
+} dm_pass;
+
+/* A regular grid aligned with LPS: centre of cell (i, j, k) = origin + step * (i, j, k). i to the left, j to posterior,
+ * k to the head. */
+typedef struct dm_grid {
+    int n[3];
+    double origin[3], step;
+    float *v; /* owned */
+} dm_grid;
+
+/* The box round the spine at the scanner's resolution (voxels finer than a limit are averaged in blocks). */
+typedef struct dm_crop {
+    dm_grid coarse;    /* the whole pass on a 2 mm LPS grid, smoothed where the source is finer; outside = DM_OUTSIDE */
+    dm_grid evidence;  /* same grid: how much a cell looks like the middle of the canal, 0..1 */
+    int n_path;        /* 0 = not known */
+    double (*path)[3]; /* n_path: the rough way of the canal from head to feet, LPS mm, one point per slice of coarse; owned */
+    dm_volume raw;     /* detect on this */
+    dm_volume clean;   /* denoised near the path, elsewhere as raw; same grid: for surfaces and references */
+    double noise_sd;   /* HU or signal, median over the box */
+    double noise_corr; /* lag-1 correlation of the noise between neighbouring voxels in the slice */
+} dm_crop;
+
+/* The centre line: n samples every ds mm. Frames are rotation minimising with `ventral` held towards the patient's
+ * front; all three vectors are unit, LPS; left = ventral x tangent points to the patient's left. */
+typedef struct dm_spine {
+    int n;
+    double ds;
+    double (*p)[3], (*tangent)[3], (*ventral)[3], (*left)[3]; /* n each, owned */
+    float *score;    /* n: 0..1, how sure the line is here */
+    uint8_t *unsure; /* n: 1 = do not trust what is measured here */
+} dm_spine;
+
+/* The two surfaces, r(s, theta) in mm: index s_index * DM_NT + theta_index, s_index as in dm_spine. */
+typedef struct dm_canal {
+    int n;
+    float *r_dura, *r_bone;
+    float *q_dura, *q_bone; /* 0..1: strength of the edge the surface stands on; below 0.3 it is interpolation */
+    uint8_t *no_bone;       /* 1 = no bone at this angle (foramen, gap between laminae) */
+    uint8_t *filled;        /* n: 1 = contrast (or bright fluid) fills the sac here */
+    float *sac;             /* n: value of the sac's contrast or fluid, HU or signal; DM_OUTSIDE where not filled */
+} dm_canal;
+
+typedef struct dm_vertebra {
+    int level;            /* io/level.h */
+    double s_from, s_to;  /* middle of the disc above and of the disc below, mm; may lie beyond the line's ends */
+    double s_mid;         /* mid-body */
+    double lps[3];        /* canal centre at mid-body */
+    int inferred;         /* 1 = placed by the spacing prior, not by its own discs */
+} dm_vertebra;
+
+typedef struct dm_levels {
+    int n;
+    dm_vertebra v[DM_MAX_VERTEBRAE]; /* from head to feet, neighbours touch */
+    int anchored;                    /* 0: the best guess, not to be trusted */
+    char count_method[24];           /* "c2", "ribs", "sacrum", "ribs+sacrum", "unanchored" */
+    double posterior;                /* of the labelling written, 0..1 */
+    int alt_shift;                   /* second best: every label moved by this many (+1 = one further down) */
+    double alt_posterior;
+    char transitional[24];           /* "", "t11", "t13", "l4", "l6", ... what the evidence suggests */
+} dm_levels;
+
+/* Maps on the unrolled dura, index s_index * DM_NT + theta_index. */
+typedef struct dm_map {
+    int n;
+    float *e;          /* extradural / intradural ratio E, 0 = tissue, 1 = as bright as the sac; 0 where not assessable */
+    float *d;          /* dark gap D: rise after the darkest point outside the dura, share of the sac */
+    float *thickness;  /* mm of the shell at E > half the cell's E */
+    uint8_t *assessed; /* 1 = E means something here */
+    float *sac;        /* n: upper envelope of the sac, HU or signal, DM_OUTSIDE where not filled */
+    float *tissue;     /* DM_NT: tissue reference by theta */
+    int fat_bright;    /* 1 = MR without fat suppression: fat behind the sac and in the sacrum looks like fluid */
+} dm_map;
+
+typedef enum dm_class {
+    DM_CLASS_NONE,
+    DM_VENTRAL_TEAR,
+    DM_LATERAL_TEAR,
+    DM_DORSAL_TEAR,
+    DM_DIVERTICULUM_LEAK,
+    DM_FISTULA,
+    DM_SACRAL,
+    DM_INDETERMINATE
+} dm_class;
+const char *dm_class_name(dm_class c); /* "none", "ventral_tear", ..., "csf_venous_fistula", "sacral", "indeterminate" */
+
+typedef enum dm_false_sign {
+    DM_NO_SIGN,
+    DM_SIGN_C1C2,
+    DM_SIGN_PUNCTURE,
+    DM_SIGN_SPUR,
+    DM_SIGN_RENAL
+} dm_false_sign;
+const char *dm_false_sign_name(dm_false_sign f); /* "", "c1c2", "puncture", "spur", "renal" */
+
+typedef enum dm_side { DM_SIDE_NONE, DM_VENTRAL, DM_DORSAL, DM_LEFT, DM_RIGHT } dm_side;
+const char *dm_side_name(dm_side s); /* "", "ventral", "dorsal", "left", "right" */
+
+/* A candidate: a pool outside the dura or a vein. */
+typedef struct dm_finding {
+    dm_class class_;
+    double score;  /* grows with belief; the protocol's thresholds are on it */
+    int accepted; /* 1 = counts as a leak for the study's answer */
+    dm_false_sign false_sign;
+    dm_side side;
+    double clock;                                /* hours, 12 = dorsal, 3 = the patient's left, 6 = ventral */
+    double s, s_from, s_to, theta, r;            /* the site, the extent (mm), the angle (degrees) */
+    double site_from, site_to;                   /* interval of s that should hold the site in 90 % */
+    double lps[3];                               /* the site */
+    double volume_mm3, peak_ratio, peak_value;   /* peak_value in HU or signal */
+    double length_mm, thickness_mm;
+    int upper, lower;                            /* vertebrae above and below the nearest disc (level_disc) */
+    int root;                                    /* level of the nearest root (level_root) */
+    int first_pass;
+} dm_finding;
+
+typedef struct dm_diverticulum {
+    int root; /* level of the root */
+    dm_side side;
+    double s, lps[3], diameter_mm, volume_mm3, score;
+    int prominent, leaking;
+} dm_diverticulum;
+
+typedef struct dm_findings {
+    int n;
+    dm_finding f[DM_MAX_FINDINGS]; /* best score first */
+    int n_diverticula;
+    dm_diverticulum d[DM_MAX_DIVERTICULA]; /* from head to feet */
+} dm_findings;
+
+typedef enum dm_answer_kind { DM_NO_LEAK, DM_LEAK, DM_CANNOT_TELL } dm_answer_kind;
+const char *dm_answer_name(dm_answer_kind a); /* "no_leak", "leak", "indeterminate" */
+
+typedef struct dm_answer {
+    dm_answer_kind kind;
+    double score;     /* best score of anything that could be a leak */
+    int best;         /* index of the finding that gives class, level, side and site; -1 without one */
+    double interval_mm;
+    int slec;         /* 1 = a long extradural collection */
+    int slec_from, slec_to; /* levels */
+} dm_answer;
+
+typedef struct dm_study {
+    char study_id[40], patient_id[40]; /* pseudonyms */
+    char protocol[40];                 /* name of the protocol file that matched */
+    dm_modality modality;
+    dm_contrast contrast;
+    int n_passes;
+    dm_pass pass[DM_MAX_PASSES]; /* pass[0] is measured */
+
+    dm_crop crop;
+    dm_spine spine;
+    dm_canal canal;
+    dm_levels levels;
+    dm_map map;
+    dm_findings findings;
+    dm_answer answer;
+
+    char qc[400]; /* flags, separated by ';' : "unanchored;noisy" */
+} dm_study;
+
+/* Appends a flag to qc once. */
+void dm_study_flag(dm_study *study, const char *flag);
+/* Frees everything that the stages allocated and the passes; the struct may be used again. */
+void dm_study_clear(dm_study *study);
+/* Frees pass[i].scan of a study whose crop is made. */
+void dm_study_drop_scans(dm_study *study);
+
+#endif

@@ -1,0 +1,109 @@
+/* The kernels of stage crop against their scalar references, and the geometry of its grids. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "crop_parts.h"
+#include "gpu.h"
+#include "stage.h"
+
+extern const dm_stage dm_stage_crop;
+
+static dm_gpu *gpu;
+
+START_TEST(kernels_agree_with_references) {
+    const dm_kernel_check *check = &dm_stage_crop.checks[_i];
+    for (int edge = 9; edge <= 33; edge += 12) {
+        dm_check_result result = {0};
+        dm_status status = check->compare(gpu, edge, 5, 1, &result);
+        ck_assert_msg(dm_good(status), "%s: %s", check->kernel, status.text);
+        ck_assert_msg(result.error <= check->tolerance, "%s, edge %d: error %g", check->kernel, edge, result.error);
+    }
+}
+END_TEST
+
+/* A scan whose value is linear in LPS: any grid made of it must hold the same function. */
+static dm_scan slope(void) {
+    dm_scan s = {.nx = 40, .ny = 30, .nz = 25, .scale = 0.5f, .offset = -100.0f};
+    s.to_lps = (dm_affine){{{0.0, 0.05, 2.9, -30.0}, {0.62, 0.0, 0.1, 12.0}, {0.0, -0.8, 0.3, 500.0}}};
+    s.v = malloc(sizeof *s.v * 40 * 30 * 25);
+    ck_assert_ptr_nonnull(s.v);
+    for (int k = 0; k < s.nz; k++)
+        for (int j = 0; j < s.ny; j++)
+            for (int i = 0; i < s.nx; i++) {
+                double index[3] = {i, j, k}, p[3];
+                dm_affine_apply(&s.to_lps, index, p);
+                s.v[(k * s.ny + j) * s.nx + i] = (int16_t)lrint(40 * p[0] - 30 * p[1] + 20 * (p[2] - 500));
+            }
+    return s;
+}
+
+static double value(const double p[3]) {
+    return 0.5 * (40 * p[0] - 30 * p[1] + 20 * (p[2] - 500)) - 100;
+}
+
+START_TEST(coarse_grid_lies_where_the_scan_lies) {
+    dm_scan s = slope();
+    dm_grid g = {0};
+    int inside = 0, off = 0;
+    ck_assert(dm_good(dm_resample_coarse(gpu, &s, 2.0, &g)));
+    for (int k = 0; k < g.n[2]; k++)
+        for (int j = 0; j < g.n[1]; j++)
+            for (int i = 0; i < g.n[0]; i++) {
+                float v = g.v[((size_t)k * (size_t)g.n[1] + (size_t)j) * (size_t)g.n[0] + (size_t)i];
+                double p[3] = {g.origin[0] + i * g.step, g.origin[1] + j * g.step, g.origin[2] + k * g.step}, q[3];
+                dm_affine back;
+                ck_assert(dm_good(dm_affine_invert(&s.to_lps, &back)));
+                dm_affine_apply(&back, p, q);
+                int deep = q[0] > 2 && q[1] > 2 && q[2] > 1 && q[0] < 37 && q[1] < 27 && q[2] < 23;
+                inside += deep;
+                off += deep && fabs(v - value(p)) > 1.0;
+                if (q[0] < -0.6 || q[1] < -0.6 || q[2] < -0.6 || q[0] > 39.6) ck_assert(v < -20000);
+            }
+    ck_assert_int_gt(inside, 500);
+    ck_assert_int_eq(off, 0);
+    free(g.v);
+    dm_scan_clear(&s);
+}
+END_TEST
+
+START_TEST(box_keeps_its_place_when_averaged) {
+    dm_scan s = slope();
+    dm_volume box = {0};
+    int lo[3] = {3, 4, 2}, hi[3] = {36, 29, 21};
+    ck_assert(dm_good(dm_resample_box(gpu, &s, lo, hi, 1.7, &box)));
+    ck_assert_int_eq(box.nx, 16);
+    ck_assert_int_eq(box.ny, 12);
+    ck_assert_int_eq(box.nz, 19);
+    for (int k = 0; k < box.nz; k++)
+        for (int i = 0; i < box.nx; i++) {
+            double index[3] = {i, 5, k}, p[3];
+            dm_affine_apply(&box.to_lps, index, p);
+            ck_assert(fabs(box.v[(size_t)((k * box.ny + 5) * box.nx + i)] - value(p)) < 0.6);
+        }
+    dm_volume_clear(&box);
+    dm_scan_clear(&s);
+}
+END_TEST
+
+int main(void) {
+    dm_status status = dm_gpu_open(NULL, 0, &gpu);
+    if (!dm_good(status)) {
+        printf("skipped: %s\n", status.text);
+        return 77;
+    }
+    Suite *suite = suite_create("crop");
+    TCase *tc = tcase_create("crop");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, kernels_agree_with_references, 0, dm_stage_crop.n_checks);
+    tcase_add_test(tc, coarse_grid_lies_where_the_scan_lies);
+    tcase_add_test(tc, box_keeps_its_place_when_averaged);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    dm_gpu_close(gpu);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,123 @@
+/* A straight sac with a ball on a stalk at one root: found, measured, on its side; nothing at the other roots. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "diverticula.h"
+#include "frame.h"
+
+enum { N = 200 }; /* samples of s, 0.5 mm */
+
+static dm_gpu *gpu;
+
+/* Share of a voxel inside a surface at signed distance d (mm), blurred over 1 mm. */
+static double inside(double d) {
+    return fmin(fmax(0.5 - d, 0), 1);
+}
+
+static double clean_value(double x, double y, double z, double radius) {
+    double sac = inside(hypot(x, y) - 8);
+    double ball = radius > 0 ? inside(sqrt((x - 13) * (x - 13) + y * y + (z + 57) * (z + 57)) - radius) : 0;
+    double stalk = radius > 0 && x > 6 && x < 13 ? inside(hypot(y, z + 57) - 1.5) : 0;
+    double sleeve = x < -6 && x > -14 ? inside(hypot(y, z + 57 - 0.4 * (x + 6)) - 1.4) : 0;
+    double bone = inside(hypot(x + 16, z + 30) - 5);
+    double bright = fmax(fmax(sac, ball), fmax(stalk, sleeve));
+    return -90 + 690 * bright + 500 * bone;
+}
+
+static void make_study(dm_study *st, double radius) {
+    const dm_affine to_lps = {{{0.6, 0, 0, -24}, {0, 0.6, 0, -24}, {0, 0, 1.0, -100}}};
+    ck_assert(dm_good(dm_volume_make(&st->crop.raw, 81, 81, 101, &to_lps)));
+    unsigned state = 12345;
+    for (int k = 0; k < 101; k++)
+        for (int j = 0; j < 81; j++)
+            for (int i = 0; i < 81; i++) {
+                double noise = 0;
+                for (int q = 0; q < 4; q++) {
+                    state = state * 1664525u + 1013904223u;
+                    noise += (double)(state >> 8) / 16777216.0 - 0.5;
+                }
+                st->crop.raw.v[(k * 81 + j) * 81 + i] =
+                    (float)(clean_value(-24 + 0.6 * i, -24 + 0.6 * j, -100 + k, radius) + 40 * noise);
+            }
+    ck_assert(dm_good(dm_spine_make(&st->spine, N, 0.5)));
+    for (int i = 0; i < N; i++) st->spine.p[i][2] = -0.5 * i;
+    ck_assert(dm_good(dm_frame_build(&st->spine)));
+    st->canal = (dm_canal){.n = N, .r_dura = malloc(N * DM_NT * sizeof(float)), .filled = malloc(N)};
+    st->map = (dm_map){.n = N, .sac = malloc(N * sizeof(float)), .tissue = malloc(DM_NT * sizeof(float))};
+    for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 8;
+    for (int i = 0; i < N; i++) st->canal.filled[i] = 1, st->map.sac[i] = 600;
+    for (int t = 0; t < DM_NT; t++) st->map.tissue[t] = -90;
+    st->levels.n = 4; /* discs at 15, 40, 62, 84: foramina near 35, 57.6, 79.6 */
+    const double disc[5] = {-8, 15, 40, 62, 84};
+    for (int i = 0; i < 4; i++)
+        st->levels.v[i] = (dm_vertebra){.level = DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
+}
+
+START_TEST(found_and_measured) {
+    static const double radius[] = {2.5, 3.2, 4.5};
+    const dm_diverticula_params p = {0.6, 4.5, 6};
+    dm_study *st = calloc(1, sizeof *st);
+    make_study(st, radius[_i]);
+    ck_assert(dm_good(dm_diverticula_find(gpu, &p, st)));
+    ck_assert_int_eq(st->findings.n_diverticula, 1);
+    const dm_diverticulum *d = &st->findings.d[0];
+    ck_assert_int_eq(d->side, DM_LEFT);
+    ck_assert_int_eq(d->root, DM_T1 + 9);
+    ck_assert_double_eq_tol(d->diameter_mm, 2 * radius[_i], 0.7);
+    ck_assert_double_eq_tol(d->lps[0], 13, 1);
+    ck_assert_double_eq_tol(d->lps[2], -57, 1);
+    ck_assert_int_eq(d->prominent, 2 * radius[_i] > 6);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
+START_TEST(a_sleeve_is_none) {
+    const dm_diverticula_params p = {0.6, 4.5, 6};
+    dm_study *st = calloc(1, sizeof *st);
+    make_study(st, 0);
+    ck_assert(dm_good(dm_diverticula_find(gpu, &p, st)));
+    ck_assert_int_eq(st->findings.n_diverticula, 0);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
+START_TEST(a_short_pool_is_explained_a_long_one_is_its_leak) {
+    dm_study *st = calloc(1, sizeof *st);
+    st->findings.n_diverticula = 1;
+    st->findings.d[0] = (dm_diverticulum){.side = DM_LEFT, .s = 57, .diameter_mm = 6};
+    st->findings.n = 3;
+    st->findings.f[0] = (dm_finding){.class_ = DM_LATERAL_TEAR, .side = DM_LEFT, .s_from = 54, .s_to = 60};
+    st->findings.f[1] = (dm_finding){.class_ = DM_LATERAL_TEAR, .side = DM_LEFT, .s_from = 40, .s_to = 90};
+    st->findings.f[2] = (dm_finding){.class_ = DM_LATERAL_TEAR, .side = DM_RIGHT, .s_from = 54, .s_to = 60};
+    dm_diverticula_explain(st);
+    ck_assert_int_eq(st->findings.n, 2);
+    ck_assert_int_eq(st->findings.f[0].class_, DM_DIVERTICULUM_LEAK);
+    ck_assert_int_eq(st->findings.f[1].class_, DM_LATERAL_TEAR);
+    ck_assert_int_eq(st->findings.d[0].leaking, 1);
+    free(st);
+}
+END_TEST
+
+int main(void) {
+    if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) {
+        printf("SKIPPED: no OpenCL device\n");
+        return 77;
+    }
+    TCase *t = tcase_create("diverticula");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, found_and_measured, 0, 3);
+    tcase_add_test(t, a_sleeve_is_none);
+    tcase_add_test(t, a_short_pool_is_explained_a_long_one_is_its_leak);
+    Suite *s = suite_create("diverticula");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_set_fork_status(r, CK_NOFORK); /* a device does not survive fork */
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    dm_gpu_close(gpu);
+    return failed != 0;
+}

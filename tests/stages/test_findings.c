@@ -1,0 +1,136 @@
+#include <check.h>
+
+#include "findings_parts.h"
+#include "leak_model.h"
+#include "tubes.h"
+
+static dm_gpu *gpu;
+
+static const model plain = {.length = 130, .sac = 500, .gap_ventral = 2.4, .gap_dorsal = 4, .noise = 15,
+                            .surface_error = 0.3, .filled = 1};
+
+static dm_study *run_model(const model *m, uint64_t seed) {
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(m, DM_T1, seed, st));
+    dm_status s = model_run_all(gpu, st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    return st;
+}
+
+static void drop(dm_study *st) {
+    dm_study_clear(st);
+    free(st);
+}
+
+static int count_pools(const dm_study *st) {
+    int n = 0;
+    for (int i = 0; i < st->findings.n; i++) n += st->findings.f[i].class_ != DM_FISTULA;
+    return n;
+}
+
+START_TEST(tube_kernels_agree_with_references) {
+    dm_status (*const compare[])(dm_gpu *, int, uint64_t, int, dm_check_result *) = {dm_tube_compare_blur,
+                                                                                       dm_tube_compare_response};
+    for (int k = 0; k < 2; k++)
+        for (int seed = 1; seed <= 3; seed++) {
+            dm_check_result r = {0};
+            dm_status s = compare[k](gpu, 16, (uint64_t)seed, 1, &r);
+            ck_assert_msg(dm_good(s), "%s", s.text);
+            ck_assert(r.error == 0 && r.items > 0);
+        }
+}
+END_TEST
+
+/* Two pieces 12 mm apart are one collection; a far one on the other face is another. */
+START_TEST(pieces_of_one_collection_join) {
+    model m = plain;
+    m.n_pools = 3;
+    m.pool[0] = (model_pool){20, 45, 0, 35, 5, 0.6, 0};
+    m.pool[1] = (model_pool){57, 85, 0, 35, 5, 0.6, 0};
+    m.pool[2] = (model_pool){95, 122, 180, 35, 3.5, 0.6, 0};
+    dm_study *st = run_model(&m, 1);
+    ck_assert_int_eq(count_pools(st), 2);
+    const dm_finding *v = st->findings.f[0].class_ == DM_VENTRAL_TEAR ? &st->findings.f[0] : &st->findings.f[1];
+    ck_assert_int_eq(v->class_, DM_VENTRAL_TEAR);
+    ck_assert(v->s_from < 25 && v->s_to > 75);
+    ck_assert(v->length_mm > 50 && v->volume_mm3 > 100);
+    ck_assert(st->findings.f[0].score >= st->findings.f[1].score);
+    drop(st);
+}
+END_TEST
+
+/* A narrow bright strip is a sleeve: 5 mm long, 20 degrees wide. */
+START_TEST(sleeves_are_no_pools) {
+    model m = plain;
+    m.n_pools = 4;
+    for (int k = 0; k < 4; k++) m.pool[k] = (model_pool){20 + 22 * k, 25 + 22 * k, 90, 11, 5, 1, 0};
+    dm_study *st = run_model(&m, 2);
+    for (int i = 0; i < st->findings.n; i++) ck_assert(!st->findings.f[i].accepted);
+    ck_assert_int_ne(st->answer.kind, DM_LEAK);
+    drop(st);
+}
+END_TEST
+
+/* Muscle beside a weak sac is brighter than fat, but no contrast. */
+START_TEST(muscle_beside_a_weak_sac_is_no_leak) {
+    model m = plain;
+    m.sac = 230, m.muscle_from = 40, m.muscle_to = 90;
+    dm_study *st = run_model(&m, 3);
+    ck_assert_int_ne(st->answer.kind, DM_LEAK);
+    drop(st);
+}
+END_TEST
+
+START_TEST(a_vein_on_one_side_is_listed) {
+    model m = plain;
+    m.vein_s = 62, m.vein_hu = 260;
+    dm_study *st = run_model(&m, 4);
+    int veins = 0;
+    for (int i = 0; i < st->findings.n; i++) {
+        const dm_finding *f = &st->findings.f[i];
+        if (f->class_ != DM_FISTULA) continue;
+        veins++;
+        ck_assert_int_eq(f->side, DM_LEFT);
+        ck_assert(fabs(f->s - 60) < 4); /* the line begins 2 mm below the tube's end */
+        ck_assert(f->length_mm > 10 && f->length_mm < 30);
+        ck_assert(f->peak_value > 150);
+    }
+    ck_assert_int_eq(veins, 1);
+    drop(st);
+    m.vein_hu = 0;
+    st = run_model(&m, 4);
+    for (int i = 0; i < st->findings.n; i++) ck_assert_int_ne(st->findings.f[i].class_, DM_FISTULA);
+    drop(st);
+}
+END_TEST
+
+START_TEST(sides_of_angles) {
+    dm_findings_params p = {.ventral_angle = 50, .dorsal_angle = 130};
+    ck_assert_int_eq(dm_side_of(&p, 0), DM_VENTRAL);
+    ck_assert_int_eq(dm_side_of(&p, -49), DM_VENTRAL);
+    ck_assert_int_eq(dm_side_of(&p, 90), DM_LEFT);
+    ck_assert_int_eq(dm_side_of(&p, -90), DM_RIGHT);
+    ck_assert_int_eq(dm_side_of(&p, -175), DM_DORSAL);
+}
+END_TEST
+
+int main(void) {
+    if (!dm_good(dm_gpu_open("cpu", 0, &gpu))) return 77;
+    TCase *t = tcase_create("findings");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, tube_kernels_agree_with_references);
+    tcase_add_test(t, pieces_of_one_collection_join);
+    tcase_add_test(t, sleeves_are_no_pools);
+    tcase_add_test(t, muscle_beside_a_weak_sac_is_no_leak);
+    tcase_add_test(t, a_vein_on_one_side_is_listed);
+    tcase_add_test(t, sides_of_angles);
+    Suite *s = suite_create("findings");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_set_fork_status(r, CK_NOFORK);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    dm_gpu_close(gpu);
+    return failed != 0;
+}

@@ -1,0 +1,322 @@
+/* Levels on analytic spines: straight columns of bodies, discs, pedicles and ribs whose numbers are known. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frame.h"
+#include "levels_parts.h"
+#include "stage.h"
+
+extern const dm_stage dm_stage_levels;
+static dm_gpu *gpu;
+
+static void open_gpu(void) {
+    dm_status s = dm_gpu_open(NULL, 0, &gpu);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+}
+
+static void close_gpu(void) {
+    dm_gpu_close(gpu);
+}
+
+/* Disc-to-disc distances of the Spinal Cord Toolbox's table (C3 .. L3) and 33 mm below: not the stage's own.
+ */
+static double pitch_of(int level) {
+    static const double neck[] = {0, 12, 20.8, 18, 16, 15.2, 15.3, 15.8};
+    static const double chest[] = {18.2, 18.7, 18.7, 19.8, 20.7, 21.7, 22.3, 23.8, 24.2, 26, 28.7, 30.5, 31};
+    return level <= DM_C7    ? neck[level]
+           : level <= DM_T13 ? chest[level - DM_T1]
+           : level == DM_L1  ? 33.5
+           : level < DM_S1   ? 33
+                             : 28;
+}
+
+typedef struct model {
+    int n, level[32];
+    double from[33]; /* s of the disc above; from[n] = the end */
+    int last_rib;    /* level */
+} model;
+
+/* The vertebrae first .. last; thoracic = how many there are with ribs. */
+static model make_model(int first, int last, int thoracic, double scale) {
+    model m = {.last_rib = DM_T1 + thoracic - 1};
+    double s = 24;
+    for (int level = first; level <= last; level++) {
+        if ((level > m.last_rib && level < DM_L1) || level == DM_L6) continue;
+        m.level[m.n] = level;
+        m.from[m.n++] = s;
+        s += scale * pitch_of(level);
+    }
+    m.from[m.n] = s;
+    return m;
+}
+
+/* Ribs leave the upper third of a thoracic vertebra and fall; lumbar processes end at 38 mm. */
+static int side_bone(const model *m, int v, double s, double a, double l) {
+    double h = m->from[v + 1] - m->from[v], root = m->from[v] + 0.3 * h;
+    int rib = m->level[v] >= DM_T1 && m->level[v] <= m->last_rib;
+    if (l < 12 || (!rib && l > (m->level[v] < DM_T1 ? 26 : 38))) return 0;
+    return hypot(s - root - (rib ? 0.4 * (l - 12) : 0), a) < 4.5;
+}
+
+static double tissue(const model *m, double s, double a, double l) {
+    l = fabs(l);
+    if (hypot(a, l) < 8) return 15;
+    int v = 0;
+    while (v < m->n - 1 && s >= m->from[v + 1]) v++;
+    double h = m->from[v + 1] - m->from[v], low = s - m->from[v], depth = 23 + 0.75 * (m->level[v] - DM_C2);
+    if (m->level[0] == DM_C2 && low < 0) return low > -16 && fabs(a - 14) < 6 && l < 6 ? 350 : 40; /* dens */
+    if (s < 0 || s >= m->from[m->n]) return 40;
+    for (int k = v > 2 ? v - 2 : 0; k <= v; k++)
+        if (side_bone(m, k, s, a, l)) return 420;
+    if (a > -3 && a < 9 && l > 8 && l < 15 && low > 0.08 * h && low < 0.5 * h) return 380;
+    if (a < 8 || a > fmin(depth, 44) || l > 17) return 40;
+    double edge = fmin(low, h - low), disc = fmin(1.2 + 0.12 * (m->level[v] - DM_C2), 4);
+    if (m->level[v] >= DM_S1) return 260;
+    return edge < disc ? 80 : edge < disc + 1.6 ? 420 : 190;
+}
+
+/* The same column in T2 MR: bright fluid to the end of the sac, the cord in it to the conus, dark rims of the
+ * discs. */
+static double signal(const model *m, double conus, double sac_end, double s, double a, double l) {
+    double r = hypot(a, l);
+    if (r < 8 && s < sac_end) return r < 3.5 && s < conus ? 250 : 700;
+    int v = 0;
+    while (v < m->n - 1 && s >= m->from[v + 1]) v++;
+    double edge = fmin(s - m->from[v], m->from[v + 1] - s);
+    if (s < m->from[0] || s >= m->from[m->n] || a < 8 || a > 40 || fabs(l) > 17) return 120;
+    return m->level[v] >= DM_S1 ? 200 : edge < 3 ? 290 : edge < 4.5 ? 80 : 190;
+}
+
+/* A study with that column seen from s = top to s = low, slices of `slice` mm, the line along it. */
+static dm_study *make_study(const model *m, double top, double low, double slice) {
+    dm_study *study = calloc(1, sizeof *study);
+    const dm_affine to_lps = {{{2, 0, 0, -64}, {0, 2, 0, -54}, {0, 0, slice, -low}}};
+    ck_assert(dm_good(dm_volume_make(&study->crop.raw, 65, 52, (int)((low - top) / slice) + 1, &to_lps)));
+    dm_volume *v = &study->crop.raw;
+    uint64_t state = 88172645463325252ull;
+    for (int k = 0; k < v->nz; k++)
+        for (int j = 0; j < v->ny; j++)
+            for (int i = 0; i < v->nx; i++) {
+                double sum = 0;
+                for (int q = 0; q < 5; q++)
+                    sum += tissue(m, low - slice * (k + 0.2 * (q - 2)), -(-54 + 2.0 * j), -64 + 2.0 * i) / 5;
+                state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+                v->v[((size_t)k * 52 + (size_t)j) * 65 + (size_t)i] =
+                    (float)(sum + (double)(state % 81) - 40);
+            }
+    ck_assert(dm_good(dm_spine_make(&study->spine, (int)((low - top) / 0.5), 0.5)));
+    for (int i = 0; i < study->spine.n; i++) study->spine.p[i][2] = -top - 0.5 * i;
+    ck_assert(dm_good(dm_frame_build(&study->spine)));
+    return study;
+}
+
+static void run_levels(dm_study *study) {
+    void *params = calloc(1, dm_stage_levels.params_size);
+    dm_params_preset(dm_stage_levels.params, dm_stage_levels.n_params, params);
+    dm_status s = dm_stage_levels.run(gpu, params, study);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    free(params);
+}
+
+static void into_mr(dm_study *study, const model *m, double conus, double sac_end) {
+    dm_volume *v = &study->crop.raw;
+    study->modality = DM_MR;
+    for (int k = 0; k < v->nz; k++)
+        for (int j = 0; j < v->ny; j++)
+            for (int i = 0; i < v->nx; i++) {
+                double in[3] = {i, j, k}, p[3];
+                dm_affine_apply(&v->to_lps, in, p);
+                size_t at = ((size_t)k * (size_t)v->ny + (size_t)j) * (size_t)v->nx + (size_t)i;
+                v->v[at] = (float)(signal(m, conus, sac_end, -p[2], -p[1], p[0]) +
+                                   ((int)(at * 2654435761u >> 8) % 13));
+            }
+}
+
+static void free_study(dm_study *study) {
+    dm_study_clear(study);
+    free(study);
+}
+
+/* Every vertebra of the model that lies in view has its name and its discs, within tolerance. */
+static void names_are_right(const model *m, const dm_study *study, double top, double low, double tolerance) {
+    for (int i = 0; i < m->n; i++) {
+        if (m->level[i] >= DM_S1 || m->from[i] < top + 4 || m->from[i + 1] > low - 4) continue;
+        const dm_vertebra *found = NULL;
+        for (int k = 0; k < study->levels.n; k++)
+            if (study->levels.v[k].level == m->level[i]) found = &study->levels.v[k];
+        ck_assert_msg(found != NULL, "%s is not named", dm_level_name(m->level[i]));
+        if (i > 0) ck_assert_double_eq_tol(found->s_from + top, m->from[i], tolerance);
+        ck_assert_double_eq_tol(found->s_to + top, m->from[i + 1], tolerance);
+        ck_assert_double_eq_tol(found->lps[2], -found->s_mid - top, 0.1);
+    }
+    for (int k = 0; k + 1 < study->levels.n; k++) {
+        ck_assert_double_eq(study->levels.v[k].s_to, study->levels.v[k + 1].s_from);
+        ck_assert_int_lt(study->levels.v[k].level, study->levels.v[k + 1].level);
+    }
+}
+
+START_TEST(the_last_rib_names_a_thoracolumbar_spine) {
+    model m = make_model(15, DM_L1 + 3, 12, 1.04);
+    dm_study *study = make_study(&m, 10, m.from[m.n] - 4, 2);
+    run_levels(study);
+    names_are_right(&m, study, 10, m.from[m.n] - 4, 3);
+    ck_assert_str_eq(study->levels.transitional, "");
+    ck_assert_double_gt(study->levels.posterior, 0.7);
+    free_study(study);
+}
+END_TEST
+
+START_TEST(a_whole_spine_is_counted_from_the_dens_and_the_ribs) {
+    model m = make_model(DM_C2, DM_L1 + 3, 12, 0.95);
+    dm_study *study = make_study(&m, -14, m.from[m.n] - 4, 2);
+    run_levels(study);
+    names_are_right(&m, study, -14, m.from[m.n] - 4, 3);
+    ck_assert_int_eq(study->levels.anchored, 1);
+    ck_assert_ptr_nonnull(strstr(study->levels.count_method, "ribs"));
+    ck_assert_str_eq(study->levels.transitional, "");
+    ck_assert_ptr_null(strstr(study->qc, "unanchored"));
+    free_study(study);
+}
+END_TEST
+
+START_TEST(eleven_ribs_are_not_assumed_away) {
+    model m = make_model(DM_C2, DM_L1 + 3, 11, 1);
+    dm_study *study = make_study(&m, -14, m.from[m.n] - 4, 2);
+    run_levels(study);
+    ck_assert_str_eq(study->levels.transitional, "t11");
+    names_are_right(&m, study, -14, m.from[m.n] - 4, 3);
+    free_study(study);
+}
+END_TEST
+
+/* A rib on the first lumbar vertebra is as likely a name for it: then the answer must leave it open. */
+START_TEST(thirteen_ribs_are_not_assumed_away) {
+    model m = make_model(DM_C2, DM_L1 + 3, 13, 1);
+    dm_study *study = make_study(&m, -14, m.from[m.n] - 4, 2);
+    run_levels(study);
+    const dm_levels *l = &study->levels;
+    if (strcmp(l->transitional, "t13") == 0)
+        names_are_right(&m, study, -14, m.from[m.n] - 4, 3);
+    else
+        ck_assert_msg(!l->anchored && l->alt_posterior > 0.2, "%s %.2f", l->transitional, l->alt_posterior);
+    free_study(study);
+}
+END_TEST
+
+START_TEST(slices_of_5_mm_keep_the_names) {
+    model m = make_model(DM_T1, DM_L1 + 3, 12, 1);
+    dm_study *study = make_study(&m, 6, m.from[m.n] - 4, 5);
+    run_levels(study);
+    names_are_right(&m, study, 6, m.from[m.n] - 4, 4);
+    free_study(study);
+}
+END_TEST
+
+START_TEST(sac_and_conus_place_a_lumbar_mr) {
+    model m = make_model(DM_T1 + 9, DM_S1 + 1, 12, 1);
+    double conus = m.from[4] - 9, sac_end = m.from[8] + 45, top = 30, low = m.from[m.n] - 6;
+    ck_assert_int_eq(m.level[3], DM_L1);
+    ck_assert_int_eq(m.level[8], DM_S1);
+    dm_study *study = make_study(&m, top, low, 1.5);
+    into_mr(study, &m, conus, sac_end);
+    run_levels(study);
+    names_are_right(&m, study, top, low, 4);
+    ck_assert_double_gt(study->levels.posterior, 0.5);
+    free_study(study);
+}
+END_TEST
+
+START_TEST(without_an_anchor_nothing_is_promised) {
+    model m = make_model(DM_L1, DM_L1 + 4, 12, 1);
+    dm_study *study = make_study(&m, 20, m.from[m.n] - 10, 2);
+    run_levels(study);
+    ck_assert_int_eq(study->levels.anchored, 0);
+    ck_assert_str_eq(study->levels.count_method, "unanchored");
+    ck_assert_ptr_nonnull(strstr(study->qc, "unanchored"));
+    ck_assert_int_ge(study->levels.n, 3);
+    ck_assert_double_lt(study->levels.posterior, 0.85);
+    free_study(study);
+}
+END_TEST
+
+START_TEST(short_lines_are_answered) {
+    model m = make_model(DM_L1, DM_L1 + 4, 12, 1);
+    for (double length = 4; length < 40; length += 6) {
+        dm_study *study = make_study(&m, 60, 60 + length, 2);
+        run_levels(study);
+        ck_assert_int_eq(study->levels.anchored, 0);
+        free_study(study);
+    }
+}
+END_TEST
+
+START_TEST(a_scan_that_shows_nothing_is_answered) {
+    model m = make_model(DM_L1, DM_L1 + 4, 12, 1);
+    dm_study *study = make_study(&m, 20, 120, 2);
+    for (int mr = 0; mr < 2; mr++) {
+        study->modality = mr ? DM_MR : DM_CT;
+        for (size_t i = 0; i < dm_volume_count(&study->crop.raw); i++)
+            study->crop.raw.v[i] = mr ? 0 : DM_OUTSIDE;
+        run_levels(study);
+        ck_assert_int_eq(study->levels.anchored, 0);
+        for (int k = 0; k < study->levels.n; k++) ck_assert_int_eq(study->levels.v[k].inferred, 1);
+    }
+    free_study(study);
+}
+END_TEST
+
+START_TEST(the_numberings_are_all_there) {
+    int seen[14][8] = {{0}};
+    double sum = 0;
+    for (int h = 0; h < DM_CHAINS; h++) {
+        dm_chain c;
+        dm_chain_make(h, &c);
+        ck_assert_int_eq(c.n, 7 + c.thoracic + c.lumbar + 1);
+        ck_assert_int_eq(c.level[0], DM_C1);
+        ck_assert_int_eq(c.level[c.n - 1], DM_S1);
+        seen[c.thoracic][c.lumbar] = 1;
+        sum += exp(c.log_prior);
+    }
+    for (int t = 11; t <= 13; t++)
+        for (int l = 4; l <= 6; l++) ck_assert_int_eq(seen[t][l], 1);
+    ck_assert_double_eq_tol(sum, 1, 1e-9);
+}
+END_TEST
+
+START_TEST(kernels_agree_with_their_references) {
+    for (int i = 0; i < dm_stage_levels.n_checks; i++)
+        for (uint64_t seed = 1; seed <= 2; seed++) {
+            const dm_kernel_check *k = &dm_stage_levels.checks[i];
+            dm_check_result r;
+            dm_status s = k->compare(gpu, 24, seed, 1, &r);
+            ck_assert_msg(dm_good(s), "%s", s.text);
+            ck_assert_msg(r.error <= k->tolerance, "%s: %g", k->kernel, r.error);
+        }
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("levels");
+    TCase *tests = tcase_create("levels");
+    tcase_set_timeout(tests, 120);
+    tcase_add_checked_fixture(tests, open_gpu, close_gpu);
+    tcase_add_test(tests, the_last_rib_names_a_thoracolumbar_spine);
+    tcase_add_test(tests, a_whole_spine_is_counted_from_the_dens_and_the_ribs);
+    tcase_add_test(tests, eleven_ribs_are_not_assumed_away);
+    tcase_add_test(tests, thirteen_ribs_are_not_assumed_away);
+    tcase_add_test(tests, slices_of_5_mm_keep_the_names);
+    tcase_add_test(tests, sac_and_conus_place_a_lumbar_mr);
+    tcase_add_test(tests, without_an_anchor_nothing_is_promised);
+    tcase_add_test(tests, short_lines_are_answered);
+    tcase_add_test(tests, a_scan_that_shows_nothing_is_answered);
+    tcase_add_test(tests, the_numberings_are_all_there);
+    tcase_add_test(tests, kernels_agree_with_their_references);
+    suite_add_tcase(suite, tests);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}

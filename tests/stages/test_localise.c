@@ -1,0 +1,179 @@
+#include <check.h>
+
+#include "leak_model.h"
+#include "places.h"
+#include "site.h"
+
+static dm_gpu *gpu;
+
+static const model plain = {.length = 160, .sac = 500, .gap_ventral = 2.2, .gap_dorsal = 4, .noise = 20,
+                            .surface_error = 0.4, .filled = 1};
+
+static dm_study *run_model(const model *m, int first, uint64_t seed) {
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(m, first, seed, st));
+    dm_status s = model_run_all(gpu, st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    return st;
+}
+
+static void drop(dm_study *st) {
+    dm_study_clear(st);
+    free(st);
+}
+
+START_TEST(healthy_spines_do_not_leak) {
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        dm_study *st = run_model(&plain, DM_T1, seed);
+        ck_assert_msg(st->answer.kind == DM_NO_LEAK, "seed %d: %s, score %.2f", (int)seed,
+                      dm_answer_name(st->answer.kind), st->answer.score);
+        ck_assert_int_eq(st->answer.best, -1);
+        drop(st);
+    }
+}
+END_TEST
+
+/* A ventral collection, densest at its tear: class, side, clock, level, millimetres. */
+START_TEST(ventral_tear_is_placed) {
+    model m = plain;
+    m.n_pools = 1;
+    m.pool[0] = (model_pool){20, 130, 0, 40, 5, 0.8, 70};
+    dm_study *st = run_model(&m, DM_T1, 11);
+    ck_assert_int_eq(st->answer.kind, DM_LEAK);
+    const dm_finding *f = &st->findings.f[st->answer.best];
+    double p[3];
+    dm_frame_to_lps(&st->spine, 68, 0, 7, p); /* the line begins 2 mm below the tube's end */
+    double miss = sqrt(pow(f->lps[0] - p[0], 2) + pow(f->lps[1] - p[1], 2) + pow(f->lps[2] - p[2], 2));
+    ck_assert_int_eq(f->class_, DM_VENTRAL_TEAR);
+    ck_assert_int_eq(f->side, DM_VENTRAL);
+    ck_assert(fabs(f->clock - 6) < 0.7);
+    ck_assert_msg(miss < 6, "site is %.1f mm from the tear", miss);
+    ck_assert(f->site_from <= 68 && f->site_to >= 68);
+    ck_assert_int_eq(f->upper, DM_T1 + 2);
+    ck_assert_int_eq(f->lower, DM_T1 + 3);
+    ck_assert_int_eq(st->answer.slec, 1);
+    drop(st);
+}
+END_TEST
+
+START_TEST(sides_are_the_patients) {
+    for (int side = -1; side <= 1; side += 2) {
+        model m = plain;
+        m.n_pools = 1;
+        m.pool[0] = (model_pool){60, 90, side * 95, 28, 5, 0.6, 0};
+        dm_study *st = run_model(&m, DM_T1, 21);
+        ck_assert_int_eq(st->answer.kind, DM_LEAK);
+        const dm_finding *f = &st->findings.f[st->answer.best];
+        ck_assert_int_eq(f->class_, DM_LATERAL_TEAR);
+        ck_assert_int_eq(f->side, side > 0 ? DM_LEFT : DM_RIGHT);
+        ck_assert(side * f->lps[0] > 0); /* LPS: +x is the patient's left */
+        ck_assert(fabs(f->clock - (side > 0 ? 3 : 9)) < 1);
+        drop(st);
+    }
+}
+END_TEST
+
+/* The same dorsal pool is a leak in the thoracic spine, the retrospinal sign at C1-2, a puncture at L3. */
+START_TEST(false_signs_are_flagged_and_kept) {
+    const struct {
+        int first;
+        double from, to;
+        dm_false_sign sign;
+        dm_answer_kind kind;
+    } c[] = {{DM_T1, 60, 100, DM_NO_SIGN, DM_LEAK},
+             {DM_C1, 4, 40, DM_SIGN_C1C2, DM_CANNOT_TELL},
+             {DM_T12, 70, 110, DM_SIGN_PUNCTURE, DM_NO_LEAK}};
+    for (int k = 0; k < 3; k++) {
+        model m = plain;
+        m.n_pools = 1;
+        m.pool[0] = (model_pool){c[k].from, c[k].to, 180, 40, 3, 0.6, 0};
+        dm_study *st = run_model(&m, c[k].first, 31);
+        ck_assert_int_ge(st->findings.n, 1);
+        ck_assert_int_eq(st->findings.f[0].class_, DM_DORSAL_TEAR);
+        ck_assert_int_eq(st->findings.f[0].false_sign, c[k].sign);
+        ck_assert(st->findings.f[0].score > 0.6);
+        ck_assert_int_eq(st->findings.f[0].accepted, c[k].sign == DM_NO_SIGN);
+        ck_assert_msg(st->answer.kind == c[k].kind, "case %d: %s", k, dm_answer_name(st->answer.kind));
+        drop(st);
+    }
+}
+END_TEST
+
+START_TEST(no_contrast_is_never_a_leak) {
+    model m = plain;
+    m.filled = 0;
+    m.n_pools = 1;
+    m.pool[0] = (model_pool){60, 100, 180, 40, 3, 0.6, 0};
+    dm_study *st = run_model(&m, DM_T1, 41);
+    ck_assert_int_eq(st->answer.kind, DM_CANNOT_TELL);
+    ck_assert_ptr_nonnull(strstr(st->qc, "no_contrast"));
+    drop(st);
+}
+END_TEST
+
+START_TEST(little_contrast_or_an_unsure_line_cannot_exclude) {
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(&plain, DM_T1, 51, st));
+    for (int i = 40; i < st->canal.n; i++) st->canal.filled[i] = 0;
+    ck_assert(dm_good(model_run_all(gpu, st)));
+    ck_assert_int_eq(st->answer.kind, DM_CANNOT_TELL);
+    ck_assert_ptr_nonnull(strstr(st->qc, "contrast_short"));
+    drop(st);
+    st = malloc(sizeof *st);
+    ck_assert(model_make(&plain, DM_T1, 52, st));
+    for (int i = 0; i < st->spine.n / 2; i++) st->spine.unsure[i] = 1;
+    ck_assert(dm_good(model_run_all(gpu, st)));
+    ck_assert_int_eq(st->answer.kind, DM_CANNOT_TELL);
+    drop(st);
+}
+END_TEST
+
+START_TEST(roots_and_clock) {
+    ck_assert_int_eq(dm_root_between(5, 6), 6);          /* C6 leaves above C6 */
+    ck_assert_int_eq(dm_root_between(DM_C7, DM_T1), DM_C8);
+    ck_assert_int_eq(dm_root_between(DM_T1 + 9, DM_T1 + 10), DM_T1 + 9);
+    ck_assert_double_eq_tol(dm_clock_of(0), 6, 1e-9);
+    ck_assert_double_eq_tol(dm_clock_of(90), 3, 1e-9);
+    ck_assert_double_eq_tol(dm_clock_of(180), 12, 1e-9);
+    ck_assert_double_eq_tol(dm_clock_of(-90), 9, 1e-9);
+}
+END_TEST
+
+START_TEST(cusp_is_found) {
+    float v[100];
+    double cost[100];
+    uint64_t state = 77;
+    for (int i = 0; i < 100; i++) v[i] = (float)(0.2 + 0.5 * exp(-abs(i - 63) / 22.0) + 0.03 * model_normal(&state));
+    double gain = dm_cusp_fit(v, 100, 1, 5, cost);
+    int best = 5;
+    for (int i = 5; i < 95; i++)
+        if (cost[i] < cost[best]) best = i;
+    ck_assert_int_le(abs(best - 63), 2);
+    ck_assert(gain > 3);
+    for (int i = 0; i < 100; i++) v[i] = (float)(0.4 + 0.03 * model_normal(&state));
+    ck_assert(dm_cusp_fit(v, 100, 1, 5, cost) < 3);
+}
+END_TEST
+
+int main(void) {
+    if (!dm_good(dm_gpu_open("cpu", 0, &gpu))) return 77;
+    TCase *t = tcase_create("localise");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, healthy_spines_do_not_leak);
+    tcase_add_test(t, ventral_tear_is_placed);
+    tcase_add_test(t, sides_are_the_patients);
+    tcase_add_test(t, false_signs_are_flagged_and_kept);
+    tcase_add_test(t, no_contrast_is_never_a_leak);
+    tcase_add_test(t, little_contrast_or_an_unsure_line_cannot_exclude);
+    tcase_add_test(t, roots_and_clock);
+    tcase_add_test(t, cusp_is_found);
+    Suite *s = suite_create("localise");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_set_fork_status(r, CK_NOFORK);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    dm_gpu_close(gpu);
+    return failed != 0;
+}

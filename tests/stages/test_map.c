@@ -1,0 +1,146 @@
+#include <check.h>
+
+#include "leak_model.h"
+#include "map_parts.h"
+#include "ranks.h"
+
+static dm_gpu *gpu;
+
+static const model plain = {.length = 120, .sac = 500, .gap_ventral = 2.2, .gap_dorsal = 4, .noise = 15,
+                            .surface_error = 0.3, .filled = 1};
+
+static float e_at(const dm_study *st, int i, int theta) {
+    return st->map.e[i * DM_NT + (theta / 5 + DM_NT) % DM_NT];
+}
+
+START_TEST(kernels_agree_with_references) {
+    for (int k = 0; k < dm_profile_check_count; k++)
+        for (int seed = 1; seed <= 3; seed++) {
+            dm_check_result r = {0};
+            dm_status s = dm_profile_checks[k].compare(gpu, 24, (uint64_t)seed, 1, &r);
+            ck_assert_msg(dm_good(s), "%s", s.text);
+            ck_assert_msg(r.error <= dm_profile_checks[k].tolerance, "%s differs by %g", dm_profile_checks[k].kernel,
+                          r.error);
+            ck_assert(r.items > 0);
+        }
+}
+END_TEST
+
+START_TEST(healthy_cells_are_dark) {
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(&plain, DM_T1, 3, st));
+    dm_status s = model_run(gpu, "map", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    size_t assessed = 0, bright = 0;
+    for (int c = 0; c < st->map.n * DM_NT; c++) {
+        assessed += st->map.assessed[c];
+        bright += st->map.e[c] > 0.15f;
+    }
+    ck_assert(assessed > (size_t)st->map.n * DM_NT * 9 / 10);
+    ck_assert_msg(bright * 50 < assessed, "%zu of %zu healthy cells above 0.15", bright, assessed);
+    ck_assert(fabsf(st->map.sac[60] - 500) < 30);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
+/* The ratio itself is measured: a pool that fills the gap at 0.5 of the sac reads 0.5 +- 0.15 in its middle. */
+START_TEST(pool_has_its_ratio) {
+    const double ratio[] = {0.25, 0.5, 0.8};
+    for (int k = 0; k < 3; k++) {
+        dm_study *st = malloc(sizeof *st);
+        model m = plain;
+        m.n_pools = 2;
+        m.pool[0] = (model_pool){40, 80, 0, 35, 5, ratio[k], 0};
+        m.pool[1] = (model_pool){40, 80, 180, 35, 3, ratio[k], 0}; /* on the dura, the gap is 4 mm */
+        ck_assert(model_make(&m, DM_T1, 4, st));
+        dm_status s = model_run(gpu, "map", st);
+        ck_assert_msg(dm_good(s), "%s", s.text);
+        float front[21 * 5], back[21 * 5];
+        size_t n = 0;
+        for (int i = 50; i <= 70; i++)
+            for (int th = -10; th <= 10; th += 5, n++) front[n] = e_at(st, i, th), back[n] = e_at(st, i, 180 + th);
+        double f = (double)dm_rank(front, n, 0.5), b = (double)dm_rank(back, n, 0.5);
+        ck_assert_msg(fabs(f - ratio[k]) < 0.15, "ventral pool of ratio %.2f reads %.2f", ratio[k], f);
+        ck_assert_msg(b > 0.5 * ratio[k], "dorsal thin pool of ratio %.2f reads %.2f", ratio[k], b);
+        ck_assert_msg(e_at(st, 60, 90) < 0.12f, "the side without a pool reads %.2f", (double)e_at(st, 60, 90));
+        dm_study_clear(st);
+        free(st);
+    }
+}
+END_TEST
+
+START_TEST(without_contrast_nothing_is_assessed) {
+    dm_study *st = malloc(sizeof *st);
+    model m = plain;
+    m.filled = 0;
+    ck_assert(model_make(&m, DM_T1, 5, st));
+    ck_assert(dm_good(model_run(gpu, "map", st)));
+    for (int c = 0; c < st->map.n * DM_NT; c++) ck_assert(st->map.assessed[c] == 0 && st->map.e[c] == 0.0f);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
+START_TEST(narrow_gap_and_unsure_line_are_not_assessed) {
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(&plain, DM_T1, 6, st));
+    for (int i = 20; i < 30; i++) st->spine.unsure[i] = 1;
+    for (int i = 50; i < 60; i++) st->canal.r_bone[i * DM_NT] = st->canal.r_dura[i * DM_NT] + 0.5f;
+    ck_assert(dm_good(model_run(gpu, "map", st)));
+    for (int i = 20; i < 30; i++) ck_assert(!st->map.assessed[i * DM_NT + 10]);
+    for (int i = 50; i < 60; i++) ck_assert(!st->map.assessed[i * DM_NT]);
+    ck_assert(st->map.assessed[40 * DM_NT + 10]);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
+/* An ellipse stays as it is; a dent of 50 degrees at the side is filled to within 1.6 mm; a dent in front stays. */
+START_TEST(dents_at_roots_are_filled) {
+    float r[2 * DM_NT], out[2 * DM_NT];
+    for (int t = 0; t < DM_NT; t++) {
+        double th = 6.283185307179586 * t / DM_NT;
+        r[t] = r[DM_NT + t] = (float)(1 / sqrt(pow(cos(th) / 7, 2) + pow(sin(th) / 8.5, 2)));
+    }
+    for (int t = 14; t <= 23; t++) r[DM_NT + t] -= 3;
+    for (int t = 0; t <= 8; t++) r[DM_NT + t] -= 2;
+    for (int t = 64; t < DM_NT; t++) r[DM_NT + t] -= 2;
+    dm_outline(r, 2, 1, out);
+    for (int t = 0; t < DM_NT; t++) ck_assert(fabsf(out[t] - r[t]) < 0.01f);
+    for (int t = 14; t <= 23; t++) ck_assert_msg(out[DM_NT + t] > r[t] - 1.6f && out[DM_NT + t] <= r[t], "column %d: %.2f of %.2f", t, (double)out[DM_NT + t], (double)r[t]);
+    for (int t = 0; t <= 4; t++) ck_assert(fabsf(out[DM_NT + t] - r[DM_NT + t]) < 0.5f);
+}
+END_TEST
+
+START_TEST(ranks) {
+    float v[] = {5, 1, 4, 2, 3};
+    ck_assert(dm_rank(v, 5, 0.5) == 3.0f);
+    ck_assert(dm_rank(v, 5, 0) == 1.0f);
+    ck_assert(dm_rank(v, 5, 1) == 5.0f);
+    float same[] = {2, 2, 2, 2};
+    ck_assert(dm_rank(same, 4, 0.3) == 2.0f);
+}
+END_TEST
+
+int main(void) {
+    if (!dm_good(dm_gpu_open("cpu", 0, &gpu))) return 77;
+    TCase *t = tcase_create("map");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, kernels_agree_with_references);
+    tcase_add_test(t, healthy_cells_are_dark);
+    tcase_add_test(t, pool_has_its_ratio);
+    tcase_add_test(t, without_contrast_nothing_is_assessed);
+    tcase_add_test(t, narrow_gap_and_unsure_line_are_not_assessed);
+    tcase_add_test(t, dents_at_roots_are_filled);
+    tcase_add_test(t, ranks);
+    Suite *s = suite_create("map");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_set_fork_status(r, CK_NOFORK);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    dm_gpu_close(gpu);
+    return failed != 0;
+}

@@ -1,0 +1,168 @@
+/* Stages crop and spine on an analytic spine: a curved canal of bone with bodies, discs and laminae, in three fields. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frame.h"
+#include "gpu.h"
+#include "stage.h"
+
+extern const dm_stage dm_stage_crop, dm_stage_spine;
+
+static dm_gpu *gpu;
+
+/* Middle of the canal at height z: a lateral curve (scoliosis) and a sagittal one. */
+static void truth(double z, double *x, double *y) {
+    *x = 8.0 * sin(z / 45.0);
+    *y = 14.0 * cos(z / 70.0);
+}
+
+static float noise(uint64_t *seed) {
+    double sum = 0;
+    for (int i = 0; i < 4; i++) {
+        *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+        sum += (double)(*seed >> 40) / 16777216.0 - 0.5;
+    }
+    return (float)(sum * 1.7320508);
+}
+
+/* HU: muscle; body 34 x 26 mm with a disc of 6 of every 30 mm; ring of laminae and pedicles 16 of every 30 mm with a
+ * foramen; fat; fluid r < 7 at `contrast`, cord r < 4. */
+static float anatomy(double x, double y, double z, float contrast) {
+    double cx, cy;
+    truth(z, &cx, &cy);
+    double dx = x - cx, dy = y - cy, r = hypot(dx, dy), level = fmod(z + 3000.0, 30.0);
+    if (hypot(x / 1.4, y) > 75) return -1000.0f;
+    if (r < 4) return 35.0f;
+    if (r < 7) return contrast;
+    if (r < 8.5) return -60.0f;
+    double by = dy + 8.5 + 14;
+    if (hypot(dx / 17, by / 14) < 1) {
+        double rim = hypot(dx / 15, by / 12);
+        return level < 6 ? 90.0f : rim > 1 || level < 7.5 || level > 28.5 ? 500.0f : 180.0f;
+    }
+    if (r < 13 && dy > -6 && level > 8 && level < 24) return 650.0f;
+    if (dy > 0 && dy < 40 && fabs(dx) < 3.5 && level > 8 && level < 24) return 450.0f;
+    return r < 16 && dy < 4 ? 0.0f : 50.0f;
+}
+
+typedef struct field {
+    double width, depth, height, pixel, slice, turn;
+    float contrast, sd;
+} field;
+
+static void make(const field *f, dm_study *study) {
+    dm_scan *s = &study->pass[0].scan;
+    double c = cos(f->turn), q = sin(f->turn);
+    *study = (dm_study){.modality = DM_CT, .n_passes = 1};
+    *s = (dm_scan){.nx = (int)(f->width / f->pixel), .ny = (int)(f->depth / f->pixel), .nz = (int)(f->height / f->slice),
+                   .scale = 1.0f, .offset = -1024.0f};
+    double m[3][4] = {{f->pixel * c, -f->pixel * q, 0, 0}, {f->pixel * q, f->pixel * c, 0, 0}, {0, 0, f->slice, 0}};
+    double middle[3] = {0, 0, 0}, half[3] = {0.5 * s->nx, 0.5 * s->ny, 0.5 * s->nz};
+    for (int r = 0; r < 3; r++) {
+        m[r][3] = middle[r];
+        for (int k = 0; k < 3; k++) m[r][3] -= m[r][k] * half[k];
+    }
+    memcpy(s->to_lps.m, m, sizeof m);
+    s->v = malloc((size_t)s->nx * (size_t)s->ny * (size_t)s->nz * sizeof *s->v);
+    ck_assert_ptr_nonnull(s->v);
+    uint64_t seed = 7;
+    size_t n = 0;
+    for (int k = 0; k < s->nz; k++)
+        for (int j = 0; j < s->ny; j++)
+            for (int i = 0; i < s->nx; i++) {
+                double p[3], index[3] = {i, j, k};
+                dm_affine_apply(&s->to_lps, index, p);
+                s->v[n++] = (int16_t)lrintf(anatomy(p[0], p[1], p[2], f->contrast) + f->sd * noise(&seed) + 1024.0f);
+            }
+}
+
+static dm_status run(const dm_stage *stage, dm_study *study) {
+    void *params = calloc(1, stage->params_size);
+    ck_assert_ptr_nonnull(params);
+    dm_params_preset(stage->params, stage->n_params, params);
+    dm_status status = stage->run(gpu, params, study);
+    free(params);
+    return status;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Distances of the line's points to the true canal in their slice; median and largest. */
+static void distances(const dm_study *study, double *median, double *largest) {
+    const dm_spine *s = &study->spine;
+    double *d = malloc((size_t)s->n * sizeof *d);
+    for (int i = 0; i < s->n; i++) {
+        double x, y;
+        truth(s->p[i][2], &x, &y);
+        d[i] = hypot(s->p[i][0] - x, s->p[i][1] - y);
+    }
+    qsort(d, (size_t)s->n, sizeof *d, by_value);
+    *median = d[s->n / 2];
+    *largest = d[s->n - 1];
+    free(d);
+}
+
+static const field FIELDS[] = {
+    {150, 150, 160, 1.0, 1.0, 0.0, 600.0f, 25.0f},  /* contrast, small field */
+    {200, 150, 150, 1.0, 2.0, 0.15, 20.0f, 40.0f},  /* no contrast, turned patient, air round the body */
+    {150, 150, 180, 1.0, 5.0, 0.0, 250.0f, 15.0f},  /* thick slices, faint contrast */
+};
+
+START_TEST(follows_the_canal) {
+    const field *f = &FIELDS[_i];
+    static dm_study study;
+    double median, largest;
+    make(f, &study);
+    dm_status status = run(&dm_stage_crop, &study);
+    ck_assert_msg(dm_good(status), "%s", status.text);
+    ck_assert_ptr_nonnull(study.crop.raw.v);
+    status = run(&dm_stage_spine, &study);
+    ck_assert_msg(dm_good(status), "%s", status.text);
+    distances(&study, &median, &largest);
+    ck_assert_msg(median < 1.0 && largest < 4.0, "median %.2f largest %.2f mm", median, largest);
+    ck_assert_msg((study.spine.n - 1) * study.spine.ds > f->height - 20, "only %d points", study.spine.n);
+    for (int i = 0; i < study.spine.n; i++) ck_assert(study.spine.score[i] >= 0 && study.spine.score[i] <= 1);
+    dm_study_clear(&study);
+}
+END_TEST
+
+START_TEST(refuses_what_is_no_spine) {
+    static dm_study study;
+    const field f = {120, 120, 100, 2.0, 2.0, 0.0, 20.0f, 60.0f};
+    uint64_t seed = 3;
+    make(&f, &study);
+    dm_scan *s = &study.pass[0].scan;
+    for (size_t i = 0; i < (size_t)s->nx * (size_t)s->ny * (size_t)s->nz; i++)
+        s->v[i] = (int16_t)(1070 + (int)(60.0f * noise(&seed)));
+    dm_status status = run(&dm_stage_crop, &study);
+    ck_assert_int_eq(status.severity, DM_STUDY);
+    ck_assert_str_eq(status.code, "no_spine");
+    dm_study_clear(&study);
+}
+END_TEST
+
+int main(void) {
+    dm_status status = dm_gpu_open(NULL, 0, &gpu);
+    if (!dm_good(status)) {
+        printf("skipped: %s\n", status.text);
+        return 77;
+    }
+    Suite *suite = suite_create("spine");
+    TCase *tc = tcase_create("spine");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, follows_the_canal, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
+    tcase_add_test(tc, refuses_what_is_no_spine);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    dm_gpu_close(gpu);
+    return failed ? 1 : 0;
+}

@@ -1,0 +1,129 @@
+/* Instances written and read again in every coding, and bytes that are no image. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dicom.h"
+
+enum { W = 37, H = 23 };
+
+static dm_dicom_image image_of(int16_t *pixels, dm_dicom_coding coding) {
+    for (int i = 0; i < W * H; i++) pixels[i] = (int16_t)((i * 7919) % 4000 - 1024);
+    return (dm_dicom_image){.modality = "CT",
+                            .study_uid = "2.25.1",
+                            .series_uid = "2.25.2",
+                            .frame_uid = "2.25.3",
+                            .sop_uid = "2.25.4",
+                            .patient_name = "DOE^TEST",
+                            .patient_id = "T1",
+                            .patient_sex = "O",
+                            .patient_age = "045Y",
+                            .study_description = "SPINE",
+                            .series_description = "CT MYELO",
+                            .protocol_name = "P",
+                            .date = "20240131",
+                            .time = "101530",
+                            .patient_position = "HFS",
+                            .kernel = "B30s",
+                            .image_type = "ORIGINAL\\PRIMARY\\AXIAL",
+                            .series_number = 1,
+                            .instance_number = 1,
+                            .rows = H,
+                            .columns = W,
+                            .position = {-1.5, 2.25, 100},
+                            .orientation = {1, 0, 0, 0, 1, 0},
+                            .spacing = {0.5, 0.625},
+                            .slice_thickness = 1,
+                            .kvp = 120,
+                            .slope = 1,
+                            .intercept = -10,
+                            .has_padding = 1,
+                            .padding = -2000,
+                            .pixels = pixels,
+                            .coding = coding};
+}
+
+START_TEST(every_coding_comes_back_exact) {
+    int16_t pixels[W * H];
+    int32_t back[W * H];
+    dm_dicom_image m = image_of(pixels, (dm_dicom_coding)_i);
+    unsigned char *bytes;
+    size_t size;
+    dm_dicom *d;
+    ck_assert(dm_good(dm_dicom_write(&m, &bytes, &size)));
+    ck_assert(dm_good(dm_dicom_parse(bytes, size, &d)));
+    const dm_instance *f = dm_dicom_facts(d);
+    ck_assert_str_eq(f->modality, "CT");
+    ck_assert_str_eq(f->series_uid, "2.25.2");
+    ck_assert_str_eq(f->description, "CT MYELO P SPINE");
+    ck_assert_int_eq(f->rows, H);
+    ck_assert_double_eq(f->spacing[1], 0.625);
+    ck_assert_double_eq(f->position[1], 2.25);
+    ck_assert_double_eq(f->intercept, -10);
+    ck_assert_double_eq(f->acquisition_seconds, 10 * 3600 + 15 * 60 + 30);
+    ck_assert_int_eq(f->padding, -2000);
+    ck_assert(dm_good(dm_dicom_pixels(d, back)));
+    for (int i = 0; i < W * H; i++) ck_assert_int_eq(back[i], pixels[i]);
+    dm_dicom_free(d);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(same_image_same_bytes) {
+    int16_t pixels[W * H];
+    dm_dicom_image m = image_of(pixels, (dm_dicom_coding)_i);
+    unsigned char *a, *b;
+    size_t na, nb;
+    ck_assert(dm_good(dm_dicom_write(&m, &a, &na)));
+    ck_assert(dm_good(dm_dicom_write(&m, &b, &nb)));
+    ck_assert_uint_eq(na, nb);
+    ck_assert_int_eq(memcmp(a, b, na), 0);
+    free(a), free(b);
+}
+END_TEST
+
+/* Cut at every 97th byte: never a crash, never pixels that were not there. */
+START_TEST(cut_short_is_said) {
+    int16_t pixels[W * H];
+    int32_t back[W * H];
+    dm_dicom_image m = image_of(pixels, (dm_dicom_coding)_i);
+    unsigned char *bytes;
+    size_t size;
+    ck_assert(dm_good(dm_dicom_write(&m, &bytes, &size)));
+    for (size_t cut = 0; cut + 8 < size; cut += 97) {
+        unsigned char *part = malloc(cut + 1);
+        memcpy(part, bytes, cut);
+        dm_dicom *d = NULL;
+        dm_status s = dm_dicom_parse(part, cut, &d);
+        if (dm_good(s)) s = dm_dicom_pixels(d, back);
+        ck_assert_int_eq(s.severity, DM_STUDY);
+        dm_dicom_free(d);
+        free(part);
+    }
+    free(bytes);
+}
+END_TEST
+
+START_TEST(text_is_not_dicom) {
+    dm_dicom *d;
+    const char *text = "a letter, not an image, and rather longer than sixteen bytes";
+    dm_status s = dm_dicom_parse(text, strlen(text), &d);
+    ck_assert_str_eq(s.code, "not_dicom");
+    ck_assert_ptr_null(d);
+}
+END_TEST
+
+int main(void) {
+    TCase *t = tcase_create("dicom");
+    tcase_add_loop_test(t, every_coding_comes_back_exact, 0, 4);
+    tcase_add_loop_test(t, same_image_same_bytes, 0, 4);
+    tcase_add_loop_test(t, cut_short_is_said, 0, 4);
+    tcase_add_test(t, text_is_not_dicom);
+    Suite *s = suite_create("dicom");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}

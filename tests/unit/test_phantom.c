@@ -1,0 +1,247 @@
+/* Digital reference objects: what they say about themselves is true of what they show, and the same seed
+ * gives the same bytes on one thread and on two. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "archive.h"
+#include "dicom.h"
+#include "phantom.h"
+#include "record.h"
+#include "scanner.h"
+#include "truth.h"
+
+static dm_anatomy *make(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol) {
+    dm_anatomy *a = calloc(1, sizeof *a);
+    ck_assert_ptr_nonnull(a);
+    dm_status s = dm_anatomy_make(seed, number, kind, protocol, a);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    return a;
+}
+
+static void drop(dm_anatomy *a) {
+    dm_anatomy_clear(a);
+    free(a);
+}
+
+/* The noise-free value at (s, theta, r), with edges of 0.3 mm. */
+static double value_at(const dm_anatomy *a, const dm_ph_scanner *base, double s, double theta, double r) {
+    dm_ph_scanner sc = *base;
+    double p[3], t = theta * 0.017453292519943295;
+    dm_ph_point_at(a, s, r * cos(t), r * sin(t), p);
+    sc.args.nx = sc.args.ny = sc.args.nz = 1;
+    sc.args.noise = 0.0f;
+    sc.args.w = 0.3f;
+    memset(sc.args.bias, 0, sizeof sc.args.bias);
+    memset(sc.args.m, 0, sizeof sc.args.m);
+    for (int c = 0; c < 3; c++) sc.args.m[4 * c + 3] = (float)p[c];
+    int16_t v;
+    dm_ph_render_reference(&sc, a, 0, 1, &v);
+    return v;
+}
+
+/* The line runs in cord or sac from the second cervical vertebra to the end of the sac. */
+static void check_line(const dm_anatomy *a, const dm_ph_scanner *sc) {
+    for (double s = a->vert[1].s_from; s < a->sac_end_s - 16.0; s += 5.3) {
+        double v = value_at(a, sc, s, 0.0, 0.0), sac = (double)a->nodes[(size_t)s * PH_NODE + PH_SAC];
+        double low = fmin((double)a->mat[PH_M_CORD], (double)a->mat[PH_M_ROOT]), high = fmax(sac * 1.26, low);
+        ck_assert_msg(v > fmin(low, sac) - 3 && v < high + 3,
+                      "line at s %.0f shows %.0f, sac %.0f, cord %.0f", s, v, sac, low);
+    }
+}
+
+/* The surfaces are where the truth says: fluid just inside the dura, none just outside where there is no
+ * pool. */
+static void check_dura(const dm_anatomy *a, const dm_ph_scanner *sc) {
+    int cells = 0, inside = 0, outside = 0;
+    double hide = 0.6 * (double)a->mat[PH_M_CORD];
+    for (double s = a->vert[2].s_from; s < a->sac_end_s - 16.0; s += 7.7)
+        for (int theta = 0; theta < 360; theta += 30) {
+            double rd = dm_ph_wall_at(a, PH_RD, s, theta), rb = dm_ph_wall_at(a, PH_RB, s, theta),
+                   sac = (double)a->nodes[(size_t)s * PH_NODE + PH_SAC];
+            if (rb - rd < 1.2 || dm_ph_wall_at(a, PH_PO, s, theta) > dm_ph_wall_at(a, PH_PI, s, theta) + 0.01)
+                continue;
+            cells++;
+            inside += value_at(a, sc, s, theta, rd - 0.4) > 0.55 * sac;
+            outside += value_at(a, sc, s, theta, rd + 0.5) < 0.45 * sac + hide;
+        }
+    ck_assert_int_gt(cells, 100);
+    ck_assert_msg(inside > 0.85 * cells && outside > 0.85 * cells,
+                  "%d cells, %d bright inside, %d dark outside", cells, inside, outside);
+}
+
+/* The pool of a leak is as bright as it claims, somewhere within its extent, and as thick. */
+static void check_pool(const dm_anatomy *a, const dm_ph_scanner *sc, const dm_ph_leak *k) {
+    double best = 0.0, thick = 0.0;
+    for (int s = (int)k->s_from; s < (int)k->s_to; s++)
+        for (int c = 0; c < PH_NT; c++) {
+            double in = (double)dm_ph_wall_row(a, PH_PI, s)[c], out = (double)dm_ph_wall_row(a, PH_PO, s)[c];
+            thick = fmax(thick, out - in);
+            if (out - in < 0.5) continue;
+            double sac = (double)a->nodes[(size_t)s * PH_NODE + PH_SAC];
+            best = fmax(best, value_at(a, sc, s, c * 5.0, 0.5 * (in + out)) / sac);
+        }
+    ck_assert_msg(fabs(thick - k->thickness) < 0.01, "%s: thickest %.2f, claimed %.2f", a->kind, thick,
+                  k->thickness);
+    if (k->thickness > 0.6)
+        ck_assert_msg(best > 0.7 * k->ratio && best < 1.5 * k->ratio + 0.3, "%s: ratio %.2f, claimed %.2f",
+                      a->kind, best, k->ratio);
+}
+
+START_TEST(truth_of_every_kind) {
+    const char *kind = dm_phantom_kinds[_i / 2];
+    dm_ph_protocol protocol = _i % 2 ? PH_MRM : PH_CTM;
+    dm_anatomy *a = make(11, _i, kind, protocol);
+    dm_ph_scanner sc;
+    dm_ph_make_scanner(a, 0, &sc);
+    check_line(a, &sc);
+    if (a->sac_level > 100) check_dura(a, &sc);
+    int leaks = strcmp(kind, "none") && strcmp(kind, "no_contrast") && strcmp(kind, "diverticula") &&
+                strcmp(kind, "puncture");
+    ck_assert_int_eq(a->n_leaks, leaks ? 1 : 0);
+    for (int i = 0; i < a->n_leaks; i++) {
+        ck_assert(dm_ph_in_view(&sc, a->leak[i].p));
+        if (a->leak[i].s_to > a->leak[i].s_from) check_pool(a, &sc, &a->leak[i]);
+    }
+    if (strcmp(kind, "c1c2") == 0 || strcmp(kind, "puncture") == 0) ck_assert_str_eq(a->sign[0].sign, kind);
+    if (strncmp(kind, "divert", 6) == 0) ck_assert_int_ge(a->n_blebs, 1);
+    ck_assert((strcmp(kind, "fistula") == 0) == (a->n_veins > 0));
+    size_t n = (size_t)sc.args.nx * (size_t)sc.args.ny * (size_t)sc.args.nz;
+    ck_assert(n > 1000000 && n < 20000000);
+    drop(a);
+}
+END_TEST
+
+/* Bone closes the canal at the pedicles and leaves it open at the foramina. */
+START_TEST(ring_of_bone) {
+    dm_anatomy *a = make(12, _i, "no_contrast", PH_PLAIN);
+    dm_ph_scanner sc;
+    dm_ph_make_scanner(a, 0, &sc);
+    int closed = 0, open = 0, n = 0;
+    for (int i = dm_ph_find(a, DM_T1); a->vert[i].level < DM_S1; i++)
+        for (int side = -1; side <= 1; side += 2) {
+            double s = a->vert[i].ped_s, f = dm_ph_foramen(a, i), bone = 0.0, hole = 1e4;
+            for (double r = 0.4; r < 5.0; r += 0.4) {
+                bone =
+                    fmax(bone, value_at(a, &sc, s, 90.0 * side, dm_ph_wall_at(a, PH_RB, s, 90.0 * side) + r));
+                hole =
+                    fmin(hole, value_at(a, &sc, f, 80.0 * side, dm_ph_wall_at(a, PH_RB, f, 80.0 * side) + r));
+            }
+            n++;
+            closed += bone > 300;
+            open += hole < 150;
+        }
+    ck_assert_msg(closed == n && open > 0.9 * n, "%d pedicles, %d closed, %d foramina open", n, closed, open);
+    drop(a);
+}
+END_TEST
+
+START_TEST(spread_of_patients) {
+    int t11 = 0, t13 = 0, l6 = 0, l4 = 0, n = 400;
+    double sum = 0.0, squares = 0.0;
+    for (int i = 0; i < n; i++) {
+        dm_anatomy *a = make(13, i, "none", PH_PLAIN);
+        t11 += a->n_thoracic == 11;
+        t13 += a->n_thoracic == 13;
+        l6 += a->n_lumbar == 6;
+        l4 += a->n_lumbar == 4;
+        sum += a->scale;
+        squares += a->scale * a->scale;
+        drop(a);
+    }
+    double cv = sqrt(squares / n - (sum / n) * (sum / n)) / (sum / n);
+    ck_assert_msg(t11 > 8 && t11 < 45 && l6 > 8 && l6 < 45 && t13 > 0 && l4 > 1, "%d %d %d %d", t11, t13, l6,
+                  l4);
+    ck_assert_msg(cv > 0.04 && cv < 0.09, "variation of size %.3f", cv);
+}
+END_TEST
+
+/* On one thread and on two the device gives the reference's bits, hence the same. */
+START_TEST(same_on_any_threads) {
+    dm_gpu *gpu;
+    setenv("POCL_MAX_PTHREAD_COUNT", _i ? "2" : "1", 1);
+    if (!dm_good(dm_gpu_open("cpu", 0, &gpu))) exit(77);
+    for (uint64_t seed = 1; seed <= 2; seed++) {
+        dm_check_result r = {0};
+        dm_status s = dm_phantom_checks[0].compare(gpu, 40, seed, 1, &r);
+        ck_assert_msg(dm_good(s), "%s", s.text);
+        ck_assert_double_le(r.error, dm_phantom_checks[0].tolerance);
+    }
+    dm_gpu_close(gpu);
+}
+END_TEST
+
+static void count_slices(const char *path, int *slices, int *wide) {
+    dm_archive *archive;
+    ck_assert(dm_good(dm_archive_open(path, &archive)));
+    dm_entry e;
+    int more = 1;
+    *slices = 0;
+    while (dm_good(dm_archive_next(archive, &e, &more)) && more) {
+        dm_dicom *d;
+        dm_status s = dm_dicom_parse(e.bytes, e.size, &d);
+        ck_assert_msg(dm_good(s), "%s", s.text);
+        ck_assert_ptr_nonnull(strstr(dm_dicom_facts(d)->description, "T2 MYELO"));
+        *wide = dm_dicom_facts(d)->columns;
+        dm_dicom_free(d);
+        ++*slices;
+    }
+    dm_archive_close(archive);
+}
+
+/* A case written twice: the same bytes, readable, with as many slices as the truth's grid. */
+START_TEST(written_twice) {
+    char folder[64] = "/tmp/duramap-phantom-XXXXXX", path[2][160], command[120];
+    char *text[2];
+    size_t size[2];
+    dm_gpu *gpu;
+    if (!dm_good(dm_gpu_open("cpu", 0, &gpu))) exit(77);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    for (int i = 0; i < 2; i++) {
+        char out[80];
+        snprintf(out, sizeof out, "%s/%d", folder, i);
+        dm_phantom_options o = {.out = out, .cases = 1, .seed = 5, .protocol = "mrm", .kind = "lateral_left"};
+        dm_status s = dm_phantom_make(gpu, &o);
+        ck_assert_msg(dm_good(s), "%s", s.text);
+        snprintf(path[i], sizeof path[i], "%s/c0000.zip", out);
+        ck_assert(dm_good(dm_file_read(path[i], &text[i], &size[i])));
+    }
+    ck_assert_uint_eq(size[0], size[1]);
+    ck_assert_mem_eq(text[0], text[1], size[0]);
+    int slices, wide;
+    count_slices(path[0], &slices, &wide);
+    dm_anatomy *a = make(5, 0, "lateral_left", PH_MRM);
+    dm_ph_scanner sc;
+    dm_ph_make_scanner(a, 0, &sc);
+    ck_assert_int_eq(slices, sc.args.nz);
+    ck_assert_int_eq(wide, sc.args.nx);
+    drop(a);
+    free(text[0]);
+    free(text[1]);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+    dm_gpu_close(gpu);
+}
+END_TEST
+
+int main(void) {
+    int kinds = 0;
+    while (dm_phantom_kinds[kinds]) kinds++;
+    Suite *suite = suite_create("phantom");
+    TCase *t = tcase_create("phantom");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, truth_of_every_kind, 0, 2 * kinds);
+    tcase_add_loop_test(t, ring_of_bone, 0, 3);
+    tcase_add_test(t, spread_of_patients);
+    tcase_add_loop_test(t, same_on_any_threads, 0, 2);
+    tcase_add_test(t, written_twice);
+    suite_add_tcase(suite, t);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}

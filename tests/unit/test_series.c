@@ -1,0 +1,250 @@
+/* Volumes from instances: order, spacing, gaps, duplicates, tilt, orientation, rescale, padding. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "series.h"
+
+enum { W = 16, H = 12, N = 8 };
+
+typedef struct plan {
+    int n;
+    double z[32], y_step;  /* slice positions; shift in y per mm of z */
+    double slope, intercept;
+    const char *modality;
+    double orientation[6];
+    double shift_x; /* of the last slice but one alone, mm */
+    int same_pixels; /* every slice holds the same values */
+} plan;
+
+static plan plain(void) {
+    plan p = {.n = N, .slope = 1, .intercept = -1000, .modality = "CT", .orientation = {1, 0, 0, 0, 1, 0}};
+    for (int i = 0; i < N; i++) p.z[i] = 50 - 2.5 * i;
+    return p;
+}
+
+static dm_dicom *instance(const plan *p, int i) {
+    static int16_t pixels[W * H];
+    char sop[32];
+    for (int k = 0; k < W * H; k++) pixels[k] = (int16_t)(p->same_pixels ? k : 100 * i + k % 90);
+    pixels[0] = -2000;
+    snprintf(sop, sizeof sop, "2.25.%d", 1000 + (i * 7) % 31); /* names in another order than places */
+    dm_dicom_image m = {.modality = p->modality,
+                        .study_uid = "2.25.1",
+                        .series_uid = "2.25.2",
+                        .frame_uid = "2.25.3",
+                        .sop_uid = sop,
+                        .patient_name = "",
+                        .patient_id = "",
+                        .patient_sex = "",
+                        .patient_age = "",
+                        .study_description = "",
+                        .series_description = "",
+                        .protocol_name = "",
+                        .date = "20240101",
+                        .time = "120000",
+                        .patient_position = "HFS",
+                        .kernel = "",
+                        .image_type = "ORIGINAL\\PRIMARY\\AXIAL",
+                        .instance_number = i,
+                        .rows = H,
+                        .columns = W,
+                        .position = {-4 + (i == p->n - 2 ? p->shift_x : 0), 7 + p->y_step * p->z[i], p->z[i]},
+                        .spacing = {0.75, 0.5},
+                        .slice_thickness = 2.5,
+                        .kvp = 120,
+                        .slope = p->slope,
+                        .intercept = p->intercept,
+                        .has_padding = 1,
+                        .padding = -2000,
+                        .pixels = pixels};
+    memcpy(m.orientation, p->orientation, sizeof m.orientation);
+    unsigned char *bytes;
+    size_t size;
+    dm_dicom *d;
+    ck_assert(dm_good(dm_dicom_write(&m, &bytes, &size)));
+    ck_assert(dm_good(dm_dicom_parse(bytes, size, &d)));
+    free(bytes);
+    return d;
+}
+
+static dm_status assemble(const plan *p, dm_scan *scan, dm_series_report *report) {
+    dm_dicom *items[32];
+    for (int i = 0; i < p->n; i++) items[i] = instance(p, i);
+    dm_status s = dm_series_volume(items, p->n, scan, report);
+    for (int i = 0; i < p->n; i++) dm_dicom_free(items[i]);
+    return s;
+}
+
+START_TEST(order_is_by_place) {
+    plan p = plain();
+    dm_scan scan;
+    dm_series_report r;
+    double at[3] = {0, 0, 0}, lps[3];
+    ck_assert(dm_good(assemble(&p, &scan, &r)));
+    ck_assert_int_eq(scan.nx, W);
+    ck_assert_int_eq(scan.ny, H);
+    ck_assert_int_eq(scan.nz, N);
+    ck_assert_double_eq_tol(r.slice_mm, 2.5, 1e-9);
+    ck_assert_int_eq(r.padded, N);
+    dm_affine_apply(&scan.to_lps, at, lps); /* the first slice is the lowest along the normal (+z) */
+    ck_assert_double_eq_tol(lps[2], 50 - 2.5 * (N - 1), 1e-9);
+    ck_assert_double_eq_tol(lps[0], -4, 1e-9);
+    at[0] = 2, at[1] = 3, at[2] = N - 1;
+    dm_affine_apply(&scan.to_lps, at, lps);
+    ck_assert_double_eq_tol(lps[0], -3, 1e-9);
+    ck_assert_double_eq_tol(lps[1], 7 + 3 * 0.75, 1e-9);
+    ck_assert_double_eq_tol(lps[2], 50, 1e-9);
+    for (int k = 0; k < N; k++) {
+        ck_assert_int_eq(scan.v[k * W * H], -1024);                               /* padding */
+        ck_assert_int_eq(scan.v[k * W * H + 5], 100 * (N - 1 - k) + 5 - 1000);    /* rescale */
+    }
+    dm_scan_clear(&scan);
+}
+END_TEST
+
+START_TEST(tilt_becomes_shear) {
+    plan p = plain();
+    p.y_step = tan(18.5 * 3.14159265358979 / 180);
+    dm_scan scan;
+    dm_series_report r;
+    ck_assert(dm_good(assemble(&p, &scan, &r)));
+    ck_assert_double_eq_tol(r.tilt_deg, 18.5, 1e-6);
+    double at[3] = {0, 0, N - 1}, lps[3];
+    dm_affine_apply(&scan.to_lps, at, lps);
+    ck_assert_double_eq_tol(lps[1], 7 + p.y_step * 50, 1e-6);
+    dm_scan_clear(&scan);
+}
+END_TEST
+
+START_TEST(sagittal_slices_keep_their_place) {
+    plan p = plain();
+    const double sagittal[6] = {0, 1, 0, 0, 0, -1};
+    memcpy(p.orientation, sagittal, sizeof sagittal);
+    dm_scan scan;
+    dm_series_report r;
+    /* every slice has the same x: along their normal they lie at one place */
+    dm_status s = assemble(&p, &scan, &r);
+    ck_assert_str_eq(s.code, "overlapping");
+}
+END_TEST
+
+START_TEST(a_missing_slice_is_refused) {
+    plan p = plain();
+    for (int i = 4; i < N; i++) p.z[i] -= 2.5;
+    dm_scan scan;
+    dm_series_report r;
+    dm_status s = assemble(&p, &scan, &r);
+    ck_assert_str_eq(s.code, "gap");
+    ck_assert_ptr_nonnull(strstr(s.text, "1 slices are missing"));
+    ck_assert_ptr_null(scan.v);
+}
+END_TEST
+
+START_TEST(uneven_spacing_is_refused) {
+    plan p = plain();
+    p.z[3] += 0.9;
+    dm_scan scan;
+    dm_series_report r;
+    ck_assert_str_eq(assemble(&p, &scan, &r).code, "uneven_spacing");
+}
+END_TEST
+
+START_TEST(identical_images_are_dropped_and_counted) {
+    plan p = plain();
+    p.same_pixels = 1;
+    p.z[p.n++] = p.z[2];
+    dm_scan scan;
+    dm_series_report r;
+    ck_assert(dm_good(assemble(&p, &scan, &r)));
+    ck_assert_int_eq(scan.nz, N);
+    ck_assert_int_eq(r.duplicates, 1);
+    dm_scan_clear(&scan);
+    p.same_pixels = 0;
+    ck_assert_str_eq(assemble(&p, &scan, &r).code, "overlapping");
+}
+END_TEST
+
+START_TEST(small_mr_signal_keeps_its_grey_levels) {
+    plan p = plain();
+    p.modality = "MR";
+    p.slope = 0.001;
+    p.intercept = 0;
+    dm_scan scan;
+    dm_series_report r;
+    ck_assert(dm_good(assemble(&p, &scan, &r)));
+    ck_assert_double_eq_tol((double)(scan.scale * (float)scan.v[(N - 1) * W * H + 7]), 0.007, 1e-4);
+    ck_assert_double_eq_tol((double)(scan.scale * (float)scan.v[7]), 0.707, 1e-4);
+    dm_scan_clear(&scan);
+}
+END_TEST
+
+START_TEST(slices_moved_sideways_are_refused) {
+    plan p = plain();
+    dm_scan scan;
+    dm_series_report r;
+    p.shift_x = 3;
+    ck_assert_str_eq(assemble(&p, &scan, &r).code, "shifted_slices");
+    ck_assert_ptr_null(scan.v);
+    p.shift_x = 0.05; /* rounding in the header */
+    ck_assert(dm_good(assemble(&p, &scan, &r)));
+    dm_scan_clear(&scan);
+}
+END_TEST
+
+START_TEST(what_may_stand_in_one_volume) {
+    plan p = plain();
+    dm_dicom *d = instance(&p, 0);
+    const dm_instance a = *dm_dicom_facts(d);
+    dm_instance b = a;
+    ck_assert_int_eq(dm_series_fits(&a, &b), 1);
+    strcpy(b.image_type, "ORIGINAL\\PRIMARY\\AXIAL\\HELIX"); /* the fourth value is the maker's own */
+    ck_assert_int_eq(dm_series_fits(&a, &b), 1);
+    strcpy(b.image_type, "DERIVED\\PRIMARY\\AXIAL");
+    ck_assert_int_eq(dm_series_fits(&a, &b), 0);
+    strcpy(b.image_type, "ORIGINAL\\PRIMARY");
+    ck_assert_int_eq(dm_series_fits(&a, &b), 0);
+    b = a;
+    strcpy(b.frame_uid, "2.25.99"); /* as de-identification may leave it */
+    ck_assert_int_eq(dm_series_fits(&a, &b), 1);
+    b = a;
+    b.orientation[1] = 0.01;
+    ck_assert_int_eq(dm_series_fits(&a, &b), 0);
+    b = a;
+    b.spacing[0] += 0.01;
+    ck_assert_int_eq(dm_series_fits(&a, &b), 0);
+    dm_dicom_free(d);
+}
+END_TEST
+
+START_TEST(too_few_slices) {
+    plan p = plain();
+    p.n = 2;
+    dm_scan scan;
+    dm_series_report r;
+    ck_assert_str_eq(assemble(&p, &scan, &r).code, "few_slices");
+}
+END_TEST
+
+int main(void) {
+    TCase *t = tcase_create("series");
+    tcase_add_test(t, order_is_by_place);
+    tcase_add_test(t, tilt_becomes_shear);
+    tcase_add_test(t, sagittal_slices_keep_their_place);
+    tcase_add_test(t, a_missing_slice_is_refused);
+    tcase_add_test(t, uneven_spacing_is_refused);
+    tcase_add_test(t, identical_images_are_dropped_and_counted);
+    tcase_add_test(t, small_mr_signal_keeps_its_grey_levels);
+    tcase_add_test(t, slices_moved_sideways_are_refused);
+    tcase_add_test(t, what_may_stand_in_one_volume);
+    tcase_add_test(t, too_few_slices);
+    Suite *s = suite_create("series");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
