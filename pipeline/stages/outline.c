@@ -8,7 +8,7 @@
 static double median_round(const float *row, int t, int half) {
     float window[11];
     for (int d = -half; d <= half; d++) window[d + half] = row[(t + d + DM_NT) % DM_NT];
-    return (double)dm_rank(window, (size_t)(2 * half + 1), 0.5);
+    return (double)dm_rank(window, 2 * (size_t)half + 1, 0.5);
 }
 
 /* Radius of the convex hull of an outline: the nearest of its supporting lines in each direction. */
