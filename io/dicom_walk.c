@@ -83,9 +83,9 @@ static size_t walk_meta(const unsigned char *b, size_t size, char uid[68], int *
     return at;
 }
 
-int dm_dicom_syntax(const unsigned char *b, size_t size, char uid[68]) {
+int dm_dicom_syntax(const unsigned char *b, size_t size, char uid[68], size_t *data) {
     int syntaxes;
-    (void)walk_meta(b, size, uid, &syntaxes);
+    *data = walk_meta(b, size, uid, &syntaxes);
     return syntaxes <= 1;
 }
 

@@ -35,8 +35,17 @@ typedef struct dm_facts {
 typedef struct dm_pass {
     dm_scan scan;
     dm_facts facts;
-    char role[16]; /* "main" for the pass that is measured */
+    char role[16]; /* "main" = nothing sets it apart; "pre_contrast", "early", "late", "left", "right", "repeat" */
 } dm_pass;
+
+/* What may be known of patient and exam outside ingest: coarse, for comparing cohorts. Missing text = "", number = NaN. */
+typedef struct dm_exam {
+    char sex[4];           /* "F", "M", "O" */
+    char age_band[8];      /* five years: "45-49", from 90 on "90+" */
+    char manufacturer[24]; /* of a closed list, else "other" */
+    char model[32];
+    double shifted_seconds; /* since 1970: study date and time, shifted by the patient's own secret amount */
+} dm_exam;
 
 /* A regular grid aligned with LPS: centre of cell (i, j, k) = origin + step * (i, j, k). i to the left, j to posterior,
  * k to the head. */
@@ -182,6 +191,7 @@ typedef struct dm_study {
     char protocol[40];                 /* name of the protocol file that matched */
     dm_modality modality;
     dm_contrast contrast;
+    dm_exam exam;
     int n_passes;
     dm_pass pass[DM_MAX_PASSES]; /* pass[0] is measured */
 

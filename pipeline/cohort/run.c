@@ -255,7 +255,8 @@ static dm_status run_source(cohort *c, const char *source) {
     double from = now();
     if (is_file(source) && dm_good(dm_digest_file(source, digest)) && is_done(c, source, digest)) return skip(c, source);
     dm_ingested in;
-    dm_status s = dm_ingest(source, c->o->protocols, &c->key, &in);
+    const dm_ingest_options o = {.protocols = c->o->protocols, .key = &c->key, .digest = digest, .threads = 2, .hold = 4ull << 30};
+    dm_status s = dm_ingest(source, &o, &in);
     if (!dm_good(s)) {
         if (!in.input_digest[0]) memcpy(in.input_digest, digest, sizeof digest);
         s = fail_source(c, source, &in, s);

@@ -2,6 +2,7 @@
 #ifndef DM_INGEST_H
 #define DM_INGEST_H
 
+#include "archive.h"
 #include "protocol.h"
 #include "pseudonym.h"
 #include "study.h"
@@ -28,9 +29,19 @@ typedef struct dm_ingested {
     char input_digest[65];    /* SHA-256 of the source's bytes */
 } dm_ingested;
 
+typedef struct dm_ingest_options {
+    const dm_protocols *protocols;
+    const dm_key *key;
+    const dm_archive_limits *limits; /* NULL = dm_archive_defaults */
+    const char *passphrase;          /* of encrypted zips, NULL = none */
+    const char *digest;              /* SHA-256 of the source where it is known, else NULL */
+    int threads;                     /* readers and decoders at once, at least 1 */
+    uint64_t hold;                   /* bytes of objects kept at once; of more only the headers, and they are read twice */
+} dm_ingest_options;
+
 /* Reads a source whole. The status tells of the source itself (missing, no archive, truncated, no DICOM in it): then a
  * single study row without identity is made by the caller. Good status: n >= 1. */
-dm_status dm_ingest(const char *path, const dm_protocols *protocols, const dm_key *key, dm_ingested *out);
+dm_status dm_ingest(const char *path, const dm_ingest_options *options, dm_ingested *out);
 void dm_ingested_clear(dm_ingested *in);
 
 #endif

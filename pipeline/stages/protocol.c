@@ -31,7 +31,25 @@ static const dm_param match_table[] = {
     DM_PARAM_INT(dm_match, priority, "1", -1000, 1000, 0, "The highest wins when several protocols match; then the name."),
 };
 
-enum { N_KIND = sizeof kind_table / sizeof *kind_table, N_MATCH = sizeof match_table / sizeof *match_table };
+static const dm_param series_table[] = {
+    DM_PARAM_CHOICE(dm_series_choice, orientation, "any|axial|sagittal|coronal", 0, "Plane of the slices."),
+    DM_PARAM_FLOAT(dm_series_choice, min_coverage_mm, "mm", 0, 2000, 0, "Shortest extent along the patient's axis."),
+    DM_PARAM_INT(dm_series_choice, passes, "1", 1, DM_MAX_PASSES, 4, "Volumes of a study kept at most; the first is measured."),
+    DM_PARAM_CHOICE(dm_series_choice, gaps, "refuse|fill", 0,
+                    "Slices missing in an even row: refuse the series, or interpolate and count them."),
+    DM_PARAM_CHOICE(dm_series_choice, uneven, "refuse|resample", 0,
+                    "Unevenly spaced slices: refuse the series, or interpolate it to its median step."),
+};
+
+const char *const dm_role_names[DM_ROLES] = {"pre_contrast", "early", "late", "left", "right"};
+static const char *const role_presets[DM_ROLES] = {"pre|native|without|unenhanced|plain", "early|1st|phase 1|arterial",
+                                                   "late|delay|2nd|phase 2|spaet", "left|llat|lt|links", "right|rlat|rt|rechts"};
+
+enum {
+    N_KIND = sizeof kind_table / sizeof *kind_table,
+    N_MATCH = sizeof match_table / sizeof *match_table,
+    N_SERIES = sizeof series_table / sizeof *series_table
+};
 
 static int stage_index(const char *name) {
     for (int i = 0; i < dm_stage_count; i++)
@@ -48,6 +66,8 @@ static dm_status preset(dm_protocol *p, const char *name) {
     *p = (dm_protocol){0};
     snprintf(p->name, sizeof p->name, "%s", name);
     dm_params_preset(match_table, N_MATCH, &p->match);
+    dm_params_preset(series_table, N_SERIES, &p->series);
+    for (int i = 0; i < DM_ROLES; i++) snprintf(p->role_words[i], sizeof p->role_words[i], "%s", role_presets[i]);
     if (dm_stage_count > DM_MAX_STAGES) return dm_fail(DM_FATAL, "config", "more stages than DM_MAX_STAGES");
     for (int i = 0; i < dm_stage_count; i++) {
         p->params[i] = calloc(1, dm_stages[i]->params_size + 1);
@@ -80,6 +100,20 @@ static dm_status set_kind(reading *r, const char *where, const char *key, const 
     return dm_ok;
 }
 
+static dm_status set_series(dm_series_choice *c, const char *where, const char *key, const char *value) {
+    if (strcmp(key, "kernel") == 0) return set_words(c->kernel, sizeof c->kernel, where, key, value);
+    if (strcmp(key, "prefer") == 0) return set_words(c->prefer, sizeof c->prefer, where, key, value);
+    return dm_params_set(series_table, N_SERIES, c, where, key, value);
+}
+
+static dm_status set_role(dm_protocol *p, const char *where, const char *key, const char *value) {
+    for (int i = 0; i < DM_ROLES; i++)
+        if (strcmp(key, dm_role_names[i]) == 0)
+            return set_words(p->role_words[i], sizeof p->role_words[i], where, key, value);
+    return dm_fail(DM_FATAL, "config", "%s: unknown role '%.40s'; allowed are pre_contrast, early, late, left and right", where,
+                   key);
+}
+
 static dm_status visit(void *user, const char *where, const char *section, const char *key, const char *value) {
     reading *r = user;
     dm_match *m = &r->p->match;
@@ -89,9 +123,12 @@ static dm_status visit(void *user, const char *where, const char *section, const
         if (strcmp(key, "exclude") == 0) return set_words(m->exclude, sizeof m->exclude, where, key, value);
         return dm_params_set(match_table, N_MATCH, m, where, key, value);
     }
+    if (strcmp(section, "series") == 0) return set_series(&r->p->series, where, key, value);
+    if (strcmp(section, "roles") == 0) return set_role(r->p, where, key, value);
     int i = stage_index(section);
     if (i < 0)
-        return dm_fail(DM_FATAL, "config", "%s: unknown section [%.40s]; allowed are protocol, match and the stages",
+        return dm_fail(DM_FATAL, "config",
+                       "%s: unknown section [%.40s]; allowed are protocol, match, series, roles and the stages",
                        where, section);
     return dm_params_set(dm_stages[i]->params, dm_stages[i]->n_params, r->p->params[i], where, key, value);
 }
@@ -121,6 +158,9 @@ static dm_status digest(dm_protocol *p) {
     fprintf(f, "name=%s\ndescription=%s\nexclude=%s\n", p->name, p->match.description, p->match.exclude);
     digest_table(f, "protocol", kind_table, N_KIND, &k);
     digest_table(f, "match", match_table, N_MATCH, &p->match);
+    digest_table(f, "series", series_table, N_SERIES, &p->series);
+    fprintf(f, "series.kernel=%s\nseries.prefer=%s\n", p->series.kernel, p->series.prefer);
+    for (int i = 0; i < DM_ROLES; i++) fprintf(f, "roles.%s=%s\n", dm_role_names[i], p->role_words[i]);
     for (int i = 0; i < dm_stage_count; i++)
         digest_table(f, dm_stages[i]->name, dm_stages[i]->params, dm_stages[i]->n_params, p->params[i]);
     int wrong = fclose(f) != 0;
@@ -235,6 +275,15 @@ void dm_protocol_write_reference(FILE *out) {
     fputs("# Words separated by '|', any case: one of them in SeriesDescription, ProtocolName or StudyDescription.\n"
           "# description =\n# None of these words.\n# exclude =\n",
           out);
+    fputs("\n# Which of the series that match is measured: the most of the spine (by a fifth), original before derived, the\n"
+          "# thinnest, the preferred kernel, the preferred description.\n",
+          out);
+    write_table(out, "series", series_table, N_SERIES);
+    fputs("# Words separated by '|', any case, looked for in the reconstruction kernel.\n# kernel =\n"
+          "# The same, looked for in the descriptions; breaks ties only.\n# prefer =\n"
+          "\n# Words in the descriptions that say what a pass is; decubitus positions say left and right by themselves.\n[roles]\n",
+          out);
+    for (int i = 0; i < DM_ROLES; i++) fprintf(out, "%s = %s\n", dm_role_names[i], role_presets[i]);
     for (int i = 0; i < dm_stage_count; i++)
         write_table(out, dm_stages[i]->name, dm_stages[i]->params, dm_stages[i]->n_params);
 }

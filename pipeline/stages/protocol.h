@@ -19,11 +19,30 @@ typedef struct dm_match {
     int priority;                     /* the highest wins when several protocols match; then the name */
 } dm_match;
 
+/* [series]: which of the series that match is measured, and what may be done to it. */
+typedef struct dm_series_choice {
+    int orientation;        /* enum dm_orientation */
+    double min_coverage_mm; /* along the patient's axis */
+    int passes;             /* volumes kept at most; the first is measured */
+    int gaps;               /* 0 refuse, 1 fill */
+    int uneven;             /* 0 refuse, 1 resample */
+    char kernel[80];        /* words: a kernel that holds one of them is preferred */
+    char prefer[80];        /* words: a description that holds one of them breaks a tie */
+} dm_series_choice;
+
+typedef enum dm_orientation { DM_ANY_ORIENTATION, DM_AXIAL, DM_SAGITTAL, DM_CORONAL } dm_orientation;
+
+/* [roles]: words in a description that say what a pass is. */
+typedef enum dm_role { DM_PRE_CONTRAST, DM_EARLY, DM_LATE, DM_LEFT_SIDE, DM_RIGHT_SIDE, DM_ROLES } dm_role;
+extern const char *const dm_role_names[DM_ROLES];
+
 typedef struct dm_protocol {
     char name[40]; /* the file's name without .ini */
     dm_modality modality;
     dm_contrast contrast;
     dm_match match;
+    dm_series_choice series;
+    char role_words[DM_ROLES][80];
     void *params[DM_MAX_STAGES]; /* per stage in the order of stages.def; owned */
     char digest[65];             /* of every value that can change a result */
 } dm_protocol;

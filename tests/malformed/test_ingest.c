@@ -16,7 +16,7 @@ static const char *shared;
 static dm_status ingest(const char *where, const char *name, dm_ingested *in) {
     char path[600];
     snprintf(path, sizeof path, "%s/%s", where, name);
-    return dm_ingest(path, &protocols, &key, in);
+    return dm_ingest(path, &(dm_ingest_options){.protocols = &protocols, .key = &key, .threads = 2, .hold = 1u << 30}, in);
 }
 
 static void write_text(const char *name, const char *text) {

@@ -60,9 +60,11 @@ START_TEST(every_coding_comes_back_exact) {
     ck_assert_double_eq(f->spacing[1], 0.625);
     ck_assert_double_eq(f->position[1], 2.25);
     ck_assert_double_eq(f->intercept, -10);
-    ck_assert_double_eq(f->acquisition_seconds, 10 * 3600 + 15 * 60 + 30);
+    ck_assert_double_eq(f->acquired_seconds, 1706659200.0 + 10 * 3600 + 15 * 60 + 30); /* 2024-01-31 */
+    ck_assert_double_eq(f->exam_seconds, f->acquired_seconds);
+    ck_assert_double_eq(f->age_years, 45);
     ck_assert_int_eq(f->padding, -2000);
-    ck_assert(dm_good(dm_dicom_pixels(d, back)));
+    ck_assert(dm_good(dm_dicom_pixels(d, 0, back)));
     for (int i = 0; i < W * H; i++) ck_assert_int_eq(back[i], pixels[i]);
     dm_dicom_free(d);
     free(bytes);
@@ -95,7 +97,7 @@ START_TEST(cut_short_is_said) {
         memcpy(part, bytes, cut);
         dm_dicom *d = NULL;
         dm_status s = dm_dicom_parse(part, cut, &d);
-        if (dm_good(s)) s = dm_dicom_pixels(d, back);
+        if (dm_good(s)) s = dm_dicom_pixels(d, 0, back);
         ck_assert_int_eq(s.severity, DM_STUDY);
         dm_dicom_free(d);
         free(part);

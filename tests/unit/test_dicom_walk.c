@@ -2,6 +2,8 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <zlib.h>
 
 #include "dicom.h"
 #include "dicom_walk.h"
@@ -68,8 +70,9 @@ static void expect(int depth, int is_explicit, int defined, int shallow) {
     bytes o = begin(syntax, is_explicit);
     nest(&o, depth, is_explicit, defined);
     char uid[68];
+    size_t data;
     dm_dicom *d = NULL;
-    ck_assert_int_eq(dm_dicom_syntax(o.b, o.n, uid), 1);
+    ck_assert_int_eq(dm_dicom_syntax(o.b, o.n, uid, &data), 1);
     ck_assert_str_eq(uid, syntax);
     ck_assert_int_eq(dm_dicom_is_shallow(o.b, o.n, uid), shallow);
     dm_status s = dm_dicom_parse(o.b, o.n, &d);
@@ -120,15 +123,49 @@ START_TEST(a_bomb_within_an_unknown_element) {
 }
 END_TEST
 
-/* 0.4 MB of a deflated object become 400 MB in the library: refused by name before it inflates. */
-START_TEST(deflated_objects_are_refused_by_name) {
+/* 70 MB of zeros in 70 kB: stopped by the cap, before the library takes memory for it. */
+START_TEST(a_deflated_bomb_is_stopped) {
+    enum { ZEROS = 70 << 20 };
     bytes o = begin("1.2.840.10008.1.2.1.99", 1);
+    o.n -= 10; /* the data set is deflated as a whole */
+    unsigned char *zeros = calloc(1, ZEROS);
+    ck_assert_ptr_nonnull(zeros);
+    memcpy(zeros, "\x08\x00\x16\x00UI\x02\x00" "1.\xe0\x7f\x10\x00OW\0\0\0\0\0\4", 22);
+    z_stream z = {.next_in = zeros, .avail_in = ZEROS, .next_out = o.b + o.n, .avail_out = (1 << 21) - 1000};
+    ck_assert_int_eq(deflateInit2(&z, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    o.n += z.total_out;
+    deflateEnd(&z);
     dm_dicom *d;
     dm_status s = dm_dicom_parse(o.b, o.n, &d);
-    ck_assert_str_eq(s.code, "transfer_syntax");
-    ck_assert_ptr_nonnull(strstr(s.text, "1.2.840.10008.1.2.1.99"));
+    ck_assert_msg(!strcmp(s.code, "archive_limit"), "%s: %s", s.code, s.text);
     ck_assert_ptr_null(d);
+    o.n -= 100; /* cut short */
+    ck_assert_int_eq(dm_dicom_parse(o.b, o.n, &d).severity, DM_STUDY);
+    free(zeros);
     free(o.b);
+}
+END_TEST
+
+/* A claim of 4 GB in a file of 500 bytes: refused without taking memory for it. */
+START_TEST(a_claimed_length_takes_no_memory) {
+    struct rlimit was, small = {.rlim_cur = 2000u << 20, .rlim_max = RLIM_INFINITY};
+    static const char *const vr[] = {"OW\0", "UN\0", "OB\0", "UT\0"};
+    ck_assert_int_eq(getrlimit(RLIMIT_AS, &was), 0);
+    small.rlim_max = was.rlim_max;
+    setrlimit(RLIMIT_AS, &small);
+    for (int i = 0; i < 4; i++) {
+        bytes o = begin(explicit_le, 1);
+        add(&o, "\xe0\x7f\x10\x00", 4);
+        add(&o, vr[i], 2);
+        add(&o, "\0\0\xfe\xff\xff\xff", 6);
+        add(&o, o.b, 100);
+        dm_dicom *d;
+        dm_status s = dm_dicom_parse(o.b, o.n, &d);
+        ck_assert_msg(!strcmp(s.code, "damaged_dicom"), "%s: %s", s.code, s.text);
+        free(o.b);
+    }
+    setrlimit(RLIMIT_AS, &was);
 }
 END_TEST
 
@@ -140,7 +177,8 @@ START_TEST(two_syntaxes_are_refused) {
         "1.",
         10);
     char uid[68];
-    ck_assert_int_eq(dm_dicom_syntax(o.b, o.n, uid), 0);
+    size_t data;
+    ck_assert_int_eq(dm_dicom_syntax(o.b, o.n, uid, &data), 0);
     free(o.b);
 }
 END_TEST
@@ -151,7 +189,8 @@ int main(void) {
     tcase_add_test(t, what_real_objects_nest_passes);
     tcase_add_test(t, a_long_sequence_is_not_deep);
     tcase_add_test(t, a_bomb_within_an_unknown_element);
-    tcase_add_test(t, deflated_objects_are_refused_by_name);
+    tcase_add_test(t, a_deflated_bomb_is_stopped);
+    tcase_add_test(t, a_claimed_length_takes_no_memory);
     tcase_add_test(t, two_syntaxes_are_refused);
     Suite *s = suite_create("dicom_walk");
     suite_add_tcase(s, t);

@@ -176,7 +176,7 @@ END_TEST
 
 static void count_slices(const char *path, int *slices, int *wide) {
     dm_archive *archive;
-    ck_assert(dm_good(dm_archive_open(path, &archive)));
+    ck_assert(dm_good(dm_archive_open(path, NULL, &archive)));
     dm_entry e;
     int more = 1;
     *slices = 0;

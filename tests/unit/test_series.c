@@ -17,6 +17,7 @@ typedef struct plan {
     double orientation[6];
     double shift_x; /* of the last slice but one alone, mm */
     int same_pixels; /* every slice holds the same values */
+    void (*edit)(int i, dm_instance *f); /* changes the facts that were read */
 } plan;
 
 static plan plain(void) {
@@ -70,12 +71,22 @@ static dm_dicom *instance(const plan *p, int i) {
     return d;
 }
 
-static dm_status assemble(const plan *p, dm_scan *scan, dm_series_report *report) {
-    dm_dicom *items[32];
-    for (int i = 0; i < p->n; i++) items[i] = instance(p, i);
-    dm_status s = dm_series_volume(items, p->n, scan, report);
-    for (int i = 0; i < p->n; i++) dm_dicom_free(items[i]);
+/* Assembles n images as dm_series_volume does, `rules` NULL = strict. */
+static dm_status assemble_by(const plan *p, const dm_series_rules *rules, dm_scan *scan, dm_series_report *report) {
+    dm_image image[32], *images[32];
+    for (int i = 0; i < p->n; i++) {
+        images[i] = &image[i];
+        image[i] = (dm_image){.dicom = instance(p, i), .number = (uint64_t)i};
+        image[i].facts = *dm_dicom_facts(image[i].dicom);
+        if (p->edit) p->edit(i, &image[i].facts);
+    }
+    dm_status s = dm_series_volume(images, p->n, rules, 2, scan, report);
+    for (int i = 0; i < p->n; i++) dm_dicom_free(image[i].dicom);
     return s;
+}
+
+static dm_status assemble(const plan *p, dm_scan *scan, dm_series_report *report) {
+    return assemble_by(p, NULL, scan, report);
 }
 
 START_TEST(order_is_by_place) {

@@ -1,0 +1,185 @@
+/* Stored values of a frame, whatever the transfer syntax. */
+#include "dicom_parts.hh"
+
+#include "jpeg2000.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <new>
+#include <vector>
+
+#include <dcmtk/dcmdata/dcpixel.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
+
+enum { LARGEST_EDGE = 16384 }; /* four times the largest matrix of any CT or MR: a larger claim is damage or an attack */
+
+static dm_status damaged() {
+    return dm_fail(DM_STUDY, "damaged_dicom", "the pixel data of an image is missing, cut short or damaged");
+}
+
+static dm_status bytes_of_frame(const dm_instance *f, size_t *bytes) {
+    if (f->rows < 1 || f->columns < 1 || f->rows > LARGEST_EDGE || f->columns > LARGEST_EDGE || f->samples != 1 ||
+        (f->bits_allocated != 8 && f->bits_allocated != 16) || f->bits_stored < 1 || f->bits_stored > f->bits_allocated ||
+        f->high_bit >= f->bits_allocated || f->high_bit + 1 < f->bits_stored)
+        return dm_fail(DM_STUDY, "pixel_format", "pixels of %d x %d, %d samples, %d of %d bits are not read", f->columns,
+                       f->rows, f->samples, f->bits_stored, f->bits_allocated);
+    if (!f->monochrome) return dm_fail(DM_STUDY, "pixel_format", "colours and palettes are not read");
+    *bytes = (size_t)f->rows * (size_t)f->columns * (size_t)(f->bits_allocated / 8);
+    return dm_ok;
+}
+
+static int is_encapsulated(const dm_dicom *d) {
+    return DcmXfer(const_cast<dm_dicom *>(d)->file.getDataset()->getOriginalXfer()).isEncapsulated();
+}
+
+static DcmElement *pixel_element(const dm_dicom *d) {
+    DcmElement *e = NULL;
+    const_cast<dm_dicom *>(d)->file.getDataset()->findAndGetElement(DCM_PixelData, e);
+    return e;
+}
+
+dm_status dm_dicom_check_length(const dm_dicom *d) {
+    size_t bytes = 0;
+    DcmElement *e = pixel_element(d);
+    /* Other formats are refused by name when their pixels are asked for. */
+    if (!e || is_encapsulated(d) || !dm_good(bytes_of_frame(&d->facts, &bytes))) return dm_ok;
+    if ((uint64_t)bytes * (uint64_t)d->facts.frames <= e->getLength()) return dm_ok;
+    return dm_fail(DM_STUDY, "damaged_dicom", "an image holds fewer pixels than its header says; fetch it again");
+}
+
+static void unpack(const dm_instance *f, const unsigned char *raw, int32_t *out) {
+    size_t n = (size_t)f->rows * (size_t)f->columns;
+    int shift = f->high_bit + 1 - f->bits_stored;
+    uint32_t mask = (1u << f->bits_stored) - 1, sign = 1u << (f->bits_stored - 1);
+    for (size_t i = 0; i < n; i++) {
+        uint16_t word;
+        if (f->bits_allocated == 8)
+            word = raw[i];
+        else
+            memcpy(&word, raw + 2 * i, 2);
+        uint32_t v = ((uint32_t)word >> shift) & mask;
+        out[i] = f->is_signed && (v & sign) ? (int32_t)v - (int32_t)(mask + 1u) : (int32_t)v;
+    }
+}
+
+/* ---- raw, RLE, JPEG, JPEG-LS: by DCMTK ---- */
+
+static dm_status library_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
+    DcmElement *pixel = pixel_element(d);
+    Uint32 fragment = frame == d->next_frame ? d->next_fragment : 0;
+    OFString colour;
+    size_t even = bytes + (bytes & 1);
+    unsigned char *raw = (unsigned char *)calloc(1, even);
+    if (!raw) return dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu bytes", bytes);
+    int good = pixel && (is_encapsulated(d) || pixel->getLength() >= bytes * (size_t)d->facts.frames) &&
+               pixel->getUncompressedFrame(d->file.getDataset(), (Uint32)frame, fragment, raw, (Uint32)even, colour).good();
+    if (good) {
+        d->next_frame = frame + 1;
+        d->next_fragment = fragment;
+        unpack(&d->facts, raw, out);
+    }
+    free(raw);
+    return good ? dm_ok : damaged();
+}
+
+/* ---- JPEG 2000: the fragments of the frame, joined, to OpenJPEG ---- */
+
+static int item_bytes(DcmPixelSequence *sequence, unsigned long i, const Uint8 **bytes, size_t *n) {
+    DcmPixelItem *item = NULL;
+    Uint8 *data = NULL;
+    if (sequence->getItem(item, i).bad() || !item) return 0;
+    *n = item->getLength();
+    if (*n && (item->getUint8Array(data).bad() || !data)) return 0;
+    *bytes = data;
+    return 1;
+}
+
+/* Fragments of one frame, [first, end): item 0 is the table of offsets. One fragment a frame is the rule; where there are more,
+ * the table must say where each begins. */
+static int fragments_of(DcmPixelSequence *sequence, int frames, int frame, unsigned long *first, unsigned long *end) {
+    unsigned long items = sequence->card();
+    *first = 1;
+    *end = items;
+    if (frames == 1) return items > 1;
+    if (items == (unsigned long)frames + 1) {
+        *first = (unsigned long)frame + 1;
+        *end = *first + 1;
+        return 1;
+    }
+    const Uint8 *table = NULL;
+    size_t n = 0, at = 0;
+    if (!item_bytes(sequence, 0, &table, &n) || n / 4 < (size_t)frames) return 0;
+    uint32_t from, to = UINT32_MAX;
+    memcpy(&from, table + 4 * (size_t)frame, 4);
+    if (frame + 1 < frames) memcpy(&to, table + 4 * ((size_t)frame + 1), 4);
+    *first = *end = 0;
+    for (unsigned long i = 1; i < items; i++) {
+        const Uint8 *ignored = NULL;
+        if (at == from) *first = i;
+        if (!item_bytes(sequence, i, &ignored, &n)) return 0;
+        at += n + 8;
+        if (at <= to) *end = i + 1;
+    }
+    return *first > 0 && *end > *first;
+}
+
+static int join_fragments(dm_dicom *d, int frame, std::vector<Uint8> &out) {
+    DcmPixelData *pixel = dynamic_cast<DcmPixelData *>(pixel_element(d));
+    DcmPixelSequence *sequence = NULL;
+    E_TransferSyntax syntax = EXS_Unknown;
+    const DcmRepresentationParameter *parameter = NULL;
+    unsigned long first, end;
+    if (!pixel) return 0;
+    pixel->getOriginalRepresentationKey(syntax, parameter);
+    if (pixel->getEncapsulatedRepresentation(syntax, parameter, sequence).bad() || !sequence) return 0;
+    if (!fragments_of(sequence, d->facts.frames, frame, &first, &end)) return 0;
+    for (unsigned long i = first; i < end; i++) {
+        const Uint8 *bytes = NULL;
+        size_t n = 0;
+        if (!item_bytes(sequence, i, &bytes, &n)) return 0;
+        out.insert(out.end(), bytes, bytes + n);
+    }
+    return !out.empty();
+}
+
+/* Where header and codestream differ in the sign, a signed codestream is right; an unsigned one under a signed header holds
+ * two's complement (pydicom's J2K_pixelrep_mismatch.dcm: padding of -2000 stored as 63536). */
+static void settle_sign(const dm_instance *f, int precision, int is_signed, int32_t *out) {
+    if (is_signed || !f->is_signed) return;
+    int32_t half = (int32_t)1 << (precision - 1);
+    size_t n = (size_t)f->rows * (size_t)f->columns;
+    for (size_t i = 0; i < n; i++)
+        if (out[i] >= half) out[i] -= 2 * half;
+}
+
+static dm_status jpeg2000_frame(dm_dicom *d, int frame, int32_t *out) {
+    std::vector<Uint8> bytes;
+    int precision = 0, is_signed = 0;
+    if (!join_fragments(d, frame, bytes) || !dm_jpeg2000_decode(bytes.data(), bytes.size(), d->facts.rows, d->facts.columns,
+                                                                out, &precision, &is_signed))
+        return damaged();
+    settle_sign(&d->facts, precision, is_signed, out);
+    return dm_ok;
+}
+
+extern "C" dm_status dm_dicom_pixels(const dm_dicom *dicom, int frame, int32_t *out) {
+    size_t bytes = 0;
+    const dm_instance *f = &dicom->facts;
+    if (frame < 0 || frame >= f->frames) return damaged();
+    DM_TRY(bytes_of_frame(f, &bytes));
+    const char *syntax = strrchr(f->transfer_syntax, '.');
+    int jpeg2000 = !strncmp(f->transfer_syntax, "1.2.840.10008.1.2.4.", 20) &&
+                   (!strcmp(syntax, ".90") || !strcmp(syntax, ".91") || !strcmp(syntax, ".201") || !strcmp(syntax, ".202") ||
+                    !strcmp(syntax, ".203"));
+    /* Reading moves the cursor and loads values: one object serves one thread. */
+    dm_dicom *d = const_cast<dm_dicom *>(dicom);
+    try {
+        return jpeg2000 ? jpeg2000_frame(d, frame, out) : library_frame(d, frame, bytes, out);
+    } catch (const std::bad_alloc &) {
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu bytes", bytes);
+    } catch (...) {
+        return damaged();
+    }
+}

@@ -1,0 +1,93 @@
+#include "jpeg2000.h"
+
+#include <openjpeg.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct span {
+    const unsigned char *bytes;
+    size_t size, at;
+} span;
+
+static OPJ_SIZE_T take(void *out, OPJ_SIZE_T n, void *user) {
+    span *s = user;
+    if (s->at >= s->size) return (OPJ_SIZE_T)-1; /* the end, in this library's words */
+    if (n > s->size - s->at) n = s->size - s->at;
+    memcpy(out, s->bytes + s->at, n);
+    s->at += n;
+    return n;
+}
+
+static OPJ_OFF_T skip(OPJ_OFF_T n, void *user) {
+    span *s = user;
+    if (n < 0) return -1;
+    if ((size_t)n > s->size - s->at) n = (OPJ_OFF_T)(s->size - s->at);
+    s->at += (size_t)n;
+    return n;
+}
+
+static OPJ_BOOL seek(OPJ_OFF_T at, void *user) {
+    span *s = user;
+    if (at < 0 || (size_t)at > s->size) return OPJ_FALSE;
+    s->at = (size_t)at;
+    return OPJ_TRUE;
+}
+
+static void silent(const char *text, void *user) {
+    (void)text, (void)user;
+}
+
+static opj_codec_t *make_codec(const unsigned char *bytes, size_t size) {
+    static const unsigned char jp2[8] = {0, 0, 0, 12, 'j', 'P', ' ', ' '};
+    opj_dparameters_t parameters;
+    opj_codec_t *codec = opj_create_decompress(size >= 8 && !memcmp(bytes, jp2, 8) ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K);
+    if (!codec) return NULL;
+    opj_set_default_decoder_parameters(&parameters);
+    opj_set_info_handler(codec, silent, NULL);
+    opj_set_warning_handler(codec, silent, NULL);
+    opj_set_error_handler(codec, silent, NULL);
+    if (opj_setup_decoder(codec, &parameters)) return codec;
+    opj_destroy_codec(codec);
+    return NULL;
+}
+
+/* Before anything is decoded: a picture of another size may claim gigabytes. */
+static int fits(const opj_image_t *image, int rows, int columns) {
+    return image->numcomps == 1 && image->x1 - image->x0 == (OPJ_UINT32)columns && image->y1 - image->y0 == (OPJ_UINT32)rows &&
+           image->comps[0].dx == 1 && image->comps[0].dy == 1 && image->comps[0].prec <= 31;
+}
+
+static int decode(opj_stream_t *stream, opj_codec_t *codec, int rows, int columns, int32_t *out, int *precision,
+                  int *is_signed) {
+    opj_image_t *image = NULL;
+    int good = opj_read_header(stream, codec, &image) && image && fits(image, rows, columns);
+    /* The strict mode of the library: a codestream that ends too early fails. */
+    good = good && opj_decode(codec, stream, image) && image->comps[0].data && image->comps[0].w == (OPJ_UINT32)columns &&
+           image->comps[0].h == (OPJ_UINT32)rows;
+    if (good) {
+        memcpy(out, image->comps[0].data, (size_t)rows * (size_t)columns * sizeof *out);
+        *precision = (int)image->comps[0].prec;
+        *is_signed = image->comps[0].sgnd != 0;
+    }
+    if (image) opj_image_destroy(image);
+    return good;
+}
+
+int dm_jpeg2000_decode(const void *bytes, size_t size, int rows, int columns, int32_t *out, int *precision, int *is_signed) {
+    span s = {bytes, size, 0};
+    opj_codec_t *codec = make_codec(bytes, size);
+    opj_stream_t *stream = codec ? opj_stream_create(size < 1 << 16 ? 1 << 16 : 1 << 20, OPJ_TRUE) : NULL;
+    int good = 0;
+    if (stream) {
+        opj_stream_set_user_data(stream, &s, NULL);
+        opj_stream_set_user_data_length(stream, size);
+        opj_stream_set_read_function(stream, take);
+        opj_stream_set_skip_function(stream, skip);
+        opj_stream_set_seek_function(stream, seek);
+        opj_decoder_set_strict_mode(codec, OPJ_TRUE);
+        good = decode(stream, codec, rows, columns, out, precision, is_signed);
+    }
+    if (stream) opj_stream_destroy(stream);
+    if (codec) opj_destroy_codec(codec);
+    return good;
+}
