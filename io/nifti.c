@@ -1,7 +1,7 @@
 #include "nifti.h"
 
 #include <math.h>
-#include <nifti1_io.h>
+#include <nifti2_io.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +58,8 @@ static int value_range(const void *data, int type, size_t n, double *low, double
 /* Keeps whole numbers that fit as they are; spreads everything else over 65 000 steps. Values that are no number become
  * the lowest one: outside the body. */
 static void to_16_bits(const nifti_image *image, size_t n, dm_scan *scan) {
-    double low, high, slope = image->scl_slope == 0 || !isfinite(image->scl_slope) ? 1 : (double)image->scl_slope;
-    double shift = image->scl_slope == 0 || !isfinite(image->scl_inter) ? 0 : (double)image->scl_inter;
+    double low, high, slope = image->scl_slope == 0 || !isfinite(image->scl_slope) ? 1 : image->scl_slope;
+    double shift = image->scl_slope == 0 || !isfinite(image->scl_inter) ? 0 : image->scl_inter;
     int whole = value_range(image->data, image->datatype, n, &low, &high);
     if (!(low <= high)) low = high = 0;
     double step = 1, middle = 0;
@@ -79,16 +79,16 @@ static void to_16_bits(const nifti_image *image, size_t n, dm_scan *scan) {
 }
 
 static dm_status check_header(const char *name, const nifti_image *image) {
-    const int *d = image->dim;
+    const int64_t *d = image->dim;
     if (d[0] < 3 || d[0] > 7) return dm_fail(DM_STUDY, "nifti_not_3d", "%s: not a 3-D volume; give one volume per file", name);
-    for (int a = 4; a <= d[0]; a++)
+    for (int64_t a = 4; a <= d[0]; a++)
         if (d[a] > 1)
             return dm_fail(DM_STUDY, "nifti_not_3d", "%s: holds more than one volume; split it into one volume per file",
                            name);
     for (int a = 1; a <= 3; a++)
         if (d[a] < 1 || d[a] > 8192)
-            return dm_fail(DM_STUDY, "nifti_size", "%s: %d x %d x %d voxels is no size of a scan; write the file again", name,
-                           d[1], d[2], d[3]);
+            return dm_fail(DM_STUDY, "nifti_size", "%s: %lld x %lld x %lld voxels is no size of a scan; write the file again",
+                           name, (long long)d[1], (long long)d[2], (long long)d[3]);
     if (!known_type(image->datatype))
         return dm_fail(DM_STUDY, "nifti_type", "%s: voxels of type %s are not read; convert to int16 or float32", name,
                        nifti_datatype_string(image->datatype));
@@ -99,9 +99,9 @@ static dm_status read_affine(const char *name, const nifti_image *image, dm_affi
     if (image->sform_code <= 0 && image->qform_code <= 0)
         return dm_fail(DM_STUDY, "nifti_no_orientation",
                        "%s: neither sform nor qform is set, so left and right are unknown; convert again from DICOM", name);
-    const mat44 *m = image->sform_code > 0 ? &image->sto_xyz : &image->qto_xyz;
+    const nifti_dmat44 *m = image->sform_code > 0 ? &image->sto_xyz : &image->qto_xyz;
     for (int r = 0; r < 3; r++)
-        for (int c = 0; c < 4; c++) to_lps->m[r][c] = (r < 2 ? -1.0 : 1.0) * (double)m->m[r][c];
+        for (int c = 0; c < 4; c++) to_lps->m[r][c] = (r < 2 ? -1.0 : 1.0) * m->m[r][c];
     dm_affine inverse;
     if (!dm_good(dm_affine_invert(to_lps, &inverse)))
         return dm_fail(DM_STUDY, "nifti_no_orientation",
@@ -128,7 +128,7 @@ static int load_voxels(nifti_image *image, size_t bytes) {
     if (gzclose_r(f) != Z_OK || more < 0 || !data) whole = 0;
     image->data = data;
     if (whole && image->swapsize > 1 && image->byteorder != nifti_short_order())
-        nifti_swap_Nbytes(bytes / (size_t)image->swapsize, image->swapsize, data);
+        nifti_swap_Nbytes((int64_t)(bytes / (size_t)image->swapsize), image->swapsize, data);
     return whole;
 }
 
@@ -149,9 +149,9 @@ dm_status dm_nifti_read(const char *path, dm_scan *scan) {
         status = dm_fail(DM_STUDY, "nifti_truncated", "%s: its voxels cannot be read whole; copy the file again", name);
         goto out;
     }
-    scan->nx = image->dim[1];
-    scan->ny = image->dim[2];
-    scan->nz = image->dim[3];
+    scan->nx = (int)image->dim[1];
+    scan->ny = (int)image->dim[2];
+    scan->nz = (int)image->dim[3];
     scan->v = malloc(n * sizeof *scan->v);
     if (!scan->v)
         status = dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for %zu voxels; give the run more memory", name, n);
@@ -176,14 +176,14 @@ static int is_rigid(const dm_affine *a, const double spacing[3]) {
 static void fill_header(nifti_image *image, const dm_scan *scan) {
     double spacing[3];
     dm_affine_spacing(&scan->to_lps, spacing);
-    mat44 ras = {{{0}}};
+    nifti_dmat44 ras = {{{0}}};
     for (int r = 0; r < 3; r++)
-        for (int c = 0; c < 4; c++) ras.m[r][c] = (float)((r < 2 ? -1.0 : 1.0) * scan->to_lps.m[r][c]);
+        for (int c = 0; c < 4; c++) ras.m[r][c] = (r < 2 ? -1.0 : 1.0) * scan->to_lps.m[r][c];
     ras.m[3][3] = 1;
-    for (int a = 0; a < 3; a++) image->pixdim[a + 1] = (float)spacing[a];
-    image->dx = (float)spacing[0];
-    image->dy = (float)spacing[1];
-    image->dz = (float)spacing[2];
+    for (int a = 0; a < 3; a++) image->pixdim[a + 1] = spacing[a];
+    image->dx = spacing[0];
+    image->dy = spacing[1];
+    image->dz = spacing[2];
     image->xyz_units = NIFTI_UNITS_MM;
     image->scl_slope = scan->scale;
     image->scl_inter = scan->offset;
@@ -192,7 +192,7 @@ static void fill_header(nifti_image *image, const dm_scan *scan) {
     image->qform_code = NIFTI_XFORM_UNKNOWN;
     if (!is_rigid(&scan->to_lps, spacing)) return;
     image->qform_code = NIFTI_XFORM_SCANNER_ANAT;
-    nifti_mat44_to_quatern(ras, &image->quatern_b, &image->quatern_c, &image->quatern_d, &image->qoffset_x,
+    nifti_dmat44_to_quatern(ras, &image->quatern_b, &image->quatern_c, &image->quatern_d, &image->qoffset_x,
                            &image->qoffset_y, &image->qoffset_z, NULL, NULL, NULL, &image->qfac);
 }
 
@@ -212,7 +212,7 @@ static int written_whole(const char *path, size_t voxels) {
 
 dm_status dm_nifti_write(const char *path, const dm_scan *scan) {
     const char *name = base_name(path);
-    int dims[8] = {3, scan->nx, scan->ny, scan->nz, 1, 1, 1, 1};
+    const int64_t dims[8] = {3, scan->nx, scan->ny, scan->nz, 1, 1, 1, 1};
     size_t n = (size_t)scan->nx * (size_t)scan->ny * (size_t)scan->nz;
     nifti_set_debug_level(0);
     nifti_image *image = scan->v ? nifti_make_new_nim(dims, DT_INT16, 0) : NULL;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 void dm_affine_apply(const dm_affine *a, const double in[3], double out[3]) {
     double r[3];
@@ -58,9 +59,18 @@ void dm_volume_clear(dm_volume *v) {
     *v = (dm_volume){0};
 }
 
+void dm_scan_drop(dm_scan *s) {
+    if (s->mapped)
+        munmap(s->v, s->mapped);
+    else
+        free(s->v);
+    s->v = NULL;
+    s->mapped = 0;
+}
+
 void dm_scan_clear(dm_scan *s) {
     if (!s) return;
-    free(s->v);
+    dm_scan_drop(s);
     *s = (dm_scan){0};
 }
 

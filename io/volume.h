@@ -25,6 +25,7 @@ typedef struct dm_scan {
     dm_affine to_lps;
     float scale, offset;
     int16_t *v; /* nx*ny*nz, owned: free with dm_scan_clear */
+    size_t mapped; /* 0 = v came from malloc; else v is a mapping of so many bytes */
 } dm_scan;
 
 /* A working volume in float, HU or signal. */
@@ -39,6 +40,7 @@ size_t dm_volume_count(const dm_volume *v);
 dm_status dm_volume_make(dm_volume *v, int nx, int ny, int nz, const dm_affine *to_lps);
 void dm_volume_clear(dm_volume *v); /* accepts an empty or NULL volume */
 void dm_scan_clear(dm_scan *s);
+void dm_scan_drop(dm_scan *s); /* the voxels alone: size and geometry stay */
 /* Trilinear value of a volume at an LPS point, DM_OUTSIDE-like -30000 outside (host convenience, not for hot loops). */
 float dm_volume_sample(const dm_volume *v, const double lps[3]);
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "reader.h"
 #include "verbs.h"
 
 static const struct {
@@ -32,6 +33,7 @@ static int help(FILE *to, int code) {
 int main(int argc, char **argv) {
     if (argc < 2) return help(stderr, DM_EXIT_USAGE);
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) return help(stdout, DM_EXIT_DONE);
+    if (!strcmp(argv[1], DM_READER_VERB)) return dm_reader_serve(); /* started by a run, not by people */
     if (!strcmp(argv[1], "--version")) return dm_verb_version(argc - 1, argv + 1);
     for (int i = 0; i < VERBS; i++)
         if (!strcmp(argv[1], verbs[i].name)) return verbs[i].run(argc - 1, argv + 1);

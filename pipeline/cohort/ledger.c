@@ -81,6 +81,10 @@ dm_status dm_ledger_open(const char *out, const char *version, const char *confi
     return each_record(out, take_same, &w);
 }
 
+int dm_ledger_is_empty(const dm_ledger *l) {
+    return l->n == 0;
+}
+
 void dm_ledger_close(dm_ledger *l) {
     if (!l) return;
     free(l->row);

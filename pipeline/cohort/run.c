@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ledger.h"
+#include "reader.h"
 #include "record.h"
 #include "rows.h"
 #include "tables.h"
@@ -23,6 +24,7 @@ typedef struct cohort {
     dm_run_result *result;
     dm_key key;
     dm_ledger *ledger;
+    dm_reader_options reading;
     int source; /* sources finished */
     double start;
     char host[64];
@@ -154,10 +156,7 @@ static dm_status run_stages(cohort *c, dm_ingested_study *s, dm_account *a) {
         if (!dm_good(status)) return status;
         /* The box is made: the whole pass is the largest thing in memory and is not needed again. Its size is. */
         if (i == 0)
-            for (int p = 0; p < s->study.n_passes; p++) {
-                free(s->study.pass[p].scan.v);
-                s->study.pass[p].scan.v = NULL;
-            }
+            for (int p = 0; p < s->study.n_passes; p++) dm_scan_drop(&s->study.pass[p].scan);
     }
     return worst;
 }
@@ -172,14 +171,13 @@ static void draw(cohort *c, const dm_study *study, dm_account *a) {
     if (dm_good(a->status) && !dm_good(s)) a->status = dm_fail(DM_WARN, s.code, "%s", s.text);
 }
 
-static dm_status run_study(cohort *c, const char *source, const dm_ingested *in, dm_ingested_study *s,
-                           double seconds_ingest) {
+static dm_status run_study(cohort *c, const char *source, const dm_ingested *in, dm_ingested_study *s) {
     dm_account a = account_of(c, in);
     double from = now();
     a.study = &s->study;
     a.exclusions = s->exclusions;
     a.n_exclusions = s->n_exclusions;
-    a.seconds_ingest = seconds_ingest;
+    a.seconds_ingest = in->seconds;
     a.status = s->status;
     if (dm_good(a.status)) {
         a.status = dm_worse(s->status, run_stages(c, s, &a));
@@ -250,30 +248,70 @@ static dm_status skip(cohort *c, const char *source) {
     return dm_ok;
 }
 
-static dm_status run_source(cohort *c, const char *source) {
-    char digest[65] = "";
-    double from = now();
-    if (is_file(source) && dm_good(dm_digest_file(source, digest)) && is_done(c, source, digest)) return skip(c, source);
+/* A source on its way: its reader may run while the device is busy with the one before. */
+typedef struct pending {
+    const char *source;
+    char digest[65]; /* "" = not known yet */
+    int done;        /* nothing of it is left to measure */
+    dm_reader *reader;
+} pending;
+
+static dm_status begin_source(cohort *c, const char *source, pending *p) {
+    *p = (pending){.source = source};
+    /* The digest says what is done; where nothing is, the reader makes it. */
+    if (!dm_ledger_is_empty(c->ledger) && is_file(source) && dm_good(dm_digest_file(source, p->digest)))
+        p->done = is_done(c, source, p->digest);
+    return p->done ? dm_ok : dm_reader_start(&c->reading, source, p->digest, &p->reader);
+}
+
+static dm_status finish_source(cohort *c, pending *p) {
+    if (p->done) return skip(c, p->source);
     dm_ingested in;
-    const dm_ingest_options o = {.protocols = c->o->protocols, .key = &c->key, .digest = digest, .threads = 2, .hold = 4ull << 30};
-    dm_status s = dm_ingest(source, &o, &in);
+    dm_status s = dm_reader_finish(p->reader, &in);
+    p->reader = NULL;
+    if (s.severity == DM_FATAL) return s;
     if (!dm_good(s)) {
-        if (!in.input_digest[0]) memcpy(in.input_digest, digest, sizeof digest);
-        s = fail_source(c, source, &in, s);
+        if (!in.input_digest[0] && is_file(p->source)) (void)dm_digest_file(p->source, in.input_digest);
+        s = fail_source(c, p->source, &in, s);
         dm_ingested_clear(&in);
         return s;
     }
-    forget_failure(c, source);
-    double seconds = now() - from;
+    forget_failure(c, p->source);
     s = dm_ok;
-    int done = is_done(c, source, in.input_digest); /* a folder: its digest is known only now */
-    if (done) skip(c, source);
+    int done = is_done(c, p->source, in.input_digest); /* a folder: its digest is known only now */
+    if (done) skip(c, p->source);
     for (int i = 0; !done && dm_good(s) && i < in.n; i++) {
-        s = run_study(c, source, &in, &in.study[i], seconds);
+        s = run_study(c, p->source, &in, &in.study[i]);
         dm_study_clear(&in.study[i].study);
     }
     dm_ingested_clear(&in);
     return s;
+}
+
+/* While the device measures a source, the next one is read: one reader ahead bounds what is in memory. */
+static dm_status run_sources(cohort *c) {
+    const dm_run_options *o = c->o;
+    pending ring[2];
+    int begun = 0;
+    dm_status s = dm_ok;
+    for (int i = 0; dm_good(s) && i < o->n_sources; i++) {
+        if (o->stop && *o->stop) {
+            c->result->open = o->n_sources - i;
+            break;
+        }
+        for (; dm_good(s) && begun < o->n_sources && begun <= i + (o->reader ? 1 : 0); begun++)
+            s = begin_source(c, o->sources[begun], &ring[begun % 2]);
+        if (dm_good(s)) s = finish_source(c, &ring[i % 2]);
+        c->source = i + 1;
+    }
+    for (int i = c->source; i < begun; i++) dm_reader_cancel(ring[i % 2].reader);
+    return s;
+}
+
+/* Decoding is the limit of a reader, the device's host threads want cores as well: half of them, four at most. */
+static int reader_threads(void) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 3 ? 2 : cores > 8 ? 4 : (int)(cores / 2);
 }
 
 dm_status dm_cohort_run(dm_gpu *gpu, const dm_run_options *o, dm_run_result *result) {
@@ -285,15 +323,11 @@ dm_status dm_cohort_run(dm_gpu *gpu, const dm_run_options *o, dm_run_result *res
     snprintf(path, sizeof path, "%s/private/key", o->out);
     DM_TRY(dm_key_open(o->key ? o->key : path, &c.key));
     DM_TRY(dm_ledger_open(o->out, o->version, o->protocols->digest, &c.ledger));
-    dm_status s = dm_ok;
-    for (int i = 0; dm_good(s) && i < o->n_sources; i++) {
-        if (o->stop && *o->stop) {
-            result->open = o->n_sources - i;
-            break;
-        }
-        s = run_source(&c, o->sources[i]);
-        c.source = i + 1;
-    }
+    c.reading = (dm_reader_options){.program = o->reader, .protocols_path = o->protocols_path, .protocols = o->protocols,
+                                    .key = &c.key, .limits = o->limits ? *o->limits : dm_archive_defaults,
+                                    .passphrase = o->passphrase, .threads = reader_threads(),
+                                    .memory = o->read_memory ? o->read_memory : 8ull << 30};
+    dm_status s = run_sources(&c);
     dm_ledger_close(c.ledger);
     int rows;
     return dm_good(s) ? dm_cohort_merge(o->out, &rows) : s;

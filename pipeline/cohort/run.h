@@ -23,6 +23,11 @@ typedef struct dm_run_options {
     int n_sources;
     const char *key;            /* path of a key, NULL = OUT/private/key */
     const char *version, *selftest;
+    const char *reader;              /* program that is started again for each source (reader.h); NULL = read in this process */
+    const char *protocols_path;      /* where the protocols came from, NULL = built in: a reader loads them again */
+    const dm_archive_limits *limits; /* NULL = dm_archive_defaults */
+    const char *passphrase;          /* of encrypted zips, NULL = none */
+    uint64_t read_memory;            /* bytes of a reader's address space, 0 = 8 GiB */
     int retry_failed;
     /* Writes a study's pictures into a folder; NULL = none. */
     dm_status (*illustrate)(const dm_study *study, const char *folder);

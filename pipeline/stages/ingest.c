@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "exam.h"
 
@@ -105,10 +106,18 @@ static dm_status ingest_dicom(const char *path, const dm_ingest_options *o, dm_i
     return s;
 }
 
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 dm_status dm_ingest(const char *path, const dm_ingest_options *o, dm_ingested *out) {
+    double from = now();
     *out = (dm_ingested){0};
     if (o->digest) snprintf(out->input_digest, sizeof out->input_digest, "%s", o->digest);
     dm_status status = dm_is_nifti(path) ? dm_ingest_nifti(path, o, out) : ingest_dicom(path, o, out);
+    out->seconds = now() - from;
     if (dm_good(status)) return status;
     char digest[65];
     memcpy(digest, out->input_digest, sizeof digest);

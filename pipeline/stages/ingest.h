@@ -26,6 +26,7 @@ typedef struct dm_ingested {
     int n;
     dm_ingested_study *study; /* owned */
     uint64_t bytes_read;
+    double seconds;           /* wall clock of reading */
     char input_digest[65];    /* SHA-256 of the source's bytes */
 } dm_ingested;
 

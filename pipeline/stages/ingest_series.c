@@ -165,13 +165,14 @@ static const char *role_of(const group *g) {
     const char *p = g->f->patient_position;
     if (strlen(p) == 4 && !strcmp(p + 2, "DL")) return dm_role_names[DM_LEFT_SIDE];
     if (strlen(p) == 4 && !strcmp(p + 2, "DR")) return dm_role_names[DM_RIGHT_SIDE];
-    for (int i = 0; i < DM_ROLES; i++)
+    /* Where no contrast is expected, nothing comes before it. */
+    for (int i = g->protocol->contrast == DM_CONTRAST_NONE ? DM_EARLY : DM_PRE_CONTRAST; i < DM_ROLES; i++)
         if (dm_has_word(g->f->description, g->protocol->role_words[i])) return dm_role_names[i];
     return "main";
 }
 
 static int is_pre(const group *g) {
-    return g->protocol->contrast != DM_CONTRAST_NONE && !strcmp(role_of(g), dm_role_names[DM_PRE_CONTRAST]);
+    return !strcmp(role_of(g), dm_role_names[DM_PRE_CONTRAST]);
 }
 
 /* Higher is better, by rule; equal on all of them the series' UID decides. */

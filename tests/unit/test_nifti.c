@@ -136,6 +136,52 @@ START_TEST(spreads_floats_over_16_bits) {
 }
 END_TEST
 
+/* The same volume as NIfTI-2, written field by field from the standard's table. */
+static void write_nifti2(const char *path, const dm_scan *v, int sform, int qform) {
+    unsigned char h[544] = {0};
+    const int32_t size = 540, codes[2] = {qform, sform};
+    const int16_t type[2] = {4, 16};
+    const int64_t dim[8] = {3, v->nx, v->ny, v->nz, 1, 1, 1, 1}, at = 544;
+    /* Half a turn round z, as quaternion (0, 0, 0, 1): x and y of RAS turned to those of LPS. */
+    const double pixdim[8] = {1, 0.5, 0.6, 2, 1, 1, 1, 1}, scale[2] = {1, -1024}, quatern[6] = {0, 0, 1, 10, -20, 300};
+    const double rows[12] = {-0.5, 0, 0, 10, 0, -0.6, 0, -20, 0, 0, 2, 300};
+    memcpy(h, &size, 4);
+    memcpy(h + 4, "n+2\0\r\n\032\n", 8);
+    memcpy(h + 12, type, 4);
+    memcpy(h + 16, dim, sizeof dim);
+    memcpy(h + 104, pixdim, sizeof pixdim);
+    memcpy(h + 168, &at, 8);
+    memcpy(h + 176, scale, sizeof scale);
+    memcpy(h + 344, codes, sizeof codes);
+    memcpy(h + 352, quatern, sizeof quatern);
+    memcpy(h + 400, rows, sizeof rows);
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(h, 1, sizeof h, f), sizeof h);
+    ck_assert_uint_eq(fwrite(v->v, 2, 60, f), 60);
+    fclose(f);
+}
+
+/* sform alone, qform alone, and both: the same place. */
+START_TEST(reads_nifti_2_by_both_affines) {
+    static const int codes[3][2] = {{1, 0}, {0, 1}, {1, 1}};
+    const double want[3][4] = {{0.5, 0, 0, -10}, {0, 0.6, 0, 20}, {0, 0, 2, 300}};
+    for (int i = 0; i < 3; i++) {
+        dm_scan s = make_scan(0), t;
+        write_nifti2(in_folder("two.nii"), &s, codes[i][0], codes[i][1]);
+        dm_status status = dm_nifti_read(in_folder("two.nii"), &t);
+        ck_assert_msg(status.severity == DM_OK, "%s", status.text);
+        ck_assert_int_eq(t.nz, 3);
+        for (int r = 0; r < 3; r++)
+            for (int c = 0; c < 4; c++) ck_assert_double_eq_tol(t.to_lps.m[r][c], want[r][c], 1e-6);
+        for (int k = 0; k < 60; k++)
+            ck_assert_double_eq_tol((double)(t.scale * (float)t.v[k] + t.offset), s.v[k] - 1024.0, 1e-3);
+        dm_scan_clear(&s);
+        dm_scan_clear(&t);
+    }
+}
+END_TEST
+
 START_TEST(says_when_it_cannot_write) {
     dm_scan s = make_scan(0);
     ck_assert_str_eq(dm_nifti_write("/nowhere/at/all/x.nii", &s).code, "nifti_write");
@@ -151,6 +197,7 @@ int main(void) {
     tcase_add_test(t, writes_the_same_bytes_twice);
     tcase_add_test(t, refuses_what_it_cannot_trust);
     tcase_add_test(t, spreads_floats_over_16_bits);
+    tcase_add_test(t, reads_nifti_2_by_both_affines);
     tcase_add_test(t, says_when_it_cannot_write);
     suite_add_tcase(suite, t);
     SRunner *r = srunner_create(suite);

@@ -1,0 +1,242 @@
+#include "handover.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAGE = 1 << 16, MOST_STUDIES = 200000, MOST_EXCLUSIONS = 1 << 20 };
+
+typedef struct head {
+    uint32_t mark;
+    int n;
+    dm_status status;
+    uint64_t bytes_read;
+    double seconds;
+    char input_digest[65];
+} head;
+
+typedef struct flat_pass {
+    int nx, ny, nz;
+    float scale, offset;
+    dm_affine to_lps;
+    dm_facts facts;
+    char role[16];
+    uint64_t at; /* of the volume in the file, a multiple of PAGE */
+} flat_pass;
+
+typedef struct flat_study {
+    char study_id[40], patient_id[40], qc[400], raw_patient[80], raw_study_uid[80];
+    int protocol; /* number in the list, -1 = none */
+    int modality, contrast, n_passes, n_exclusions;
+    dm_exam exam;
+    dm_status status;
+    flat_pass pass[DM_MAX_PASSES];
+} flat_study;
+
+/* ---- writing ---- */
+
+static int put(int fd, const void *bytes, size_t n) {
+    const char *p = bytes;
+    while (n > 0) {
+        ssize_t done = write(fd, p, n);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return 0;
+        p += done;
+        n -= (size_t)done;
+    }
+    return 1;
+}
+
+static size_t voxels(const dm_scan *s) {
+    return (size_t)s->nx * (size_t)s->ny * (size_t)s->nz;
+}
+
+static uint64_t to_page(uint64_t n) {
+    return (n + PAGE - 1) / PAGE * PAGE;
+}
+
+/* Volumes lie behind the studies and their exclusions; *next = the first free place. */
+static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, uint64_t *next, flat_study *out) {
+    const dm_study *study = &s->study;
+    memset(out, 0, sizeof *out); /* no bytes of the stack go out */
+    memcpy(out->study_id, study->study_id, sizeof out->study_id);
+    memcpy(out->patient_id, study->patient_id, sizeof out->patient_id);
+    memcpy(out->qc, study->qc, sizeof out->qc);
+    memcpy(out->raw_patient, s->raw_patient, sizeof out->raw_patient);
+    memcpy(out->raw_study_uid, s->raw_study_uid, sizeof out->raw_study_uid);
+    out->protocol = s->protocol ? (int)(s->protocol - protocols->p) : -1;
+    out->modality = (int)study->modality;
+    out->contrast = (int)study->contrast;
+    out->n_passes = study->n_passes;
+    out->n_exclusions = s->n_exclusions;
+    out->exam = study->exam;
+    out->status = s->status;
+    for (int i = 0; i < study->n_passes; i++) {
+        const dm_scan *v = &study->pass[i].scan;
+        flat_pass *p = &out->pass[i];
+        *p = (flat_pass){v->nx, v->ny, v->nz, v->scale, v->offset, v->to_lps, study->pass[i].facts, "", *next};
+        memcpy(p->role, study->pass[i].role, sizeof p->role);
+        *next += to_page(voxels(v) * sizeof *v->v);
+    }
+}
+
+static int write_studies(int fd, const dm_ingested *in, const dm_protocols *protocols, uint64_t volumes_at) {
+    flat_study *flat = malloc(sizeof *flat);
+    int good = flat != NULL;
+    for (int i = 0; good && i < in->n; i++) {
+        flatten(&in->study[i], protocols, &volumes_at, flat);
+        good = put(fd, flat, sizeof *flat);
+    }
+    free(flat);
+    for (int i = 0; good && i < in->n; i++)
+        good = put(fd, in->study[i].exclusions, (size_t)in->study[i].n_exclusions * sizeof(dm_exclusion));
+    return good;
+}
+
+int dm_handover_write(int fd, dm_status status, const dm_ingested *in, const dm_protocols *protocols) {
+    head h;
+    memset(&h, 0, sizeof h);
+    h = (head){.mark = DM_HANDOVER_MARK, .n = dm_good(status) ? in->n : 0, .status = status, .bytes_read = in->bytes_read,
+               .seconds = in->seconds};
+    memcpy(h.input_digest, in->input_digest, sizeof h.input_digest);
+    uint64_t at = sizeof h + (uint64_t)h.n * sizeof(flat_study);
+    for (int i = 0; i < h.n; i++) at += (uint64_t)in->study[i].n_exclusions * sizeof(dm_exclusion);
+    if (lseek(fd, 0, SEEK_SET) != 0 || !put(fd, &h, sizeof h)) return 0;
+    if (h.n && !write_studies(fd, in, protocols, to_page(at))) return 0;
+    at = to_page(at);
+    for (int i = 0; i < h.n; i++)
+        for (int k = 0; k < in->study[i].study.n_passes; k++) {
+            const dm_scan *v = &in->study[i].study.pass[k].scan;
+            size_t bytes = voxels(v) * sizeof *v->v;
+            if (lseek(fd, (off_t)at, SEEK_SET) < 0 || !put(fd, v->v, bytes)) return 0;
+            at += to_page(bytes);
+        }
+    return ftruncate(fd, (off_t)at) == 0;
+}
+
+/* ---- reading what is not trusted ---- */
+
+static int get(int fd, uint64_t *at, void *out, size_t n) {
+    char *p = out;
+    while (n > 0) {
+        ssize_t done = pread(fd, p, n, (off_t)*at);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return 0;
+        p += done;
+        *at += (uint64_t)done;
+        n -= (size_t)done;
+    }
+    return 1;
+}
+
+#define END(text) ((text)[sizeof(text) - 1] = 0)
+
+static void end_status(dm_status *s) {
+    END(s->code);
+    END(s->text);
+    if ((int)s->severity < DM_OK || (int)s->severity > DM_STUDY) s->severity = DM_STUDY; /* a reader never ends the night */
+}
+
+static int map_pass(int fd, uint64_t size, const flat_pass *p, dm_pass *out) {
+    const int most = 1 << 15;
+    if (p->nx < 1 || p->ny < 1 || p->nz < 1 || p->nx > most || p->ny > most || p->nz > most) return 0;
+    uint64_t bytes = (uint64_t)p->nx * (uint64_t)p->ny * (uint64_t)p->nz * sizeof(int16_t);
+    if (p->at % PAGE || p->at > size || bytes > size - p->at) return 0;
+    void *v = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)p->at);
+    if (v == MAP_FAILED) return 0;
+    *out = (dm_pass){.scan = {.nx = p->nx, .ny = p->ny, .nz = p->nz, .to_lps = p->to_lps, .scale = p->scale,
+                              .offset = p->offset, .v = v, .mapped = bytes},
+                     .facts = p->facts};
+    memcpy(out->role, p->role, sizeof out->role);
+    END(out->role);
+    END(out->facts.series_id);
+    END(out->facts.kernel);
+    END(out->facts.position);
+    END(out->facts.transfer_syntax);
+    return 1;
+}
+
+static int unflatten(int fd, uint64_t size, const flat_study *f, const dm_protocols *protocols, dm_ingested_study *s) {
+    dm_study *study = &s->study;
+    if (f->protocol < -1 || f->protocol >= protocols->n || f->n_passes < 0 || f->n_passes > DM_MAX_PASSES ||
+        f->n_exclusions < 0 || f->n_exclusions > MOST_EXCLUSIONS)
+        return 0;
+    memcpy(study->study_id, f->study_id, sizeof study->study_id);
+    memcpy(study->patient_id, f->patient_id, sizeof study->patient_id);
+    memcpy(study->qc, f->qc, sizeof study->qc);
+    memcpy(s->raw_patient, f->raw_patient, sizeof s->raw_patient);
+    memcpy(s->raw_study_uid, f->raw_study_uid, sizeof s->raw_study_uid);
+    END(study->study_id);
+    END(study->patient_id);
+    END(study->qc);
+    END(s->raw_patient);
+    END(s->raw_study_uid);
+    if (strspn(study->study_id, "abcdefghijklmnopqrstuvwxyz234567") != 16 || study->study_id[16]) return 0; /* names files */
+    s->protocol = f->protocol < 0 ? NULL : &protocols->p[f->protocol];
+    study->modality = f->modality == DM_MR ? DM_MR : DM_CT;
+    study->contrast = s->protocol ? s->protocol->contrast : DM_CONTRAST_NONE;
+    if (s->protocol) memcpy(study->protocol, s->protocol->name, sizeof study->protocol);
+    study->exam = f->exam;
+    END(study->exam.sex);
+    END(study->exam.age_band);
+    END(study->exam.manufacturer);
+    END(study->exam.model);
+    s->status = f->status;
+    end_status(&s->status);
+    if (dm_good(s->status) && (!s->protocol || !f->n_passes)) return 0;
+    for (; study->n_passes < f->n_passes; study->n_passes++)
+        if (!map_pass(fd, size, &f->pass[study->n_passes], &study->pass[study->n_passes])) return 0;
+    s->n_exclusions = f->n_exclusions;
+    return 1;
+}
+
+static int read_exclusions(int fd, uint64_t size, uint64_t *at, dm_ingested_study *s) {
+    size_t n = (size_t)s->n_exclusions;
+    if (!n) return 1;
+    s->exclusions = n * sizeof *s->exclusions <= size ? calloc(n, sizeof *s->exclusions) : NULL;
+    if (!s->exclusions || !get(fd, at, s->exclusions, n * sizeof *s->exclusions)) return 0;
+    for (size_t i = 0; i < n; i++) {
+        END(s->exclusions[i].series_id);
+        END(s->exclusions[i].stage);
+        END(s->exclusions[i].reason);
+    }
+    return 1;
+}
+
+static int read_studies(int fd, uint64_t size, uint64_t at, const dm_protocols *protocols, int n, dm_ingested *out) {
+    flat_study *flat = malloc(sizeof *flat);
+    out->study = flat ? calloc((size_t)n, sizeof *out->study) : NULL;
+    int good = out->study != NULL;
+    for (; good && out->n < n; out->n++)
+        good = get(fd, &at, flat, sizeof *flat) && unflatten(fd, size, flat, protocols, &out->study[out->n]);
+    for (int i = 0; good && i < n; i++) good = read_exclusions(fd, size, &at, &out->study[i]);
+    free(flat);
+    return good;
+}
+
+dm_status dm_handover_read(int fd, const dm_protocols *protocols, dm_ingested *out) {
+    head h;
+    struct stat st;
+    uint64_t at = 0;
+    *out = (dm_ingested){0};
+    int good = fstat(fd, &st) == 0 && get(fd, &at, &h, sizeof h) && h.mark == DM_HANDOVER_MARK && h.n >= 0 &&
+               h.n <= MOST_STUDIES && (uint64_t)h.n * sizeof(flat_study) <= (uint64_t)st.st_size;
+    if (good) {
+        end_status(&h.status);
+        END(h.input_digest);
+        memcpy(out->input_digest, h.input_digest, sizeof out->input_digest);
+        out->bytes_read = h.bytes_read;
+        out->seconds = h.seconds;
+        if (!dm_good(h.status)) return h.status;
+        good = h.n > 0 && read_studies(fd, (uint64_t)st.st_size, at, protocols, h.n, out);
+        if (good) return dm_ok;
+    }
+    char digest[65];
+    memcpy(digest, out->input_digest, sizeof digest);
+    dm_ingested_clear(out);
+    memcpy(out->input_digest, digest, sizeof digest);
+    return dm_fail(DM_STUDY, "reader_died", "the reader of the source ended without a whole result; fetch the source again");
+}

@@ -1,0 +1,219 @@
+/* memfd_create and its seals are Linux's own. */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
+#include "reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "handover.h"
+#include "sandbox.h"
+
+/* Descriptors of a reader. */
+enum { TASK = 3, RESULT = 4, ALIVE = 5, FREE_ABOVE = 10 };
+
+struct dm_reader {
+    const dm_reader_options *o;
+    const char *path, *digest;
+    pid_t id;          /* 0 = no process */
+    int result, alive; /* what it writes; a pipe that ends when it ends */
+    double start;
+};
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- the run's side ---- */
+
+/* Above the numbers that a reader gets them under, or they would close each other. */
+static int move_up(int fd) {
+    int up = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, FREE_ABOVE) : -1;
+    if (fd >= 0) close(fd);
+    return up;
+}
+
+static int write_task(int fd, const dm_reader *r) {
+    const dm_reader_options *o = r->o;
+    dm_task *t = calloc(1, sizeof *t);
+    if (!t) return 0;
+    *t = (dm_task){.mark = DM_HANDOVER_MARK, .key = *o->key, .limits = o->limits, .threads = o->threads, .memory = o->memory,
+                   .has_passphrase = o->passphrase != NULL, .has_protocols = o->protocols_path != NULL};
+    int fits = snprintf(t->path, sizeof t->path, "%s", r->path) < (int)sizeof t->path;
+    fits &= snprintf(t->protocols, sizeof t->protocols, "%s", o->protocols_path ? o->protocols_path : "") <
+            (int)sizeof t->protocols;
+    fits &= snprintf(t->passphrase, sizeof t->passphrase, "%s", o->passphrase ? o->passphrase : "") < (int)sizeof t->passphrase;
+    snprintf(t->digest, sizeof t->digest, "%s", r->digest);
+    snprintf(t->config_digest, sizeof t->config_digest, "%s", o->protocols->digest);
+    int good = fits && write(fd, t, sizeof *t) == (ssize_t)sizeof *t && lseek(fd, 0, SEEK_SET) == 0;
+    explicit_bzero(t, sizeof *t); /* the key */
+    free(t);
+    return good;
+}
+
+static int spawn(dm_reader *r, int task, int alive) {
+    extern char **environ;
+    char program[] = "duramap", verb[] = DM_READER_VERB, *const words[] = {program, verb, NULL};
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t how;
+    if (posix_spawn_file_actions_init(&files) != 0) return 0;
+    if (posix_spawnattr_init(&how) != 0) {
+        posix_spawn_file_actions_destroy(&files);
+        return 0;
+    }
+    /* Libraries may print what they read: it goes nowhere. */
+    int bad = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0) ||
+              posix_spawn_file_actions_adddup2(&files, 0, 1) || posix_spawn_file_actions_adddup2(&files, 0, 2) ||
+              posix_spawn_file_actions_adddup2(&files, task, TASK) || posix_spawn_file_actions_adddup2(&files, r->result, RESULT) ||
+              posix_spawn_file_actions_adddup2(&files, alive, ALIVE) ||
+              /* A group of its own: a key pressed to stop the run must not end it. */
+              posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP) || posix_spawnattr_setpgroup(&how, 0) ||
+              posix_spawn(&r->id, r->o->program, &files, &how, words, environ) != 0;
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&how);
+    return !bad;
+}
+
+static int start(dm_reader *r) {
+    int pipes[2] = {-1, -1};
+    int task = move_up(memfd_create("task", MFD_CLOEXEC));
+    r->result = move_up(memfd_create("result", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    int good = pipe2(pipes, O_CLOEXEC) == 0;
+    int alive = move_up(pipes[1]);
+    r->alive = pipes[0];
+    good = good && task >= 0 && alive >= 0 && r->result >= 0 && write_task(task, r) && spawn(r, task, alive);
+    if (task >= 0) close(task);
+    if (alive >= 0) close(alive);
+    return good;
+}
+
+static void drop(dm_reader *r) {
+    if (r->result >= 0) close(r->result);
+    if (r->alive >= 0) close(r->alive);
+    free(r);
+}
+
+dm_status dm_reader_start(const dm_reader_options *o, const char *path, const char *digest, dm_reader **reader) {
+    *reader = NULL;
+    dm_reader *r = calloc(1, sizeof *r);
+    if (!r) return dm_fail(DM_FATAL, "out_of_memory", "no memory for a reader");
+    *r = (dm_reader){.o = o, .path = path, .digest = digest, .result = -1, .alive = -1, .start = now()};
+    if (o->program && !start(r)) {
+        drop(r);
+        return dm_fail(DM_FATAL, "reader", "a reader process cannot be started: %s", strerror(errno));
+    }
+    *reader = r;
+    return dm_ok;
+}
+
+/* Waits until the reader has ended; past its time it is ended. Returns its wait status; *late = 1 when it was ended. */
+static int wait_for(const dm_reader *r, int *late) {
+    enum { GRACE = 30 }; /* seconds beyond the cap that the reader keeps itself */
+    struct pollfd p = {.fd = r->alive, .events = POLLIN};
+    int status = 0;
+    *late = 0;
+    for (;;) {
+        double left = r->start + r->o->limits.seconds + GRACE - now();
+        if (left <= 0) break;
+        int got = poll(&p, 1, left < 1000 ? (int)(1000 * left) + 1 : 1000000);
+        if (got > 0) break;
+    }
+    if (now() - r->start > r->o->limits.seconds + GRACE) {
+        *late = 1;
+        kill(r->id, SIGKILL);
+    }
+    while (waitpid(r->id, &status, 0) < 0 && errno == EINTR) {}
+    return status;
+}
+
+static dm_status died(int status, int late, const dm_reader *r) {
+    if (late)
+        return dm_fail(DM_STUDY, "reader_timeout", "reading takes longer than %.0f s; split the source or raise --read-seconds",
+                       r->o->limits.seconds);
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGXCPU || WTERMSIG(status) == SIGKILL))
+        return dm_fail(DM_STUDY, "reader_died",
+                       "the reader was ended by the system (signal %d: out of memory or of processor time); split the source or "
+                       "give more with --read-memory and --read-seconds",
+                       WTERMSIG(status));
+    return dm_fail(DM_STUDY, "reader_died",
+                   "the reader of the source ended by itself (%s %d): the source holds bytes that a library does not survive; "
+                   "fetch it again",
+                   WIFSIGNALED(status) ? "signal" : "code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static dm_status read_here(const dm_reader *r, dm_ingested *out) {
+    const dm_ingest_options o = {.protocols = r->o->protocols, .key = r->o->key, .limits = &r->o->limits,
+                                 .passphrase = r->o->passphrase, .digest = r->digest, .threads = r->o->threads,
+                                 .hold = r->o->memory / 3};
+    return dm_ingest(r->path, &o, out);
+}
+
+dm_status dm_reader_finish(dm_reader *r, dm_ingested *out) {
+    *out = (dm_ingested){0};
+    if (!r) return dm_fail(DM_FATAL, "reader", "no reader was started");
+    dm_status s;
+    if (!r->id) {
+        s = read_here(r, out);
+    } else {
+        int late, status = wait_for(r, &late);
+        /* The reader has ended and nobody else has the file: it can no longer shrink under the mapping. */
+        (void)fcntl(r->result, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+        s = !late && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? dm_handover_read(r->result, r->o->protocols, out)
+                                                                   : died(status, late, r);
+    }
+    drop(r);
+    return s;
+}
+
+void dm_reader_cancel(dm_reader *r) {
+    if (!r) return;
+    if (r->id) {
+        kill(r->id, SIGKILL);
+        while (waitpid(r->id, NULL, 0) < 0 && errno == EINTR) {}
+    }
+    drop(r);
+}
+
+/* ---- the reader's side ---- */
+
+static dm_status read_task(const dm_task *t, const dm_protocols *protocols, dm_ingested *in) {
+    const dm_ingest_options o = {.protocols = protocols, .key = &t->key, .limits = &t->limits,
+                                 .passphrase = t->has_passphrase ? t->passphrase : NULL, .digest = t->digest,
+                                 .threads = t->threads, .hold = t->memory / 3};
+    if (strcmp(protocols->digest, t->config_digest) != 0)
+        return dm_fail(DM_STUDY, "reader", "the protocol files were changed during the run; start it again");
+    return dm_ingest(t->path, &o, in);
+}
+
+int dm_reader_serve(void) {
+    static dm_task t; /* holds the key: not on a stack that is copied about */
+    dm_protocols protocols;
+    dm_ingested in = {0};
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN); /* the run finishes what it has in hand, and this with it */
+    (void)syscall(SYS_close_range, ALIVE + 1, ~0u, 0);
+    if (read(TASK, &t, sizeof t) != (ssize_t)sizeof t || t.mark != DM_HANDOVER_MARK) {
+        fprintf(stderr, "duramap: this verb is for duramap itself\n");
+        return 1;
+    }
+    close(TASK);
+    dm_status s = dm_protocols_load(t.has_protocols ? t.protocols : NULL, &protocols);
+    const dm_sandbox_limits limits = {.memory = t.memory, .seconds = 2 * t.limits.seconds};
+    (void)dm_sandbox_enter(&limits);
+    if (dm_good(s)) s = read_task(&t, &protocols, &in);
+    return dm_handover_write(RESULT, s, &in, &protocols) ? 0 : 1;
+}
