@@ -126,3 +126,8 @@ dm_status dm_record_read(const char *path, cJSON **record) {
     *record = NULL;
     return dm_fail(DM_STUDY, "bad_record", "%s: is no whole JSON object; remove it and run again", path);
 }
+
+const char *dm_record_text(const cJSON *record, const char *key) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(record, key);
+    return cJSON_IsString(item) ? item->valuestring : "";
+}

@@ -18,5 +18,7 @@ dm_status dm_file_read(const char *path, char **text, size_t *count);
 dm_status dm_record_write(const char *path, const cJSON *record);
 /* The caller frees with cJSON_Delete. STUDY "unreadable" or "bad_record". */
 dm_status dm_record_read(const char *path, cJSON **record);
+/* The text under a key of the outer object; "" when it is missing or no text. */
+const char *dm_record_text(const cJSON *record, const char *key);
 
 #endif

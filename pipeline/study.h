@@ -38,13 +38,13 @@ typedef struct dm_pass {
     char role[16]; /* "main" = nothing sets it apart; "pre_contrast", "early", "late", "left", "right", "repeat" */
 } dm_pass;
 
-/* What may be known of patient and exam outside ingest: coarse, for comparing cohorts. Missing text = "", number = NaN. */
+/* What may be known of patient and exam outside ingest: coarse, for comparing cohorts. Missing text = "". */
 typedef struct dm_exam {
     char sex[4];           /* "F", "M", "O" */
     char age_band[8];      /* five years: "45-49", from 90 on "90+" */
     char manufacturer[24]; /* of a closed list, else "other" */
     char model[32];
-    double shifted_seconds; /* since 1970: study date and time, shifted by the patient's own secret amount */
+    double shifted_seconds; /* since 1970: study date and time, shifted by the patient's own secret amount; 0 = not known */
 } dm_exam;
 
 /* A regular grid aligned with LPS: centre of cell (i, j, k) = origin + step * (i, j, k). i to the left, j to posterior,

@@ -20,11 +20,6 @@ struct dm_ledger {
     int n, room;
 };
 
-static const char *text_of(const cJSON *record, const char *key) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(record, key);
-    return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static int push(dm_ledger *l, const cJSON *record) {
     if (l->n == l->room) {
         int room = l->room ? 2 * l->room : 256;
@@ -35,11 +30,11 @@ static int push(dm_ledger *l, const cJSON *record) {
     }
     line *row = &l->row[l->n++];
     const cJSON *studies = cJSON_GetObjectItemCaseSensitive(record, "studies_in_source");
-    *row = (line){.failed = !strcmp(text_of(record, "status"), "failed"),
-                  .unread = !*text_of(record, "patient_id"),
+    *row = (line){.failed = !strcmp(dm_record_text(record, "status"), "failed"),
+                  .unread = !*dm_record_text(record, "patient_id"),
                   .studies = cJSON_IsNumber(studies) ? studies->valueint : 1};
-    snprintf(row->study_id, sizeof row->study_id, "%s", text_of(record, "study_id"));
-    snprintf(row->digest, sizeof row->digest, "%s", text_of(record, "input_digest"));
+    snprintf(row->study_id, sizeof row->study_id, "%s", dm_record_text(record, "study_id"));
+    snprintf(row->digest, sizeof row->digest, "%s", dm_record_text(record, "input_digest"));
     return 1;
 }
 
@@ -70,7 +65,7 @@ typedef struct wanted {
 
 static int take_same(void *user, const cJSON *record) {
     const wanted *w = user;
-    if (strcmp(text_of(record, "version"), w->version) || strcmp(text_of(record, "config_digest"), w->config)) return 1;
+    if (strcmp(dm_record_text(record, "version"), w->version) || strcmp(dm_record_text(record, "config_digest"), w->config)) return 1;
     return push(w->ledger, record);
 }
 
@@ -118,12 +113,12 @@ typedef struct tally {
 
 static int count_record(void *user, const cJSON *record) {
     tally *t = user;
-    if (strcmp(text_of(record, "status"), "failed")) {
+    if (strcmp(dm_record_text(record, "status"), "failed")) {
         t->done++;
         return 1;
     }
     t->failed++;
-    const char *code = text_of(record, "error_code");
+    const char *code = dm_record_text(record, "error_code");
     int i = 0;
     while (i < t->n && strcmp(t->reason[i].code, code)) i++;
     if (i == 64) return 1;

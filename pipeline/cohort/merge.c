@@ -50,6 +50,42 @@ static dm_status read_folder(const char *folder, heap *h) {
     return h->record ? status : dm_fail(DM_FATAL, "out_of_memory", "no memory for %d records", n);
 }
 
+/* ---- the order of a patient's exams ---- */
+
+typedef struct exam {
+    cJSON *row; /* of studies.csv */
+    const char *patient, *time;
+} exam;
+
+static int by_exam(const void *a, const void *b) {
+    const exam *x = a, *y = b;
+    int c = strcmp(x->patient, y->patient);
+    return c ? c : strcmp(x->time, y->time); /* the text's order is the time's */
+}
+
+/* Fills `round`: a study alone cannot know it. Exams of the same minute have the same round; without a time there is none. */
+static dm_status number_rounds(const heap *h) {
+    exam *e = calloc((size_t)h->n + 1, sizeof *e);
+    int n = 0;
+    if (!e) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d exams", h->n);
+    for (int i = 0; i < h->n; i++) {
+        const cJSON *tables = cJSON_GetObjectItemCaseSensitive(h->record[i], "tables");
+        cJSON *row = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(tables, "studies"), 0);
+        if (*dm_record_text(row, "exam_time") && *dm_record_text(row, "patient_id"))
+            e[n++] = (exam){row, dm_record_text(row, "patient_id"), dm_record_text(row, "exam_time")};
+    }
+    qsort(e, (size_t)n, sizeof *e, by_exam);
+    for (int i = 0, round = 0; i < n; i++) {
+        int same = i && !strcmp(e[i].patient, e[i - 1].patient);
+        if (!same) round = 1;
+        else if (strcmp(e[i].time, e[i - 1].time) != 0) round++;
+        cJSON_DeleteItemFromObjectCaseSensitive(e[i].row, "round");
+        cJSON_AddNumberToObject(e[i].row, "round", round);
+    }
+    free(e);
+    return dm_ok;
+}
+
 static dm_status write_table(const char *out, const dm_table *table, const heap *h) {
     char path[4096], *text = NULL;
     size_t size = 0;
@@ -112,7 +148,7 @@ dm_status dm_cohort_merge(const char *out, int *rows) {
     if (dm_good(status)) {
         *rows = h.n;
         snprintf(path, sizeof path, "%s/tables", out);
-        dm_status step = dm_folder_make(path, 0755);
+        dm_status step = dm_worse(dm_folder_make(path, 0755), number_rounds(&h));
         for (int i = 0; dm_good(step) && i < dm_table_count; i++) step = write_table(out, &dm_tables[i], &h);
         /* A copy of OUT that was given away has no private part. */
         snprintf(path, sizeof path, "%s/private/mapping", out);

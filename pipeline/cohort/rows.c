@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "exam.h"
 #include "gpu.h"
 
 static void text(cJSON *row, const char *key, const char *value) {
@@ -125,6 +126,16 @@ static void study_levels(cJSON *row, const dm_study *s) {
     text(row, "transitional", s->levels.transitional);
 }
 
+static void exam_facts(cJSON *row, const dm_exam *e) {
+    char when[20];
+    text(row, "sex", e->sex);
+    text(row, "age_band", e->age_band);
+    text(row, "scanner_maker", e->manufacturer);
+    text(row, "scanner_model", e->model);
+    dm_exam_time(e->shifted_seconds, when);
+    text(row, "exam_time", when);
+}
+
 static void studies_row(cJSON *tables, const dm_account *a) {
     const dm_study *s = a->study;
     cJSON *row = add_row(tables, "studies", s);
@@ -136,6 +147,7 @@ static void studies_row(cJSON *tables, const dm_account *a) {
     text(row, "error_code", a->status.code);
     text(row, "error_text", a->status.text);
     text(row, "qc", s->qc);
+    exam_facts(row, &s->exam);
     if (s->crop.noise_sd > 0) number(row, "noise_sd", s->crop.noise_sd);
     study_levels(row, s);
     number(row, "sac_mean", sac_mean(s, -INFINITY, INFINITY));

@@ -126,6 +126,7 @@ static dm_status write_mapping(const cohort *c, const dm_study *study, const cha
     cJSON_AddStringToObject(m, "study_id", study->study_id);
     cJSON_AddStringToObject(m, "patient_id", study->patient_id);
     cJSON_AddStringToObject(m, "archive", base_name(source));
+    cJSON_AddStringToObject(m, "source", source);
     cJSON_AddStringToObject(m, "study_uid", uid);
     cJSON_AddStringToObject(m, "patient", patient);
     snprintf(path, sizeof path, "%s/private/mapping/%s.json", c->o->out, study->study_id);
@@ -171,9 +172,50 @@ static void draw(cohort *c, const dm_study *study, dm_account *a) {
     if (dm_good(a->status) && !dm_good(s)) a->status = dm_fail(DM_WARN, s.code, "%s", s.text);
 }
 
+static int is_given(const cohort *c, const char *source) {
+    for (int i = 0; i < c->o->n_sources; i++)
+        if (!strcmp(c->o->sources[i], source)) return 1;
+    return 0;
+}
+
+/* 1 when the study's record was made from another source: a copy, or another part of the study. One must not take the other's
+ * place in silence. The same source with other bytes (fetched again) does, and so does one in the place of a source that failed
+ * and is not given any more. */
+static int is_of_another_source(const cohort *c, const dm_ingested *in, const char *study_id, const char *source) {
+    char path[4096];
+    cJSON *record = NULL, *mapping = NULL;
+    snprintf(path, sizeof path, "%s/records/%s.json", c->o->out, study_id);
+    if (!dm_good(dm_record_read(path, &record))) return 0;
+    int other = strcmp(dm_record_text(record, "input_digest"), in->input_digest) != 0 &&
+                !strcmp(dm_record_text(record, "version"), c->o->version) &&
+                !strcmp(dm_record_text(record, "config_digest"), c->o->protocols->digest);
+    int failed = !strcmp(dm_record_text(record, "status"), "failed");
+    cJSON_Delete(record);
+    snprintf(path, sizeof path, "%s/private/mapping/%s.json", c->o->out, study_id);
+    if (!other || !dm_good(dm_record_read(path, &mapping))) return 0;
+    const char *from = dm_record_text(mapping, "source");
+    other = strcmp(from, source) != 0 && (!failed || is_given(c, from));
+    cJSON_Delete(mapping);
+    return other;
+}
+
+/* The second source's row: under a name of its own, not measured. */
+static void refuse_duplicate(const cohort *c, const dm_ingested *in, dm_ingested_study *s) {
+    char text[160], id[17];
+    snprintf(text, sizeof text, "%s|%s", s->study.study_id, in->input_digest);
+    dm_pseudonym(&c->key, "study", text, id);
+    snprintf(s->study.study_id, sizeof s->study.study_id, "%s", id);
+    dm_study_drop_scans(&s->study);
+    s->study.n_passes = 0;
+    s->status = dm_fail(DM_STUDY, "duplicate_study",
+                        "the same study was measured from another source; leave one of them out, or give the folder that holds "
+                        "both when they are parts of it");
+}
+
 static dm_status run_study(cohort *c, const char *source, const dm_ingested *in, dm_ingested_study *s) {
     dm_account a = account_of(c, in);
     double from = now();
+    if (is_of_another_source(c, in, s->study.study_id, source)) refuse_duplicate(c, in, s);
     a.study = &s->study;
     a.exclusions = s->exclusions;
     a.n_exclusions = s->n_exclusions;

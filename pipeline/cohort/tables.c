@@ -47,12 +47,18 @@ static const dm_column studies[] = {
     NUMBER("sac_mean", 0, "HU or signal", "mean value of contrast or fluid in the sac where it is filled"),
     NUMBER("noise_sd", 1, "HU or signal", "noise"),
     TEXT("qc", "", "flags, separated by ';'"),
+    TEXT("sex", "F|M|O", "sex of the patient as the images say"),
+    TEXT("age_band", "", "age at the exam in bands of five years; 90+ from 90 on"),
+    TEXT("scanner_maker", "", "maker of the scanner, from a closed list; other = not in it"),
+    TEXT("scanner_model", "", "model of the scanner"),
+    TEXT("exam_time", "", "date and time of the exam, shifted by 120 years and a secret amount of the patient's own: intervals "
+                          "between a patient's exams are true, dates are not"),
 };
 
 static const dm_column passes[] = {
     STUDY,
     NUMBER("pass", 0, "1", "number of the volume within the study"),
-    TEXT("role", "", "what it was used for"),
+    TEXT("role", "main|pre_contrast|early|late|left|right|repeat", "what sets it apart from the other passes; pass 0 is the one measured"),
     TEXT("series_id", "", "keyed pseudonym of the series"),
     NUMBER("kvp", 0, "kV", "tube voltage"),
     TEXT("kernel", "", "reconstruction kernel"),
@@ -62,7 +68,7 @@ static const dm_column passes[] = {
     NUMBER("ny", 0, "1", "rows"),
     NUMBER("nz", 0, "1", "slices"),
     NUMBER("tilt_deg", 2, "deg", "gantry tilt, from the slice positions"),
-    NUMBER("gaps", 0, "1", "missing slices"),
+    NUMBER("gaps", 0, "1", "missing slices that were interpolated, where the protocol allows it"),
     TEXT("position", "", "patient position tag; not used for sides"),
     NUMBER("seconds_after_first", 1, "s", "time after the first pass"),
     TEXT("transfer_syntax", "", "UID of the stored coding"),
@@ -150,7 +156,7 @@ static const dm_column run[] = {
 
 const dm_table dm_tables[] = {
     {"studies", "a study: one row each, always, also when it failed", studies, COUNT(studies)},
-    {"passes", "a volume that was measured", passes, COUNT(passes)},
+    {"passes", "a volume used: pass 0 is measured, the others are kept beside it", passes, COUNT(passes)},
     {"findings", "a candidate: a pool outside the dura or a vein", findings, COUNT(findings)},
     {"diverticula", "a meningeal diverticulum", diverticula, COUNT(diverticula)},
     {"levels", "a vertebra seen", levels, COUNT(levels)},

@@ -60,18 +60,18 @@ static double shift_of(const dm_key *key, const char *patient) {
 }
 
 void dm_exam_of(const dm_key *key, const dm_instance *f, dm_exam *exam) {
-    *exam = (dm_exam){.shifted_seconds = NAN};
+    *exam = (dm_exam){.shifted_seconds = 0};
     if (f->sex[0] && strchr("FMO", f->sex[0]) && !f->sex[1]) exam->sex[0] = f->sex[0];
     band_of(f->age_years, exam->age_band);
     maker_of(f->manufacturer, exam->manufacturer);
     model_of(f->model, exam->manufacturer, exam->model);
     /* Without a patient there is no order among exams to keep. */
-    if (f->patient_id[0]) exam->shifted_seconds = f->exam_seconds - shift_of(key, f->patient_id);
+    if (f->patient_id[0] && !isnan(f->exam_seconds)) exam->shifted_seconds = f->exam_seconds - shift_of(key, f->patient_id);
 }
 
 void dm_exam_time(double shifted_seconds, char out[20]) {
     out[0] = 0;
-    if (isnan(shifted_seconds)) return;
+    if (isnan(shifted_seconds) || shifted_seconds == 0) return;
     double day = floor(shifted_seconds / 86400);
     int minute = (int)((shifted_seconds - day * 86400) / 60);
     /* Civil date from days, counted in eras of 400 years that begin on a 1st of March. */

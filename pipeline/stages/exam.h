@@ -10,7 +10,7 @@
  * time shifted by 120 years and up to one more: one secret amount for each patient (HMAC of the key), so that intervals and the
  * order of a patient's exams stay true. */
 void dm_exam_of(const dm_key *key, const dm_instance *f, dm_exam *exam);
-/* "1906-03-14T08:15" of shifted seconds; "" for NaN. */
+/* "1906-03-14T08:15" of shifted seconds; "" for 0 (not known). */
 void dm_exam_time(double shifted_seconds, char out[20]);
 
 #endif

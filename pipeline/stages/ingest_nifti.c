@@ -65,7 +65,6 @@ dm_status dm_ingest_nifti(const char *path, const dm_ingest_options *o, dm_inges
     double spacing[3];
     dm_affine_spacing(&scan.to_lps, spacing);
     name_study(o->key, out->input_digest, study);
-    study->exam.shifted_seconds = NAN;
     study->modality = modality_of(&scan);
     study->n_passes = 1;
     study->pass[0].scan = scan;
