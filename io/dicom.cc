@@ -129,6 +129,10 @@ static dm_status damaged(const char *what) {
     return dm_fail(DM_STUDY, "damaged_dicom", "a DICOM object %s; fetch it again", what);
 }
 
+static int has_preamble(const dm_dicom *d) {
+    return d->size >= 132 && !memcmp(d->bytes + 128, "DICM", 4);
+}
+
 /* The cheapest test that keeps text files and images away from the parser: the preamble, or a first tag that
  * a dataset without preamble may start with (group 2 or 8, little or big endian). */
 static int may_be_dicom(const unsigned char *b, size_t n) {
@@ -224,13 +228,13 @@ static dm_status parse(dm_dicom *d) {
     OFCondition read = d->file.read(stream, EXS_Unknown, EGL_noChange, LOADED_AT_ONCE);
     d->file.transferEnd();
     DcmDataset *set = d->file.getDataset();
-    int known = set->tagExists(DCM_SOPClassUID) || set->tagExists(DCM_StudyInstanceUID);
+    int known = has_preamble(d) || set->tagExists(DCM_SOPClassUID) || set->tagExists(DCM_StudyInstanceUID);
     if (read.bad()) return known ? damaged("is cut short or damaged") : not_dicom();
     if (!d->facts.transfer_syntax[0])
         snprintf(d->facts.transfer_syntax, sizeof d->facts.transfer_syntax, "%s", DcmXfer(set->getOriginalXfer()).getXferID());
     dm_dicom_read_facts(set, &d->facts);
     take_class(d);
-    if (!d->facts.sop_class[0] && !d->facts.study_uid[0] && !d->facts.modality[0]) return not_dicom();
+    if (!has_preamble(d) && !d->facts.sop_class[0] && !d->facts.study_uid[0] && !d->facts.modality[0]) return not_dicom();
     if (!syntax_known(d->facts.transfer_syntax)) return refuse_syntax(d->facts.transfer_syntax);
     DM_TRY(dm_dicom_check_length(d));
     dm_dicom_frame(d, 0, &d->facts);

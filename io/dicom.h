@@ -19,7 +19,8 @@ typedef struct dm_dicom dm_dicom; /* one parsed instance, opaque */
 typedef struct dm_instance {
     char series_uid[68], frame_uid[68], sop_uid[68], sop_class[68], transfer_syntax[68], modality[20], image_type[128],
         kernel[20], patient_position[8], manufacturer[24], model[32], sex[4];
-    int rows, columns, frames, samples, bits_allocated, bits_stored, high_bit, is_signed, lossy;
+    int rows, columns; /* 0 when the object has no pixels */
+    int frames, samples, bits_allocated, bits_stored, high_bit, is_signed, lossy;
     int monochrome; /* 1 or 2 (MONOCHROME1, MONOCHROME2, also when nothing is said), 0 = colours or a palette */
     int has_position, has_orientation, has_spacing, has_padding, padding, padding_limit; /* from padding to padding_limit */
     int has_lut;                                    /* a Modality LUT Sequence: values are no linear function of HU */

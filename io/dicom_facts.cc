@@ -193,8 +193,9 @@ static int is_lossy(DcmItem *d, const char *syntax) {
 
 static void read_pixel_module(DcmItem *d, dm_instance *f) {
     char text[32];
-    f->rows = count_of(d, DCM_Rows, 0);
-    f->columns = count_of(d, DCM_Columns, 0);
+    int pixels = d->tagExists(DCM_PixelData);
+    f->rows = pixels ? count_of(d, DCM_Rows, 0) : 0;
+    f->columns = pixels ? count_of(d, DCM_Columns, 0) : 0;
     f->samples = count_of(d, DCM_SamplesPerPixel, 1);
     f->bits_allocated = count_of(d, DCM_BitsAllocated, 0);
     f->bits_stored = count_of(d, DCM_BitsStored, f->bits_allocated);
