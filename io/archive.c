@@ -87,12 +87,17 @@ static dm_status encrypted(const char *what, const char *why) {
     return dm_fail(DM_STUDY, "encrypted", "%s is encrypted: %s", what, cure);
 }
 
+/* The source's name, which the caller takes out of what it writes down. Of what lies inside no name is ever told. */
+static const char *name_of(const dm_archive *a, const level *l) {
+    return l->container ? "an archive inside the source" : a->shown;
+}
+
 static dm_status damaged(const dm_archive *a, const level *l, const char *what) {
     char why[160];
     reason(l, what, why);
-    if (strstr(why, "encrypted") || strstr(why, "assphrase")) return encrypted(a->shown, why);
-    return dm_fail(DM_STUDY, "damaged_archive", "%s is damaged or cut short after %ld entries (%s); fetch it again", a->shown,
-                   l->entries, why);
+    if (strstr(why, "encrypted") || strstr(why, "assphrase")) return encrypted(name_of(a, l), why);
+    return dm_fail(DM_STUDY, "damaged_archive", "%s is damaged or cut short after %ld entries (%s); fetch it again",
+                   name_of(a, l), l->entries, why);
 }
 
 static dm_status bad_entry(const level *l) {
@@ -138,12 +143,13 @@ static void support(struct archive *r, int compressed) {
 static dm_status refuse(const dm_archive *a, const level *l, dm_container kind) {
     char why[160];
     reason(l, "no reason given", why);
-    if (kind == DM_RAR) return dm_fail(DM_STUDY, "not_an_archive", "%s: rar archives are not read; pack it as zip", a->shown);
+    if (kind == DM_RAR) return dm_fail(DM_STUDY, "not_an_archive", "%s: rar archives are not read; pack it as zip",
+                                        name_of(a, l));
     if (kind != DM_NO_CONTAINER) return damaged(a, l, "no entry could be read");
     return dm_fail(DM_STUDY, "not_an_archive",
                    "%s is no archive that can be read (%s); zip, 7z, tar, tar.gz, tar.bz2, tar.xz, tar.zst, an ISO image, a "
                    "folder, a DICOM file or a NIfTI file is expected",
-                   a->shown, why);
+                   name_of(a, l), why);
 }
 
 /* From a file (path) or from bytes. The level is in place also when it fails: close_level ends it. */

@@ -61,25 +61,30 @@ static dm_status make_out(const char *out) {
 }
 
 /* Puts "the source" in the place of a name, where the name stands as a word of its own. */
-static void hide(dm_status *s, const char *name) {
-    char whole[sizeof s->text];
+static void hide(char *text, size_t size, const char *name) {
+    char rest[sizeof((dm_status *)0)->text];
     size_t n = strlen(name);
-    for (char *at = n ? strstr(s->text, name) : NULL; at; at = strstr(at + 1, name)) {
-        if ((at > s->text && isalnum((unsigned char)at[-1])) || isalnum((unsigned char)at[n])) continue;
-        memcpy(whole, s->text, sizeof whole);
-        snprintf(at, sizeof whole - (size_t)(at - s->text), "the source%s", whole + (at - s->text) + n);
+    for (char *at = n ? strstr(text, name) : NULL; at; at = strstr(at + 1, name)) {
+        if ((at > text && isalnum((unsigned char)at[-1])) || isalnum((unsigned char)at[n])) continue;
+        snprintf(rest, sizeof rest, "%s", at + n);
+        snprintf(at, size - (size_t)(at - text), "the source%s", rest);
     }
 }
 
-/* An archive is often called after its patient: records, tables and logs name it by its pseudonym alone. Messages of io
- * hold the path, the last part of it, or the first 159 characters of that. */
-static dm_status nameless(dm_status s, const char *source) {
-    enum { SHOWN = 159, LONG = 200 };
+/* Messages of io hold the path, the last part of it, or the first 159 characters of that. */
+static void hide_names(char *text, size_t size, const char *source) {
+    enum { SHOWN = 159 };
     char cut[SHOWN + 1];
     snprintf(cut, sizeof cut, "%s", base_name(source));
-    hide(&s, source);
-    hide(&s, base_name(source));
-    hide(&s, cut);
+    hide(text, size, source);
+    hide(text, size, base_name(source));
+    hide(text, size, cut);
+}
+
+/* An archive is often called after its patient: records, tables and logs name it by its pseudonym alone. */
+static dm_status nameless(dm_status s, const char *source) {
+    enum { LONG = 200 };
+    hide_names(s.text, sizeof s.text, source);
     if (strlen(source) > LONG && !strncmp(s.text, source, LONG)) /* the message was cut within the path */
         return dm_fail(s.severity, s.code, "the source cannot be read; its path is very long");
     return s;
@@ -217,6 +222,8 @@ static dm_status run_study(cohort *c, const char *source, const dm_ingested *in,
     double from = now();
     if (is_of_another_source(c, in, s->study.study_id, source)) refuse_duplicate(c, in, s);
     a.study = &s->study;
+    for (int i = 0; i < s->n_exclusions; i++)
+        hide_names(s->exclusions[i].reason, sizeof s->exclusions[i].reason, source);
     a.exclusions = s->exclusions;
     a.n_exclusions = s->n_exclusions;
     a.seconds_ingest = in->seconds;

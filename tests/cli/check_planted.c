@@ -49,5 +49,22 @@ int main(int argc, char **argv) {
         if (!dm_good(dm_archive_add(w, "ZYXPLANTEDENTRY", bytes, size - 400))) return 1;
         free(bytes);
     }
+    if (!dm_good(dm_archive_finish(w))) return 1;
+    /* An archive that is cut short inside one that is whole, beside another study. */
+    unsigned char *bytes = malloc((size_t)st.st_size);
+    path_of(argv[1], "ZYXPLANTEDARCHIVE_cut.tar.zst", path);
+    FILE *f = fopen(path, "rb");
+    size_t n = f && bytes ? fread(bytes, 1, (size_t)st.st_size / 2, f) : 0;
+    if (f) fclose(f);
+    maker other = m;
+    other.study = "2.25.7705770577";
+    other.series = "2.25.7706770677";
+    other.id = "ZYXPLANTEDOTHER";
+    other.date = "19871205";
+    path_of(argv[1], "ZYXPLANTEDARCHIVE_inside.zip", path);
+    if (!dm_good(dm_archive_create(path, &w))) return 1;
+    maker_add(&other, w, "ZYXPLANTEDENTRY");
+    if (!n || !dm_good(dm_archive_add(w, "ZYXPLANTEDINNER.tar.zst", bytes, n))) return 1;
+    free(bytes);
     return dm_good(dm_archive_finish(w)) ? 0 : 1;
 }

@@ -23,7 +23,7 @@ echo 'ZYXPLANTEDLETTER is no archive' >"$work/ZYXPLANTEDFOLDER/ZYXPLANTEDARCHIVE
     --passphrase-file "$work/pass" --no-selftest >"$work/log" 2>&1
 [ $? = 3 ] || wrong "the run does not end with 3"
 studies=$work/out/tables/studies.csv
-[ "$(wc -l <"$studies")" = 8 ] || wrong "not a row for each of seven sources"
+[ "$(wc -l <"$studies")" = 9 ] || wrong "not a row for each of eight sources"
 for code in gap damaged_archive damaged_dicom not_an_archive missing_file duplicate_study; do
     grep -q ",failed,$code," "$studies" || wrong "no row with $code"
 done
@@ -32,7 +32,7 @@ done
 grep -q ZYXPLANTEDID "$work/out/private/mapping.csv" || wrong "the mapping lacks the patient"
 grep -q ZYXPLANTEDARCHIVE_gap "$work/out/private/mapping.csv" || wrong "the mapping lacks the archive"
 # ... and nowhere else: words, UIDs, dates and times in any of their forms.
-printf '%s\n' ZYXPLANTED 2.25.77 19870403 19870413 1987-04-03 1987-04-13 131741 13:17 >"$work/words"
+printf '%s\n' ZYXPLANTED 2.25.77 19870403 19870413 19871205 1987-04-03 1987-04-13 131741 13:17 >"$work/words"
 mv "$work/out/private" "$work/private"
 if grep -rlaF -f "$work/words" "$work/out" "$work/log" >"$work/found"; then
     wrong "planted words outside private/:"
@@ -47,7 +47,8 @@ column() { # column NAME: its number in studies.csv
 }
 last=$(head -n 1 "$studies" | tr ',' '\n' | wc -l)
 [ "$(column exam_time)" = "$last" ] || wrong "exam_time is not the last column"
-grep -E ',failed,(no_spine|gap),' "$studies" | sed 's/"[^"]*"//g' |
+patient=$(grep ',failed,gap,' "$studies" | cut -d, -f2)
+grep -E ",$patient,.*,failed,(no_spine|gap)," "$studies" | sed 's/"[^"]*"//g' |
     cut -d, -f"$(column patient_id),$(column round),$(column sex),$(column age_band),$(column exam_time)" | sort -t, -k2 >"$work/exams"
 [ "$(cut -d, -f1 "$work/exams" | sort -u | wc -l)" = 1 ] || wrong "not one pseudonym for one patient"
 [ "$(cut -d, -f2 "$work/exams" | tr '\n' ' ')" = "1 2 " ] || wrong "not the rounds 1 and 2: $(cat "$work/exams")"
