@@ -10,7 +10,6 @@
 #include <new>
 
 #include <dcmtk/dcmdata/dcistrma.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
 #include <dcmtk/dcmdata/dcrleerg.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpeg/djencode.h>
@@ -33,7 +32,6 @@ extern "C" void dm_dicom_start(void) {
     static std::once_flag once;
     std::call_once(once, [] {
         OFLog::configure(OFLogger::OFF_LOG_LEVEL); /* tag values must never reach a log */
-        DcmRLEDecoderRegistration::registerCodecs();
         DcmRLEEncoderRegistration::registerCodecs();
         DJDecoderRegistration::registerCodecs();
         DJEncoderRegistration::registerCodecs();

@@ -2,6 +2,7 @@
 #include "dicom_parts.hh"
 
 #include "jpeg2000.h"
+#include "rle.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +65,7 @@ static void unpack(const dm_instance *f, const unsigned char *raw, int32_t *out)
     }
 }
 
-/* ---- raw, RLE, JPEG, JPEG-LS: by DCMTK ---- */
+/* ---- raw, JPEG, JPEG-LS: by DCMTK ---- */
 
 static dm_status library_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
     DcmElement *pixel = pixel_element(d);
@@ -84,7 +85,7 @@ static dm_status library_frame(dm_dicom *d, int frame, size_t bytes, int32_t *ou
     return good ? dm_ok : damaged();
 }
 
-/* ---- JPEG 2000: the fragments of the frame, joined, to OpenJPEG ---- */
+/* ---- RLE and JPEG 2000: the fragments of the frame, joined, to decoders of our own choice ---- */
 
 static int item_bytes(DcmPixelSequence *sequence, unsigned long i, const Uint8 **bytes, size_t *n) {
     DcmPixelItem *item = NULL;
@@ -164,19 +165,34 @@ static dm_status jpeg2000_frame(dm_dicom *d, int frame, int32_t *out) {
     return dm_ok;
 }
 
+static dm_status rle_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
+    std::vector<Uint8> packed, raw(bytes);
+    const dm_instance *f = &d->facts;
+    if (!join_fragments(d, frame, packed) ||
+        !dm_rle_decode(packed.data(), packed.size(), (size_t)f->rows * (size_t)f->columns, f->bits_allocated / 8, raw.data()))
+        return damaged();
+    unpack(f, raw.data(), out);
+    return dm_ok;
+}
+
+static dm_status any_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
+    static const char *const jpeg2000[] = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.201",
+                                           "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"};
+    const char *syntax = d->facts.transfer_syntax;
+    if (!strcmp(syntax, "1.2.840.10008.1.2.5")) return rle_frame(d, frame, bytes, out);
+    for (const char *j : jpeg2000)
+        if (!strcmp(syntax, j)) return jpeg2000_frame(d, frame, out);
+    return library_frame(d, frame, bytes, out);
+}
+
 extern "C" dm_status dm_dicom_pixels(const dm_dicom *dicom, int frame, int32_t *out) {
     size_t bytes = 0;
     const dm_instance *f = &dicom->facts;
     if (frame < 0 || frame >= f->frames) return damaged();
     DM_TRY(bytes_of_frame(f, &bytes));
-    const char *syntax = strrchr(f->transfer_syntax, '.');
-    int jpeg2000 = !strncmp(f->transfer_syntax, "1.2.840.10008.1.2.4.", 20) &&
-                   (!strcmp(syntax, ".90") || !strcmp(syntax, ".91") || !strcmp(syntax, ".201") || !strcmp(syntax, ".202") ||
-                    !strcmp(syntax, ".203"));
-    /* Reading moves the cursor and loads values: one object serves one thread. */
-    dm_dicom *d = const_cast<dm_dicom *>(dicom);
     try {
-        return jpeg2000 ? jpeg2000_frame(d, frame, out) : library_frame(d, frame, bytes, out);
+        /* Reading moves the cursor and loads values: one object serves one thread. */
+        return any_frame(const_cast<dm_dicom *>(dicom), frame, bytes, out);
     } catch (const std::bad_alloc &) {
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu bytes", bytes);
     } catch (...) {

@@ -1,9 +1,12 @@
 /* Instances written and read again in every coding, and bytes that are no image. */
 #include <check.h>
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dicom.h"
+#include "record.h"
 
 enum { W = 37, H = 23 };
 
@@ -115,12 +118,43 @@ START_TEST(text_is_not_dicom) {
 }
 END_TEST
 
+/* Inputs that once ended the process or took gigabytes: an answer each time. */
+START_TEST(what_the_fuzzers_found) {
+    char path[1200];
+    const char *source = getenv("DURAMAP_SOURCE");
+    int n = 0;
+    snprintf(path, sizeof path, "%s/tests/malformed/inputs", source ? source : ".");
+    DIR *folder = opendir(path);
+    ck_assert_ptr_nonnull(folder);
+    for (struct dirent *e; (e = readdir(folder));) {
+        char *bytes;
+        size_t size;
+        if (strncmp(e->d_name, "fuzz-", 5) != 0) continue;
+        snprintf(path, sizeof path, "%s/tests/malformed/inputs/%s", source ? source : ".", e->d_name);
+        ck_assert(dm_good(dm_file_read(path, &bytes, &size)));
+        dm_dicom *d = NULL;
+        dm_status s = dm_dicom_parse(bytes, size, &d);
+        const dm_instance *f = d ? dm_dicom_facts(d) : NULL;
+        int32_t *pixels = f && f->rows > 0 && (long)f->rows * f->columns < 1 << 24 ? malloc((size_t)f->rows * (size_t)f->columns * 4) : NULL;
+        for (int k = 0; pixels && k < f->frames && dm_good(s); k++) s = dm_dicom_pixels(d, k, pixels);
+        ck_assert_msg(s.severity == DM_STUDY, "%s is taken", e->d_name);
+        free(pixels);
+        dm_dicom_free(d);
+        free(bytes);
+        n++;
+    }
+    closedir(folder);
+    ck_assert_int_ge(n, 4);
+}
+END_TEST
+
 int main(void) {
     TCase *t = tcase_create("dicom");
     tcase_add_loop_test(t, every_coding_comes_back_exact, 0, 4);
     tcase_add_loop_test(t, same_image_same_bytes, 0, 4);
     tcase_add_loop_test(t, cut_short_is_said, 0, 4);
     tcase_add_test(t, text_is_not_dicom);
+    tcase_add_test(t, what_the_fuzzers_found);
     Suite *s = suite_create("dicom");
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
