@@ -1,0 +1,183 @@
+/* Readers that work, that die, that lie and that never end: each costs one source and says so. */
+#include <check.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../malformed/bag.h"
+#include "reader.h"
+
+static char folder[] = "/tmp/duramap-reader-XXXXXX", archive[100], protocol[100], script[100];
+static dm_protocols protocols;
+static const dm_key key = {{9}};
+static bag b;
+
+static dm_reader_options options(const char *program) {
+    return (dm_reader_options){.program = program, .protocols_path = protocol, .protocols = &protocols, .key = &key,
+                               .limits = dm_archive_defaults, .threads = 2, .memory = 2ull << 30};
+}
+
+static dm_status read_by(const dm_reader_options *o, dm_ingested *in) {
+    dm_reader *r;
+    dm_status s = dm_reader_start(o, archive, "", &r);
+    if (!dm_good(s)) return s;
+    return dm_reader_finish(r, in);
+}
+
+/* A program that does `what` in the place of a reader. */
+static dm_status read_by_script(const char *what, double seconds, dm_ingested *in) {
+    FILE *f = fopen(script, "w");
+    ck_assert_ptr_nonnull(f);
+    fprintf(f, "#!/bin/sh\n%s\n", what);
+    fclose(f);
+    ck_assert_int_eq(chmod(script, 0755), 0);
+    dm_reader_options o = options(script);
+    o.limits.seconds = seconds;
+    return read_by(&o, in);
+}
+
+START_TEST(the_same_as_in_this_process) {
+    dm_ingested here, there;
+    dm_reader_options o = options(NULL);
+    ck_assert(dm_good(read_by(&o, &here)));
+    o.program = getenv("DURAMAP");
+    ck_assert_ptr_nonnull(o.program);
+    dm_status s = read_by(&o, &there);
+    ck_assert_msg(dm_good(s), "%s: %s", s.code, s.text);
+    ck_assert_int_eq(there.n, here.n);
+    ck_assert_str_eq(there.input_digest, here.input_digest);
+    for (int i = 0; i < here.n; i++) {
+        const dm_ingested_study *a = &here.study[i], *c = &there.study[i];
+        ck_assert_str_eq(c->study.study_id, a->study.study_id);
+        ck_assert_str_eq(c->status.code, a->status.code);
+        ck_assert_str_eq(c->raw_patient, a->raw_patient);
+        ck_assert_ptr_eq(c->protocol, a->protocol);
+        ck_assert_int_eq(c->n_exclusions, a->n_exclusions);
+        for (int k = 0; k < a->n_exclusions; k++) ck_assert_str_eq(c->exclusions[k].reason, a->exclusions[k].reason);
+        ck_assert_int_eq(c->study.n_passes, a->study.n_passes);
+        for (int k = 0; k < a->study.n_passes; k++) {
+            const dm_scan *x = &a->study.pass[k].scan, *y = &c->study.pass[k].scan;
+            size_t n = (size_t)x->nx * (size_t)x->ny * (size_t)x->nz;
+            ck_assert_mem_eq(&y->to_lps, &x->to_lps, sizeof x->to_lps);
+            ck_assert_int_eq(y->nz, x->nz);
+            ck_assert_mem_eq(y->v, x->v, n * sizeof *x->v);
+            ck_assert_uint_eq(y->mapped, n * sizeof *x->v);
+            ck_assert_str_eq(c->study.pass[k].facts.series_id, a->study.pass[k].facts.series_id);
+        }
+    }
+    dm_ingested_clear(&here);
+    dm_ingested_clear(&there);
+}
+END_TEST
+
+START_TEST(a_reader_that_dies) {
+    dm_ingested in;
+    dm_status s = read_by_script("kill -SEGV $$", 60, &in);
+    ck_assert_str_eq(s.code, "reader_died");
+    ck_assert_int_eq(s.severity, DM_STUDY);
+    ck_assert_ptr_nonnull(strstr(s.text, "signal 11"));
+    s = read_by_script("exit 3", 60, &in);
+    ck_assert_str_eq(s.code, "reader_died");
+    s = read_by_script("kill -KILL $$", 60, &in);
+    ck_assert_ptr_nonnull(strstr(s.text, "--read-memory"));
+    ck_assert_int_eq(in.n, 0);
+}
+END_TEST
+
+/* What a reader that was taken over might write: refused, and no crash of the run. */
+START_TEST(a_reader_that_lies) {
+    static const char *const lies[] = {
+        "exit 0", "printf garbage >&4", "head -c 100000 /dev/zero >&4", "head -c 100000 /dev/urandom >&4",
+        /* the mark, then 2 000 000 000 studies */
+        "printf '1RMD\\000\\224\\065\\167' >&4; head -c 100000 /dev/zero >&4",
+        "printf '1RMD\\001\\000\\000\\000' >&4; head -c 1000000 /dev/zero >&4"};
+    for (unsigned i = 0; i < sizeof lies / sizeof *lies; i++) {
+        dm_ingested in;
+        dm_status s = read_by_script(lies[i], 60, &in);
+        ck_assert_msg(!strcmp(s.code, "reader_died"), "%u: %s", i, s.code);
+        ck_assert_int_eq(in.n, 0);
+        ck_assert_ptr_null(in.study);
+    }
+}
+END_TEST
+
+START_TEST(a_reader_without_end) {
+    dm_ingested in;
+    dm_status s = read_by_script("sleep 100", -29.5, &in); /* 30 s of grace are added */
+    ck_assert_str_eq(s.code, "reader_timeout");
+    ck_assert_int_eq(s.severity, DM_STUDY);
+}
+END_TEST
+
+START_TEST(a_reader_with_little_memory) {
+    dm_ingested in;
+    dm_reader_options o = options(getenv("DURAMAP"));
+    o.memory = 8u << 20; /* less than the program itself */
+    dm_status s = read_by(&o, &in);
+#ifndef __SANITIZE_ADDRESS__
+    ck_assert_int_eq(s.severity, DM_STUDY);
+#else
+    (void)s;
+#endif
+    dm_ingested_clear(&in);
+}
+END_TEST
+
+START_TEST(no_reader_at_all) {
+    dm_ingested in = {0};
+    dm_reader_options o = options("/nowhere/at/all");
+    dm_status s = read_by(&o, &in);
+    ck_assert_int_ne(s.severity, DM_OK);
+}
+END_TEST
+
+START_TEST(one_that_nobody_waits_for) {
+    dm_reader_options o = options(getenv("DURAMAP"));
+    dm_reader *r;
+    ck_assert(dm_good(dm_reader_start(&o, archive, "", &r)));
+    dm_reader_cancel(r);
+    dm_reader_cancel(NULL);
+}
+END_TEST
+
+static int prepare(void) {
+    if (!mkdtemp(folder)) return 0;
+    snprintf(archive, sizeof archive, "%s/a.zip", folder);
+    snprintf(protocol, sizeof protocol, "%s/ct.ini", folder);
+    snprintf(script, sizeof script, "%s/script", folder);
+    maker m = maker_plain(), other = maker_plain();
+    bag_study(&b, &m, "a");
+    other.study = "2.25.85";
+    other.series = "2.25.86";
+    other.step = 2;
+    bag_study(&b, &other, "b");
+    bag_put(&b, "readme", (unsigned char *)strdup("words"), 5);
+    bag_pack(&b, "zip", archive);
+    FILE *f = fopen(protocol, "w");
+    if (!f) return 0;
+    fputs("[protocol]\nmodality = ct\ncontrast = iodine\n[match]\nmin_slices = 3\n", f);
+    fclose(f);
+    return dm_good(dm_protocols_load(protocol, &protocols));
+}
+
+int main(void) {
+    if (!prepare()) return 1;
+    TCase *t = tcase_create("reader");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, the_same_as_in_this_process);
+    tcase_add_test(t, a_reader_that_dies);
+    tcase_add_test(t, a_reader_that_lies);
+    tcase_add_test(t, a_reader_without_end);
+    tcase_add_test(t, a_reader_with_little_memory);
+    tcase_add_test(t, no_reader_at_all);
+    tcase_add_test(t, one_that_nobody_waits_for);
+    Suite *s = suite_create("reader");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    dm_protocols_clear(&protocols);
+    char command[80];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) != 0 || failed != 0;
+}
