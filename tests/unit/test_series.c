@@ -230,6 +230,249 @@ START_TEST(what_may_stand_in_one_volume) {
 }
 END_TEST
 
+/* ---- what the protocol may allow ---- */
+
+START_TEST(gaps_are_filled_when_allowed) {
+    static const dm_series_rules fill = {.fill_gaps = 1};
+    plan p = plain();
+    dm_scan scan;
+    dm_series_report r;
+    for (int i = 4; i < N; i++) p.z[i] -= 2 * 2.5; /* two slices lack */
+    p.z[p.n] = p.z[p.n - 1] - 2.5, p.n++;           /* a hole of more than a quarter would not be filled */
+    for (int i = 0; i < 5; i++) p.z[p.n] = p.z[p.n - 1] - 2.5, p.n++;
+    ck_assert(dm_good(assemble_by(&p, &fill, &scan, &r)));
+    ck_assert_int_eq(r.gaps, 2);
+    ck_assert_int_eq(scan.nz, p.n + 2);
+    ck_assert_double_eq_tol(scan.to_lps.m[2][2], 2.5, 1e-9);
+    /* Slices 3 and 4 of the plan lie round the hole; from below they are numbers n - 4 - 1 + 2 and two further down. */
+    int k = p.n - 5, at = 5;
+    int16_t below = scan.v[(size_t)(k - 0) * W * H + (size_t)at], above = scan.v[(size_t)(k + 3) * W * H + (size_t)at];
+    ck_assert_int_eq(above - below, -100);
+    ck_assert_int_le(abs(scan.v[(size_t)(k + 1) * W * H + (size_t)at] - (below - 33)), 1);
+    ck_assert_int_le(abs(scan.v[(size_t)(k + 2) * W * H + (size_t)at] - (below - 67)), 1);
+    dm_scan_clear(&scan);
+    for (int i = 4; i < p.n; i++) p.z[i] -= 30;
+    ck_assert_str_eq(assemble_by(&p, &fill, &scan, &r).code, "gap");
+}
+END_TEST
+
+START_TEST(uneven_slices_are_resampled_when_allowed) {
+    static const dm_series_rules resample = {.resample_uneven = 1};
+    plan p = plain();
+    dm_scan scan;
+    dm_series_report r;
+    p.z[3] += 0.9;
+    ck_assert(dm_good(assemble_by(&p, &resample, &scan, &r)));
+    ck_assert_int_eq(r.resampled, 1);
+    ck_assert_int_eq(scan.nz, N);
+    ck_assert_double_eq_tol(scan.to_lps.m[2][2], 2.5, 1e-9);
+    /* Where slice 3 should lie its neighbour below (number 4, 2.5 mm on) and itself, 0.9 mm too high, are mixed. */
+    double want = 100 * (4 * 0.9 / 3.4 + 3 * 2.5 / 3.4) + 5 - 1000;
+    ck_assert_double_eq_tol(scan.v[(size_t)(N - 1 - 3) * W * H + 5], want, 1);
+    dm_scan_clear(&scan);
+}
+END_TEST
+
+/* ---- one series, several volumes ---- */
+
+static void set_echo(int i, dm_instance *f) {
+    f->echo_time = i < N ? 10 : 90;
+}
+static void set_temporal(int i, dm_instance *f) {
+    f->temporal = 1 + (i >= N);
+}
+static void set_b(int i, dm_instance *f) {
+    f->b_value = i < N ? 0 : 800;
+}
+static void set_acquisition(int i, dm_instance *f) {
+    f->acquisition_number = 3 + (i >= N);
+}
+static void set_trigger(int i, dm_instance *f) {
+    f->trigger_time = i < N ? 0 : 350;
+}
+static void set_kind(int i, dm_instance *f) {
+    strcpy(f->image_type, i < N ? "ORIGINAL\\PRIMARY\\AXIAL\\IN_PHASE" : "ORIGINAL\\PRIMARY\\AXIAL\\WATER");
+}
+/* Every slice has its own: this says how they were taken, and parts nothing. */
+static void set_each(int i, dm_instance *f) {
+    f->acquisition_number = i % N;
+    f->trigger_time = 7 * (i % N);
+}
+
+/* Takes 2 N images, the places of the second half those of the first, apart in volumes. */
+static int volumes_of(void (*edit)(int i, dm_instance *f), const char **split_by) {
+    plan p = plain();
+    dm_image image[2 * N], *images[2 * N];
+    int volumes = 0, n = 2 * N;
+    *split_by = NULL;
+    for (int i = 0; i < n; i++) {
+        images[(i * 5) % n] = &image[i];
+        image[i] = (dm_image){.number = (uint64_t)i};
+        dm_dicom *d = instance(&p, i % N);
+        image[i].facts = *dm_dicom_facts(d);
+        dm_dicom_free(d);
+        if (edit) edit(i, &image[i].facts);
+    }
+    for (int from = 0; from < n; volumes++) {
+        const char *by;
+        from += dm_series_next(images + from, n - from, &by);
+        if (by) *split_by = by;
+    }
+    return volumes;
+}
+
+START_TEST(volumes_are_parted_only_where_places_repeat) {
+    static const struct {
+        void (*edit)(int i, dm_instance *f);
+        const char *by;
+    } row[] = {{set_echo, "echo time"}, {set_temporal, "temporal position"}, {set_b, "b-value"}, {set_kind, "image type"},
+               {set_trigger, "trigger time"}, {set_acquisition, "acquisition number"}};
+    const char *by;
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        ck_assert_int_eq(volumes_of(row[i].edit, &by), 2);
+        ck_assert_str_eq(by, row[i].by);
+    }
+    ck_assert_int_eq(volumes_of(NULL, &by), 1);
+    ck_assert_ptr_null(by);
+    ck_assert_int_eq(volumes_of(set_each, &by), 1);
+}
+END_TEST
+
+static void vary_exposure(int i, dm_instance *f) {
+    f->kvp = 100 + i;
+    f->acquisition_number = i / 2;
+    f->echo_time = 10 + i;
+}
+
+START_TEST(values_that_vary_along_a_series_do_not_part_it) {
+    plan p = plain();
+    dm_image image[N], *images[N];
+    const char *by;
+    for (int i = 0; i < N; i++) {
+        images[i] = &image[i];
+        image[i] = (dm_image){.number = (uint64_t)i};
+        dm_dicom *d = instance(&p, i);
+        image[i].facts = *dm_dicom_facts(d);
+        dm_dicom_free(d);
+        vary_exposure(i, &image[i].facts);
+    }
+    ck_assert_int_eq(dm_series_next(images, N, &by), N);
+    ck_assert_ptr_null(by);
+}
+END_TEST
+
+/* ---- values ---- */
+
+static void set_own_rescale(int i, dm_instance *f) {
+    f->slope = 1 + i;
+    f->intercept = -10 * i;
+}
+
+START_TEST(every_slice_is_rescaled_by_its_own_values) {
+    plan p = plain();
+    dm_scan scan;
+    dm_series_report r;
+    p.edit = set_own_rescale;
+    ck_assert(dm_good(assemble(&p, &scan, &r)));
+    for (int i = 0; i < N; i++)
+        ck_assert_int_eq(scan.v[(size_t)(N - 1 - i) * W * H + 7], (100 * i + 7) * (1 + i) - 10 * i);
+    dm_scan_clear(&scan);
+}
+END_TEST
+
+static void set_range(int i, dm_instance *f) {
+    (void)i;
+    f->padding = -2000;
+    f->padding_limit = 3;
+}
+
+START_TEST(a_range_of_padding) {
+    plan p = plain();
+    dm_scan scan;
+    dm_series_report r;
+    p.same_pixels = 1; /* values 0, 1, 2, ... but for the first, -2000 */
+    p.edit = set_range;
+    ck_assert(dm_good(assemble(&p, &scan, &r)));
+    ck_assert_int_eq(r.padded, 4 * N);
+    for (int k = 0; k < 4; k++) ck_assert_int_eq(scan.v[k], -1024);
+    ck_assert_int_eq(scan.v[4], 4 - 1000);
+    dm_scan_clear(&scan);
+}
+END_TEST
+
+/* ---- geometry that is unusual, and geometry that is missing ---- */
+
+/* Feet first, prone, decubitus: columns and rows run other ways, and the affine says so; PatientPosition is not looked at. */
+START_TEST(every_way_to_lie) {
+    static const double ways[][6] = {{-1, 0, 0, 0, 1, 0}, {1, 0, 0, 0, -1, 0}, {-1, 0, 0, 0, -1, 0},
+                                     {0, 1, 0, -1, 0, 0}, {0, -1, 0, 1, 0, 0}};
+    for (unsigned i = 0; i < sizeof ways / sizeof *ways; i++) {
+        plan p = plain();
+        dm_scan scan;
+        dm_series_report r;
+        double first[3], zero[3] = {0, 0, 0}, at[3] = {2, 0, 0}, lps[3];
+        memcpy(p.orientation, ways[i], sizeof ways[i]);
+        ck_assert(dm_good(assemble(&p, &scan, &r)));
+        dm_affine_apply(&scan.to_lps, zero, first);
+        dm_affine_apply(&scan.to_lps, at, lps);
+        for (int c = 0; c < 3; c++) ck_assert_double_eq_tol(lps[c] - first[c], 2 * 0.5 * ways[i][c], 1e-9);
+        /* The values belong to their places whichever way the slices are counted. */
+        int low = fabs(first[2] - 50) < 1e-9 ? 0 : N - 1;
+        ck_assert_int_eq(scan.v[5], 100 * low + 5 - 1000);
+        dm_scan_clear(&scan);
+    }
+}
+END_TEST
+
+static void no_position(int i, dm_instance *f) {
+    if (i == 3) f->has_position = 0;
+}
+static void no_orientation(int i, dm_instance *f) {
+    (void)i;
+    f->has_orientation = 0;
+}
+static void bad_orientation(int i, dm_instance *f) {
+    (void)i;
+    f->orientation[0] = 0.8;
+}
+static void no_spacing(int i, dm_instance *f) {
+    (void)i;
+    f->has_spacing = 0;
+}
+static void zero_position(int i, dm_instance *f) {
+    (void)i;
+    memset(f->position, 0, sizeof f->position);
+}
+static void has_lut(int i, dm_instance *f) {
+    f->has_lut = i == 2;
+}
+static void many_frames(int i, dm_instance *f) {
+    (void)i;
+    f->frames = 3;
+    f->has_position = 0;
+}
+
+START_TEST(missing_tags_are_named) {
+    static const struct {
+        void (*edit)(int i, dm_instance *f);
+        const char *code, *tag;
+    } row[] = {{no_position, "missing_tag", "ImagePositionPatient"}, {no_orientation, "missing_tag", "ImageOrientationPatient"},
+               {bad_orientation, "missing_tag", "ImageOrientationPatient"}, {no_spacing, "missing_tag", "PixelSpacing"},
+               {zero_position, "missing_tag", "ImagePositionPatient"}, {has_lut, "modality_lut", "Modality LUT"},
+               {many_frames, "multi_frame", "3 frames"}};
+    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
+        plan p = plain();
+        dm_scan scan;
+        dm_series_report r;
+        p.edit = row[i].edit;
+        dm_status s = assemble(&p, &scan, &r);
+        ck_assert_msg(!strcmp(s.code, row[i].code), "%u: %s: %s", i, s.code, s.text);
+        ck_assert_ptr_nonnull(strstr(s.text, row[i].tag));
+        ck_assert_ptr_null(scan.v);
+    }
+}
+END_TEST
+
 START_TEST(too_few_slices) {
     plan p = plain();
     p.n = 2;
@@ -250,6 +493,14 @@ int main(void) {
     tcase_add_test(t, small_mr_signal_keeps_its_grey_levels);
     tcase_add_test(t, slices_moved_sideways_are_refused);
     tcase_add_test(t, what_may_stand_in_one_volume);
+    tcase_add_test(t, gaps_are_filled_when_allowed);
+    tcase_add_test(t, uneven_slices_are_resampled_when_allowed);
+    tcase_add_test(t, volumes_are_parted_only_where_places_repeat);
+    tcase_add_test(t, values_that_vary_along_a_series_do_not_part_it);
+    tcase_add_test(t, every_slice_is_rescaled_by_its_own_values);
+    tcase_add_test(t, a_range_of_padding);
+    tcase_add_test(t, every_way_to_lie);
+    tcase_add_test(t, missing_tags_are_named);
     tcase_add_test(t, too_few_slices);
     Suite *s = suite_create("series");
     suite_add_tcase(s, t);
