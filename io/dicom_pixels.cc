@@ -53,6 +53,14 @@ dm_status dm_dicom_check_length(const dm_dicom *d) {
 static void unpack(const dm_instance *f, const unsigned char *raw, int32_t *out) {
     size_t n = (size_t)f->rows * (size_t)f->columns;
     int shift = f->high_bit + 1 - f->bits_stored;
+    if (f->bits_stored == 16) { /* nothing to mask: a plain copy */
+        for (size_t i = 0; i < n; i++) {
+            uint16_t word;
+            memcpy(&word, raw + 2 * i, 2);
+            out[i] = f->is_signed ? (int32_t)(int16_t)word : (int32_t)word;
+        }
+        return;
+    }
     uint32_t mask = (1u << f->bits_stored) - 1, sign = 1u << (f->bits_stored - 1);
     for (size_t i = 0; i < n; i++) {
         uint16_t word;

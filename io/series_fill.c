@@ -25,9 +25,22 @@ typedef struct worker {
     dm_status status;
 } worker;
 
+/* HU in whole numbers without padding, as nearly every CT has them: the same result in integers, several times as fast. */
+static int convert_whole(const job *j, const dm_instance *f, const int32_t *pixels, int16_t *out) {
+    if (!j->ct || f->slope != 1 || f->intercept != rint(f->intercept) || fabs(f->intercept) > 30000 || f->has_padding) return 0;
+    const int32_t shift = (int32_t)f->intercept;
+    for (size_t k = 0; k < j->count; k++) {
+        int32_t v = pixels[k] + shift;
+        v = v < AIR ? AIR : v;
+        out[k] = (int16_t)(v > 32000 ? 32000 : v);
+    }
+    return 1;
+}
+
 static void convert(const job *j, int i, const int32_t *pixels, worker *w) {
     const dm_instance *f = j->s[i].f;
     int16_t *out = j->v + (size_t)i * j->count;
+    if (convert_whole(j, f, pixels, out)) return;
     for (size_t k = 0; k < j->count; k++) {
         int padding = f->has_padding && pixels[k] >= f->padding && pixels[k] <= f->padding_limit;
         double v = padding ? (j->ct ? AIR : 0) : (pixels[k] * f->slope + f->intercept) / (double)j->scale;
