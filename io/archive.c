@@ -15,6 +15,7 @@
 #include "container.h"
 #include "folder.h"
 #include "gunzip.h"
+#include "unzip.h"
 
 const dm_archive_limits dm_archive_defaults = {.bytes = 64ull << 30,
                                                .entry_bytes = 4ull << 30,
@@ -28,7 +29,8 @@ enum { BLOCK = 1 << 18 };
 
 /* One open archive; the next level lies in an entry of it. */
 typedef struct level {
-    struct archive *reader;
+    struct archive *reader; /* NULL: zip */
+    dm_unzip *zip;          /* a common zip, by its directory */
     dm_gunzip *gzip;      /* the stream below the reader, for gzip only */
     unsigned char *block; /* what was read of it last */
     unsigned char *bytes; /* of an archive inside: its file, owned */
@@ -155,6 +157,8 @@ static dm_status refuse(const dm_archive *a, const level *l, dm_container kind) 
 /* From a file (path) or from bytes. The level is in place also when it fails: close_level ends it. */
 static dm_status open_level(dm_archive *a, level *l, const char *path, const void *bytes, size_t size, dm_container kind) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    l->zip = path && kind == DM_ZIP ? dm_unzip_open(path) : NULL;
+    if (l->zip) return dm_ok;
     pthread_once(&once, set_locale);
     l->reader = archive_read_new();
     if (!l->reader) return dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for an archive reader", a->shown);
@@ -174,6 +178,7 @@ static dm_status open_level(dm_archive *a, level *l, const char *path, const voi
 
 static void close_level(level *l) {
     if (l->reader) archive_read_free(l->reader);
+    dm_unzip_close(l->zip);
     dm_gunzip_close(l->gzip);
     free(l->block);
     free(l->bytes);
@@ -299,29 +304,67 @@ static uint64_t number_of(const dm_archive *a) {
     return a->top << 24 | a->inner; /* the cap on entries is below 2^24 */
 }
 
+/* Counts an entry. *skip = 1 when it is no regular file, or another handle's. */
+static dm_status count_entry(dm_archive *a, level *l, int is_file, int is_link, int *skip) {
+    long number = l->entries++;
+    if (l->container) a->inner++;
+    else a->top = (uint64_t)l->entries, a->inner = 0;
+    if (++a->count.entries > a->limits.entries)
+        return dm_fail(DM_STUDY, "archive_limit", "%s holds more than %ld entries", a->shown, a->limits.entries);
+    a->count.links += is_link;
+    *skip = !is_file || is_link || (!l->container && a->options.parts > 1 && number % a->options.parts != a->options.part);
+    return dm_ok;
+}
+
+static void begin_entry(dm_archive *a, const level *l, const char *name, dm_entry *e) {
+    sanitise(name, a->name, sizeof a->name);
+    e->name = a->name;
+    e->container = l->container;
+    e->number = number_of(a);
+}
+
 /* The next regular file of a level that this handle has a part in; *more = 0 at its end. */
-static dm_status next_of_level(dm_archive *a, level *l, dm_entry *e, int *more) {
-    for (;;) {
+static dm_status next_of_library(dm_archive *a, level *l, dm_entry *e, int *more) {
+    for (int skip = 1;;) {
         struct archive_entry *entry;
         int code = archive_read_next_header(l->reader, &entry);
         *more = code != ARCHIVE_EOF;
         if (!*more) return check_end(a, l);
         /* RETRY as well: it comes back for ever. */
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return damaged(a, l, "no entry could be read");
-        long number = l->entries++;
-        if (l->container) a->inner++;
-        else a->top = (uint64_t)l->entries, a->inner = 0;
-        if (++a->count.entries > a->limits.entries)
-            return dm_fail(DM_STUDY, "archive_limit", "%s holds more than %ld entries", a->shown, a->limits.entries);
-        if (archive_entry_filetype(entry) == AE_IFLNK || archive_entry_hardlink(entry)) a->count.links++;
-        if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry)) continue;
-        if (!l->container && a->options.parts > 1 && number % a->options.parts != a->options.part) continue;
-        sanitise(archive_entry_pathname(entry), a->name, sizeof a->name);
-        e->name = a->name;
-        e->container = l->container;
-        e->number = number_of(a);
+        int link = archive_entry_filetype(entry) == AE_IFLNK || archive_entry_hardlink(entry);
+        DM_TRY(count_entry(a, l, archive_entry_filetype(entry) == AE_IFREG, link, &skip));
+        if (skip) continue;
+        begin_entry(a, l, archive_entry_pathname(entry), e);
         return read_entry(a, l, entry, e);
     }
+}
+
+/* The same for a common zip. Its sizes are claims, but none that deflate could not keep; they count before memory is taken. */
+static dm_status next_of_zip(dm_archive *a, level *l, dm_entry *e, int *more) {
+    for (int skip = 1; l->entries < dm_unzip_count(l->zip);) {
+        long i = l->entries;
+        const dm_unzip_entry z = dm_unzip_at(l->zip, i);
+        DM_TRY(count_entry(a, l, z.is_file, z.is_link, &skip));
+        if (skip) continue;
+        char name[sizeof a->name];
+        snprintf(name, sizeof name, "%.*s", (int)(z.name_size < sizeof name ? z.name_size : sizeof name - 1), z.name);
+        begin_entry(a, l, name, e);
+        DM_TRY(count_bytes(a, 0, (size_t)z.size));
+        DM_TRY(make_room(a, (size_t)z.size + 1));
+        e->damaged = !dm_unzip_read(l->zip, i, a->buffer);
+        if (e->damaged) e->trouble = bad_entry(l);
+        e->bytes = a->buffer;
+        e->size = (size_t)z.size;
+        *more = 1;
+        return dm_ok;
+    }
+    *more = 0;
+    return dm_ok;
+}
+
+static dm_status next_of_level(dm_archive *a, level *l, dm_entry *e, int *more) {
+    return l->zip ? next_of_zip(a, l, e, more) : next_of_library(a, l, e, more);
 }
 
 /* ---- archives inside ---- */
@@ -452,8 +495,7 @@ unsigned char *dm_archive_take(dm_archive *a) {
 }
 
 int dm_archive_is_shareable(const dm_archive *a) {
-    return a->levels == 1 && !a->is_folder && !a->level[0].gzip && a->level[0].reader &&
-           (archive_format(a->level[0].reader) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
+    return a->levels == 1 && !a->is_folder && a->level[0].zip;
 }
 
 const dm_archive_counts *dm_archive_count(const dm_archive *a) {

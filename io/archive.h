@@ -58,7 +58,7 @@ dm_status dm_archive_open(const char *path, const dm_archive_options *options, d
 dm_status dm_archive_next(dm_archive *archive, dm_entry *entry, int *more);
 /* Hands the present entry's bytes over: the caller frees them. NULL when there are none. */
 unsigned char *dm_archive_take(dm_archive *archive);
-/* 1 when several handles may share the work (a zip by its directory). */
+/* 1 when several handles may share the work: a common zip, by its directory. */
 int dm_archive_is_shareable(const dm_archive *archive);
 const dm_archive_counts *dm_archive_count(const dm_archive *archive);
 void dm_archive_close(dm_archive *archive); /* accepts NULL */
