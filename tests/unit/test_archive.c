@@ -189,6 +189,37 @@ START_TEST(a_bomb_is_stopped) {
 }
 END_TEST
 
+/* Each cap by itself, on what is really produced, for every container. */
+START_TEST(caps_are_kept) {
+    char path[256];
+    path_of("caps", endings[_i], path);
+    write_archive(path, 5);
+    dm_archive_limits wide = dm_archive_defaults;
+    const dm_archive_limits rows[] = {{.bytes = 200000}, {.entry_bytes = 69000}, {.entries = 4}, {.ratio = 1, .ratio_from = 1000},
+                                      {.seconds = -1}};
+    for (unsigned k = 0; k < sizeof rows / sizeof *rows; k++) {
+        dm_archive_limits m = wide;
+        if (rows[k].bytes) m.bytes = rows[k].bytes;
+        if (rows[k].entry_bytes) m.entry_bytes = rows[k].entry_bytes;
+        if (rows[k].entries) m.entries = rows[k].entries;
+        if (rows[k].ratio) m.ratio = rows[k].ratio, m.ratio_from = rows[k].ratio_from;
+        if (rows[k].seconds < 0) m.seconds = rows[k].seconds;
+        if (rows[k].ratio && _i == 1) continue; /* a plain tar never expands */
+        const dm_archive_options o = {.limits = &m};
+        dm_archive *a;
+        dm_entry e;
+        int more = 1, n = 0;
+        dm_status s = dm_archive_open(path, &o, &a);
+        while (dm_good(s) && more) {
+            s = dm_archive_next(a, &e, &more);
+            n += dm_good(s) && more;
+        }
+        ck_assert_msg(!strcmp(s.code, "archive_limit"), "%s, cap %u: %d entries, '%s'", endings[_i], k, n, s.code);
+        dm_archive_close(a);
+    }
+}
+END_TEST
+
 START_TEST(what_is_no_archive) {
     char path[256];
     dm_status s;
@@ -245,6 +276,7 @@ int main(void) {
     tcase_add_test(t, a_wrong_gzip_trailer_is_said);
     tcase_add_loop_test(t, same_bytes_in_every_time_zone, 0, 4);
     tcase_add_test(t, a_bomb_is_stopped);
+    tcase_add_loop_test(t, caps_are_kept, 0, 4);
     tcase_add_test(t, what_is_no_archive);
     tcase_add_test(t, a_folder_in_the_order_of_names);
     Suite *s = suite_create("archive");
