@@ -1,21 +1,13 @@
-#include "archive.h"
+#include "archive_parts.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <ctype.h>
 #include <errno.h>
-#include <locale.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-
-#include "container.h"
-#include "folder.h"
-#include "gunzip.h"
-#include "unzip.h"
 
 const dm_archive_limits dm_archive_defaults = {.bytes = 64ull << 30,
                                                .entry_bytes = 4ull << 30,
@@ -24,37 +16,6 @@ const dm_archive_limits dm_archive_defaults = {.bytes = 64ull << 30,
                                                .entries = 200000,
                                                .depth = 1,
                                                .seconds = 3600};
-
-enum { BLOCK = 1 << 18 };
-
-/* One open archive; the next level lies in an entry of it. */
-typedef struct level {
-    struct archive *reader; /* NULL: zip */
-    dm_unzip *zip;          /* a common zip, by its directory */
-    dm_gunzip *gzip;      /* the stream below the reader, for gzip only */
-    unsigned char *block; /* what was read of it last */
-    unsigned char *bytes; /* of an archive inside: its file, owned */
-    int container;
-    long entries;
-} level;
-
-struct dm_archive {
-    dm_archive_limits limits;
-    dm_archive_options options;
-    level level[DM_ARCHIVE_DEEPEST + 1];
-    int levels; /* open now */
-    dm_folder folder;
-    size_t next_file;
-    int is_folder;
-    uint64_t file_size; /* of the source; of a folder: of its files so far */
-    char shown[160];    /* the source's own name for messages */
-    char name[256];
-    unsigned char *buffer;
-    size_t room;
-    double start;
-    uint64_t top, inner; /* number of the source's own file, and of the entry in it where it is an archive */
-    dm_archive_counts count;
-};
 
 static double now(void) {
     struct timespec t;
@@ -67,123 +28,7 @@ static const char *last_part(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static void sanitise(const char *name, char *out, size_t size) {
-    size_t n = 0;
-    for (; name && *name && n + 1 < size; name++) out[n++] = (*name >= 0x20 && *name < 0x7f) ? *name : '?';
-    out[n] = 0;
-}
-
-/* ---- what the library says, as a status ---- */
-
-/* Copied before the reader is freed, without the newline that some messages end with; some are empty. */
-static void reason(const level *l, const char *otherwise, char out[160]) {
-    const char *text = l->reader ? archive_error_string(l->reader) : NULL;
-    sanitise(text && *text ? text : otherwise, out, 160);
-    for (size_t n = strlen(out); n > 0 && (out[n - 1] == '?' || out[n - 1] == ' '); n--) out[n - 1] = 0;
-}
-
-static dm_status encrypted(const char *what, const char *why) {
-    const char *cure = strstr(why, "ncorrect") ? "the passphrase is wrong; give the right one with --passphrase-file"
-                       : strstr(why, "not supported") ? "encrypted 7z is not read; unpack it and give the folder"
-                                                      : "give the passphrase with --passphrase-file";
-    return dm_fail(DM_STUDY, "encrypted", "%s is encrypted: %s", what, cure);
-}
-
-/* The source's name, which the caller takes out of what it writes down. Of what lies inside no name is ever told. */
-static const char *name_of(const dm_archive *a, const level *l) {
-    return l->container ? "an archive inside the source" : a->shown;
-}
-
-static dm_status damaged(const dm_archive *a, const level *l, const char *what) {
-    char why[160];
-    reason(l, what, why);
-    if (strstr(why, "encrypted") || strstr(why, "assphrase")) return encrypted(name_of(a, l), why);
-    return dm_fail(DM_STUDY, "damaged_archive", "%s is damaged or cut short after %ld entries (%s); fetch it again",
-                   name_of(a, l), l->entries, why);
-}
-
-static dm_status bad_entry(const level *l) {
-    char why[160];
-    reason(l, "its checksum is wrong", why);
-    if (strstr(why, "encrypted") || strstr(why, "assphrase")) return encrypted("an entry", why);
-    if (strstr(why, "nsupported"))
-        return dm_fail(DM_STUDY, "unsupported_compression", "an entry cannot be expanded (%s); pack the archive again with deflate",
-                       why);
-    return dm_fail(DM_STUDY, "bad_entry", "an entry is damaged (%s); fetch the archive again", why);
-}
-
 /* ---- opening ---- */
-
-static la_ssize_t read_gzip(struct archive *reader, void *data, const void **block) {
-    level *l = data;
-    const char *why = "";
-    *block = l->block;
-    long got = dm_gunzip_read(l->gzip, l->block, BLOCK, &why);
-    if (got >= 0) return got;
-    archive_set_error(reader, EIO, "gzip: %s", why);
-    return ARCHIVE_FATAL;
-}
-
-/* libarchive hides names that do not fit the locale. Once: the locale belongs to the whole process. */
-static void set_locale(void) {
-    setlocale(LC_CTYPE, "C.UTF-8");
-}
-
-/* A named list: fewer parsers on hostile bytes. The raw format stands for one compressed file that is no archive. */
-static void support(struct archive *r, int compressed) {
-    archive_read_support_filter_bzip2(r);
-    archive_read_support_filter_xz(r);
-    archive_read_support_filter_zstd(r);
-    archive_read_support_format_zip(r);
-    archive_read_support_format_tar(r);
-    archive_read_support_format_7zip(r);
-    archive_read_support_format_iso9660(r);
-    if (compressed) archive_read_support_format_raw(r);
-    archive_read_set_options(r, "read_concatenated_archives");
-}
-
-static dm_status refuse(const dm_archive *a, const level *l, dm_container kind) {
-    char why[160];
-    reason(l, "no reason given", why);
-    if (kind == DM_RAR) return dm_fail(DM_STUDY, "not_an_archive", "%s: rar archives are not read; pack it as zip",
-                                        name_of(a, l));
-    if (kind != DM_NO_CONTAINER) return damaged(a, l, "no entry could be read");
-    return dm_fail(DM_STUDY, "not_an_archive",
-                   "%s is no archive that can be read (%s); zip, 7z, tar, tar.gz, tar.bz2, tar.xz, tar.zst, an ISO image, a "
-                   "folder, a DICOM file or a NIfTI file is expected",
-                   name_of(a, l), why);
-}
-
-/* From a file (path) or from bytes. The level is in place also when it fails: close_level ends it. */
-static dm_status open_level(dm_archive *a, level *l, const char *path, const void *bytes, size_t size, dm_container kind) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    l->zip = path && kind == DM_ZIP ? dm_unzip_open(path) : NULL;
-    if (l->zip) return dm_ok;
-    pthread_once(&once, set_locale);
-    l->reader = archive_read_new();
-    if (!l->reader) return dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for an archive reader", a->shown);
-    support(l->reader, dm_container_is_stream(kind));
-    if (a->options.passphrase) archive_read_add_passphrase(l->reader, a->options.passphrase);
-    int code;
-    if (kind == DM_GZIP) {
-        l->block = malloc(BLOCK);
-        l->gzip = path ? dm_gunzip_file(path) : dm_gunzip_bytes(bytes, size);
-        if (!l->block || !l->gzip) return dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for a gzip reader", a->shown);
-        code = archive_read_open(l->reader, l, NULL, read_gzip, NULL);
-    } else {
-        code = path ? archive_read_open_filename(l->reader, path, 1 << 20) : archive_read_open_memory(l->reader, bytes, size);
-    }
-    return code == ARCHIVE_OK ? dm_ok : refuse(a, l, kind);
-}
-
-static void close_level(level *l) {
-    if (l->reader) archive_read_free(l->reader);
-    dm_unzip_close(l->zip);
-    dm_gunzip_close(l->gzip);
-    free(l->block);
-    free(l->bytes);
-    *l = (level){0};
-}
 
 static dm_status open_source(dm_archive *a, const char *path, const struct stat *st) {
     if (S_ISDIR(st->st_mode)) {
@@ -208,7 +53,7 @@ static dm_status open_source(dm_archive *a, const char *path, const struct stat 
         return dm_ok;
     }
     a->levels = 1;
-    return open_level(a, &a->level[0], path, NULL, 0, kind);
+    return dm_level_open(a, &a->level[0], path, NULL, 0, kind);
 }
 
 dm_status dm_archive_open(const char *path, const dm_archive_options *options, dm_archive **archive) {
@@ -266,18 +111,18 @@ static dm_status count_bytes(dm_archive *a, size_t used, size_t more) {
 /* ---- entries of an archive ---- */
 
 /* Reads until 0: only then does a stored zip entry's checksum speak. What cannot be read is told in e->trouble. */
-static dm_status read_entry(dm_archive *a, level *l, struct archive_entry *entry, dm_entry *e) {
-    size_t used = 0, step = BLOCK;
+static dm_status read_entry(dm_archive *a, dm_level *l, struct archive_entry *entry, dm_entry *e) {
+    size_t used = 0, step = DM_ARCHIVE_BLOCK;
     if (archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0 && archive_entry_size(entry) < (la_int64_t)1 << 24)
         step = (size_t)archive_entry_size(entry) + 1; /* one more: the end is seen without growing */
     for (;;) {
         if (used == a->room || !a->buffer) DM_TRY(make_room(a, used + step));
-        la_ssize_t got = archive_read_data(l->reader, a->buffer + used, a->room - used < BLOCK ? a->room - used : BLOCK);
+        la_ssize_t got = archive_read_data(l->reader, a->buffer + used, a->room - used < DM_ARCHIVE_BLOCK ? a->room - used : DM_ARCHIVE_BLOCK);
         if (got == 0) break;
-        if (got == ARCHIVE_FATAL) return damaged(a, l, "data ends too early");
+        if (got == ARCHIVE_FATAL) return dm_level_damaged(a, l, "data ends too early");
         if (got < 0) {
             e->damaged = 1;
-            e->trouble = bad_entry(l);
+            e->trouble = dm_level_bad_entry(l);
             break;
         }
         DM_TRY(count_bytes(a, used, (size_t)got));
@@ -289,15 +134,15 @@ static dm_status read_entry(dm_archive *a, level *l, struct archive_entry *entry
 }
 
 /* The archive may end before its stream: read on to the stream's checksum. */
-static dm_status check_end(dm_archive *a, level *l) {
+static dm_status check_end(dm_archive *a, dm_level *l) {
     const char *why = "";
     long got = 1;
     if (!l->gzip) return dm_ok;
     for (uint64_t rest = 0; got > 0 && rest < a->limits.ratio_from; rest += (uint64_t)got)
-        got = dm_gunzip_read(l->gzip, l->block, BLOCK, &why);
+        got = dm_gunzip_read(l->gzip, l->block, DM_ARCHIVE_BLOCK, &why);
     if (got >= 0) return dm_ok;
     archive_set_error(l->reader, EIO, "gzip: %s", why);
-    return damaged(a, l, why);
+    return dm_level_damaged(a, l, why);
 }
 
 static uint64_t number_of(const dm_archive *a) {
@@ -305,7 +150,7 @@ static uint64_t number_of(const dm_archive *a) {
 }
 
 /* Counts an entry. *skip = 1 when it is no regular file, or another handle's. */
-static dm_status count_entry(dm_archive *a, level *l, int is_file, int is_link, int *skip) {
+static dm_status count_entry(dm_archive *a, dm_level *l, int is_file, int is_link, int *skip) {
     long number = l->entries++;
     if (l->container) a->inner++;
     else a->top = (uint64_t)l->entries, a->inner = 0;
@@ -316,22 +161,22 @@ static dm_status count_entry(dm_archive *a, level *l, int is_file, int is_link, 
     return dm_ok;
 }
 
-static void begin_entry(dm_archive *a, const level *l, const char *name, dm_entry *e) {
-    sanitise(name, a->name, sizeof a->name);
+static void begin_entry(dm_archive *a, const dm_level *l, const char *name, dm_entry *e) {
+    dm_sanitise(name, a->name, sizeof a->name);
     e->name = a->name;
     e->container = l->container;
     e->number = number_of(a);
 }
 
 /* The next regular file of a level that this handle has a part in; *more = 0 at its end. */
-static dm_status next_of_library(dm_archive *a, level *l, dm_entry *e, int *more) {
+static dm_status next_of_library(dm_archive *a, dm_level *l, dm_entry *e, int *more) {
     for (int skip = 1;;) {
         struct archive_entry *entry;
         int code = archive_read_next_header(l->reader, &entry);
         *more = code != ARCHIVE_EOF;
         if (!*more) return check_end(a, l);
         /* RETRY as well: it comes back for ever. */
-        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return damaged(a, l, "no entry could be read");
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return dm_level_damaged(a, l, "no entry could be read");
         int link = archive_entry_filetype(entry) == AE_IFLNK || archive_entry_hardlink(entry);
         DM_TRY(count_entry(a, l, archive_entry_filetype(entry) == AE_IFREG, link, &skip));
         if (skip) continue;
@@ -341,7 +186,7 @@ static dm_status next_of_library(dm_archive *a, level *l, dm_entry *e, int *more
 }
 
 /* The same for a common zip. Its sizes are claims, but none that deflate could not keep; they count before memory is taken. */
-static dm_status next_of_zip(dm_archive *a, level *l, dm_entry *e, int *more) {
+static dm_status next_of_zip(dm_archive *a, dm_level *l, dm_entry *e, int *more) {
     for (int skip = 1; l->entries < dm_unzip_count(l->zip);) {
         long i = l->entries;
         const dm_unzip_entry z = dm_unzip_at(l->zip, i);
@@ -353,7 +198,7 @@ static dm_status next_of_zip(dm_archive *a, level *l, dm_entry *e, int *more) {
         DM_TRY(count_bytes(a, 0, (size_t)z.size));
         DM_TRY(make_room(a, (size_t)z.size + 1));
         e->damaged = !dm_unzip_read(l->zip, i, a->buffer);
-        if (e->damaged) e->trouble = bad_entry(l);
+        if (e->damaged) e->trouble = dm_level_bad_entry(l);
         e->bytes = a->buffer;
         e->size = (size_t)z.size;
         *more = 1;
@@ -363,7 +208,7 @@ static dm_status next_of_zip(dm_archive *a, level *l, dm_entry *e, int *more) {
     return dm_ok;
 }
 
-static dm_status next_of_level(dm_archive *a, level *l, dm_entry *e, int *more) {
+static dm_status next_of_level(dm_archive *a, dm_level *l, dm_entry *e, int *more) {
     return l->zip ? next_of_zip(a, l, e, more) : next_of_library(a, l, e, more);
 }
 
@@ -388,24 +233,24 @@ static int descend(dm_archive *a, dm_entry *e) {
         e->trouble = too_deep(a);
         return 0;
     }
-    level *l = &a->level[a->levels];
+    dm_level *l = &a->level[a->levels];
     size_t size = e->size;
     a->count.nested++;
-    *l = (level){.bytes = dm_archive_take(a), .container = (int)a->top};
-    dm_status s = open_level(a, l, NULL, l->bytes, size, kind);
+    *l = (dm_level){.bytes = dm_archive_take(a), .container = (int)a->top};
+    dm_status s = dm_level_open(a, l, NULL, l->bytes, size, kind);
     if (dm_good(s)) {
         a->levels++;
         return 1;
     }
     int container = l->container;
-    close_level(l);
+    dm_level_close(l);
     *e = (dm_entry){.name = a->name, .damaged = 1, .trouble = s, .number = number_of(a), .container = container, .container_ends = 1};
     return 0;
 }
 
 /* An archive inside that fails is one bad entry: the rest of the source goes on. Not so when a cap is reached. */
 static dm_status end_level(dm_archive *a, dm_status why, dm_entry *e) {
-    level *l = &a->level[a->levels - 1];
+    dm_level *l = &a->level[a->levels - 1];
     if (!l->container || !strcmp(why.code, "archive_limit") || !strcmp(why.code, "out_of_memory")) return why;
     *e = (dm_entry){.name = a->name,
                     .damaged = 1,
@@ -413,7 +258,7 @@ static dm_status end_level(dm_archive *a, dm_status why, dm_entry *e) {
                     .number = number_of(a),
                     .container = l->container,
                     .container_ends = 1};
-    close_level(l);
+    dm_level_close(l);
     a->levels--;
     return dm_ok;
 }
@@ -426,7 +271,7 @@ static dm_status read_file(dm_archive *a, const char *path, dm_entry *e) {
     dm_status s = dm_ok;
     e->damaged = !f;
     while (f && dm_good(s) && got > 0) {
-        s = make_room(a, used + BLOCK);
+        s = make_room(a, used + DM_ARCHIVE_BLOCK);
         got = dm_good(s) ? fread(a->buffer + used, 1, a->room - used, f) : 0;
         if (dm_good(s)) s = count_bytes(a, used, got);
         used += got;
@@ -451,17 +296,17 @@ static dm_status next_file(dm_archive *a, dm_entry *e, int *more) {
     const char *path = a->folder.file[a->next_file++];
     a->top = a->next_file;
     a->inner = 0;
-    sanitise(last_part(path), a->name, sizeof a->name);
+    dm_sanitise(last_part(path), a->name, sizeof a->name);
     a->count.entries++;
     dm_container kind = dm_container_of_file(path);
     if (kind == DM_NO_CONTAINER || kind == DM_LONE_DICOM || kind == DM_RAR) return read_file(a, path, e);
     struct stat st;
     if (stat(path, &st) == 0) a->file_size += (uint64_t)st.st_size;
-    level *l = &a->level[0];
+    dm_level *l = &a->level[0];
     a->count.nested++;
-    *l = (level){.container = (int)a->top};
+    *l = (dm_level){.container = (int)a->top};
     a->levels = 1;
-    dm_status s = open_level(a, l, path, NULL, 0, kind);
+    dm_status s = dm_level_open(a, l, path, NULL, 0, kind);
     return dm_good(s) ? dm_ok : end_level(a, s, e);
 }
 
@@ -475,11 +320,11 @@ dm_status dm_archive_next(dm_archive *a, dm_entry *e, int *more) {
             if (!*more || e->name) return dm_ok;
             continue;
         }
-        level *l = &a->level[a->levels - 1];
+        dm_level *l = &a->level[a->levels - 1];
         dm_status s = next_of_level(a, l, e, more);
         if (!dm_good(s)) return end_level(a, s, e);
         if (!*more) {
-            close_level(l);
+            dm_level_close(l);
             a->levels--;
         } else if (!descend(a, e)) {
             return dm_ok;
@@ -504,7 +349,7 @@ const dm_archive_counts *dm_archive_count(const dm_archive *a) {
 
 void dm_archive_close(dm_archive *a) {
     if (!a) return;
-    for (int i = 0; i < a->levels; i++) close_level(&a->level[i]);
+    for (int i = 0; i < a->levels; i++) dm_level_close(&a->level[i]);
     dm_folder_clear(&a->folder);
     free(a->buffer);
     free(a);

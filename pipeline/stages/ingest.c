@@ -8,7 +8,7 @@
 
 #include "exam.h"
 
-static const char *shown(const char *path) {
+const char *dm_shown(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash && slash[1] ? slash + 1 : path;
 }
@@ -17,16 +17,16 @@ static const char *shown(const char *path) {
 static dm_status nothing_in_it(const char *path, const dm_heap *h) {
     static const char *const first[] = {"encrypted", "unsupported_compression", "out_of_memory", "archive_limit"};
     if (h->entries == 0)
-        return dm_fail(DM_STUDY, "empty_archive", "%.160s holds no files; fetch it again from the archive", shown(path));
+        return dm_fail(DM_STUDY, "empty_archive", "%.160s holds no files; fetch it again from the archive", dm_shown(path));
     for (unsigned k = 0; k < sizeof first / sizeof *first; k++)
         for (int i = 0; i < h->n_troubles; i++)
             if (!strcmp(h->trouble[i].code, first[k]))
-                return dm_fail(DM_STUDY, first[k], "%.120s: none of %ld files could be read: %s", shown(path), h->entries,
+                return dm_fail(DM_STUDY, first[k], "%.120s: none of %ld files could be read: %s", dm_shown(path), h->entries,
                                h->trouble[i].text);
     if (h->n_troubles)
-        return dm_fail(DM_STUDY, h->trouble[0].code, "%.120s: none of %ld files could be read: %s", shown(path), h->entries,
+        return dm_fail(DM_STUDY, h->trouble[0].code, "%.120s: none of %ld files could be read: %s", dm_shown(path), h->entries,
                        h->trouble[0].text);
-    return dm_fail(DM_STUDY, "no_dicom", "%.160s holds %ld files but no DICOM image; is it the right archive?", shown(path),
+    return dm_fail(DM_STUDY, "no_dicom", "%.160s holds %ld files but no DICOM image; is it the right archive?", dm_shown(path),
                    h->entries);
 }
 

@@ -8,11 +8,6 @@
 
 #include "nifti.h"
 
-static const char *shown(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash && slash[1] ? slash + 1 : path;
-}
-
 int dm_is_nifti(const char *path) {
     size_t n = strlen(path);
     return (n > 4 && !strcmp(path + n - 4, ".nii")) || (n > 7 && !strcmp(path + n - 7, ".nii.gz"));
@@ -49,7 +44,7 @@ static const dm_protocol *protocol_of(const dm_protocols *all, const dm_study *s
 dm_status dm_ingest_nifti(const char *path, const dm_ingest_options *o, dm_ingested *out) {
     struct stat st;
     if (stat(path, &st) != 0)
-        return dm_fail(DM_STUDY, "missing_file", "%.160s does not exist or cannot be read; check the path", shown(path));
+        return dm_fail(DM_STUDY, "missing_file", "%.160s does not exist or cannot be read; check the path", dm_shown(path));
     if (!out->input_digest[0]) DM_TRY(dm_digest_file(path, out->input_digest));
     dm_scan scan = {0};
     DM_TRY(dm_nifti_read(path, &scan));
@@ -73,7 +68,7 @@ dm_status dm_ingest_nifti(const char *path, const dm_ingest_options *o, dm_inges
     snprintf(study->pass[0].role, sizeof study->pass[0].role, "main");
     s->protocol = protocol_of(o->protocols, study, spacing[2]);
     if (!s->protocol) {
-        s->status = dm_fail(DM_STUDY, "no_protocol", "%.160s matches no protocol", shown(path));
+        s->status = dm_fail(DM_STUDY, "no_protocol", "%.160s matches no protocol", dm_shown(path));
         return dm_ok;
     }
     study->contrast = s->protocol->contrast;

@@ -33,6 +33,9 @@ typedef struct dm_heap {
     int n_broken;
 } dm_heap;
 
+/* ingest.c: the last part of a path, for messages. */
+const char *dm_shown(const char *path);
+
 /* ingest_read.c: reads a source to its end. out: bytes_read and, where the source is a file, input_digest are filled. */
 dm_status dm_heap_read(const char *path, const dm_ingest_options *o, dm_heap *h, dm_ingested *out);
 /* Reads again what was dropped of these images; afterwards each has its object. */
