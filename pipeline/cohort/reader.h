@@ -31,7 +31,7 @@ dm_status dm_reader_finish(dm_reader *reader, dm_ingested *out);
 /* Ends a reader whose result nobody wants; accepts NULL. */
 void dm_reader_cancel(dm_reader *reader);
 
-/* The reader itself: main calls it when argv[1] is DM_READER_VERB. The exit code. */
+/* The reader itself: main calls it when argv[1] is DM_READER_VERB. Ends the process; returns 1 when a person called it. */
 int dm_reader_serve(void);
 
 #endif
