@@ -80,7 +80,8 @@ static dm_status library_frame(dm_dicom *d, int frame, size_t bytes, int32_t *ou
     Uint32 fragment = frame == d->next_frame ? d->next_fragment : 0;
     OFString colour;
     size_t even = bytes + (bytes & 1);
-    unsigned char *raw = (unsigned char *)calloc(1, even);
+    /* Cleared for decoders, which may stop early; raw pixels are copied whole or not at all. */
+    unsigned char *raw = (unsigned char *)(is_encapsulated(d) ? calloc(1, even) : malloc(even));
     if (!raw) return dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu bytes", bytes);
     int good = pixel && (is_encapsulated(d) || pixel->getLength() >= bytes * (size_t)d->facts.frames) &&
                pixel->getUncompressedFrame(d->file.getDataset(), (Uint32)frame, fragment, raw, (Uint32)even, colour).good();

@@ -79,8 +79,8 @@ static dm_archive_limits limits_of(const words *w) {
     if (w->max_mb >= 0) m.bytes = (uint64_t)w->max_mb << 20;
     if (w->max_entry_mb >= 0) m.entry_bytes = (uint64_t)w->max_entry_mb << 20;
     if (w->max_ratio > 0) m.ratio = (uint64_t)w->max_ratio;
-    if (w->max_entries >= 0 && w->max_entries < 1 << 24) m.entries = (long)w->max_entries;
-    if (w->depth >= 0 && w->depth <= DM_ARCHIVE_DEEPEST) m.depth = (int)w->depth;
+    if (w->max_entries >= 0) m.entries = (long)w->max_entries;
+    if (w->depth >= 0) m.depth = (int)w->depth;
     if (w->read_seconds > 0) m.seconds = (double)w->read_seconds;
     return m;
 }
@@ -174,6 +174,10 @@ int dm_verb_run(int argc, char **argv) {
     if (count == 0) {
         fprintf(stderr, "duramap: nothing to do: no study was given\nusage: duramap %s\n", help.usage);
         return DM_EXIT_NOTHING;
+    }
+    if (w.depth > DM_ARCHIVE_DEEPEST || w.max_entries >= 1 << 24) {
+        fprintf(stderr, "duramap: --archive-depth goes to %d, --max-entries to %d\n", DM_ARCHIVE_DEEPEST, (1 << 24) - 1);
+        return DM_EXIT_USAGE;
     }
     return run_all(argv, count, &w);
 }

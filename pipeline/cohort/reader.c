@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -203,6 +204,9 @@ int dm_reader_serve(void) {
     dm_protocols protocols;
     dm_ingested in = {0};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    /* Buffers of a slice come and go: given back to the system each time they would be cleared and mapped anew each time. */
+    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGTERM, SIG_IGN); /* the run finishes what it has in hand, and this with it */
     (void)syscall(SYS_close_range, ALIVE + 1, ~0u, 0);

@@ -186,13 +186,12 @@ static int is_given(const cohort *c, const char *source) {
 /* 1 when the study's record was made from another source: a copy, or another part of the study. One must not take the other's
  * place in silence. The same source with other bytes (fetched again) does, and so does one in the place of a source that failed
  * and is not given any more. */
-static int is_of_another_source(const cohort *c, const dm_ingested *in, const char *study_id, const char *source) {
+static int is_of_another_source(const cohort *c, const char *study_id, const char *source) {
     char path[4096];
     cJSON *record = NULL, *mapping = NULL;
     snprintf(path, sizeof path, "%s/records/%s.json", c->o->out, study_id);
     if (!dm_good(dm_record_read(path, &record))) return 0;
-    int other = strcmp(dm_record_text(record, "input_digest"), in->input_digest) != 0 &&
-                !strcmp(dm_record_text(record, "version"), c->o->version) &&
+    int other = !strcmp(dm_record_text(record, "version"), c->o->version) &&
                 !strcmp(dm_record_text(record, "config_digest"), c->o->protocols->digest);
     int failed = !strcmp(dm_record_text(record, "status"), "failed");
     cJSON_Delete(record);
@@ -205,9 +204,9 @@ static int is_of_another_source(const cohort *c, const dm_ingested *in, const ch
 }
 
 /* The second source's row: under a name of its own, not measured. */
-static void refuse_duplicate(const cohort *c, const dm_ingested *in, dm_ingested_study *s) {
-    char text[160], id[17];
-    snprintf(text, sizeof text, "%s|%s", s->study.study_id, in->input_digest);
+static void refuse_duplicate(const cohort *c, const char *source, dm_ingested_study *s) {
+    char text[4300], id[17];
+    snprintf(text, sizeof text, "%s|%s", s->study.study_id, source);
     dm_pseudonym(&c->key, "study", text, id);
     snprintf(s->study.study_id, sizeof s->study.study_id, "%s", id);
     dm_study_drop_scans(&s->study);
@@ -220,7 +219,7 @@ static void refuse_duplicate(const cohort *c, const dm_ingested *in, dm_ingested
 static dm_status run_study(cohort *c, const char *source, const dm_ingested *in, dm_ingested_study *s) {
     dm_account a = account_of(c, in);
     double from = now();
-    if (is_of_another_source(c, in, s->study.study_id, source)) refuse_duplicate(c, in, s);
+    if (is_of_another_source(c, s->study.study_id, source)) refuse_duplicate(c, source, s);
     a.study = &s->study;
     for (int i = 0; i < s->n_exclusions; i++)
         hide_names(s->exclusions[i].reason, sizeof s->exclusions[i].reason, source);

@@ -106,6 +106,11 @@ expect 1 '--out' run "$bad/bob_letter.zip"
 expect 1 'unknown option --oot' "$duramap" run x --oot y
 expect 1 'a value is missing after --out' "$duramap" run x --out
 expect 1 'a whole number' "$duramap" run x --out y --memory lots
+expect 1 '--archive-depth goes to 3' run "$bad/bob_letter.zip" --out "$work/none" --archive-depth 4
+expect 1 "$work/gone: the passphrase file cannot be read" run "$bad/bob_letter.zip" --out "$work/none" --passphrase-file "$work/gone"
+: >"$work/no_words"
+expect 1 'no passphrase' run "$bad/bob_letter.zip" --out "$work/none" --passphrase-file "$work/no_words"
+expect 1 'for duramap itself' "$duramap" read-one-source
 expect 1 "no verb 'rnu'" "$duramap" rnu
 expect 1 'usage: duramap VERB' "$duramap"
 expect 1 "no kind 'sideways'" "$duramap" phantom --out "$work/none" --kind sideways

@@ -15,8 +15,8 @@ wrong() {
 
 mkdir "$work/ZYXPLANTEDFOLDER"
 "$build/check_planted" "$work/ZYXPLANTEDFOLDER" || { echo "no planted studies"; exit 1; }
+# A copy: the same study from another source.
 cp "$work/ZYXPLANTEDFOLDER/ZYXPLANTEDARCHIVE_one.zip" "$work/ZYXPLANTEDFOLDER/ZYXPLANTEDARCHIVE_two.zip"
-printf 'extra' >>"$work/ZYXPLANTEDFOLDER/ZYXPLANTEDARCHIVE_two.zip" # the same study from another source
 echo ZYXPLANTEDPASS >"$work/pass"
 echo 'ZYXPLANTEDLETTER is no archive' >"$work/ZYXPLANTEDFOLDER/ZYXPLANTEDARCHIVE_letter.zip"
 "$duramap" run "$work"/ZYXPLANTEDFOLDER/* "$work/ZYXPLANTEDFOLDER/ZYXPLANTEDARCHIVE_gone.zip" --out "$work/out" \
