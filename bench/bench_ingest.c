@@ -193,7 +193,7 @@ int main(int argc, char **argv) {
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 20);
     char *slash = n > 0 ? strrchr(self, '/') : NULL;
     if (!slash) return 1;
-    strcpy(slash + 1, "duramap");
+    snprintf(slash + 1, sizeof self - (size_t)(slash + 1 - self), "duramap");
     program = self;
     const char *folder = argc > 2 ? argv[2] : mkdtemp(temporary);
     if (!folder || (mkdir(folder, 0755) != 0 && errno != EEXIST)) return 1;
