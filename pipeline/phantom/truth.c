@@ -46,6 +46,11 @@ static void put_line(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, int 
     fputs("]", f);
 }
 
+/* The direction of theta = 0 before it is made normal to the line: the anatomy's front, in LPS. */
+static void put_anterior(FILE *f, const dm_ph_scanner *sc) {
+    fprintf(f, ",\n\"anterior\":[%.5f,%.5f,%.5f]", -sc->turn[0][1], -sc->turn[1][1], -sc->turn[2][1]);
+}
+
 static void put_wall(FILE *f, const dm_anatomy *a, const char *key, int table, int from, int to) {
     fprintf(f, ",\n\"%s\":[", key);
     for (int i = from; i <= to; i += 2) {
@@ -130,6 +135,7 @@ void dm_ph_write_truth(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, co
     fprintf(f, "\"field\":\"%s\",\"noise_sd\":%.2f,\"n_thoracic\":%d,\"n_lumbar\":%d,\"sac_value\":%.0f,\n",
             sc->field, sc->noise, a->n_thoracic, a->n_lumbar, a->sac_level);
     put_line(f, a, sc, from, to);
+    put_anterior(f, sc);
     put_wall(f, a, "r_dura", PH_RD, from, to);
     put_wall(f, a, "r_bone", PH_RB, from, to);
     put_vertebrae(f, a, sc, from);

@@ -366,12 +366,13 @@ START_TEST(every_key_has_its_column) {
             ck_assert_msg(cells_get(&c, 0, cell->string) != NULL, "%s: no column %s", rows->string, cell->string);
         cells_clear(&c);
     }
-    /* The line every 5 mm: s, x, y, z, score. */
+    /* The line every 5 mm: s, x, y, z, score, unsure. */
     const cJSON *line = cJSON_GetObjectItem(record, "line"), *last = cJSON_GetArrayItem(line, 20);
     ck_assert_int_eq(cJSON_GetArraySize(line), 21);
     ck_assert_double_eq_tol(cJSON_GetArrayItem(last, 0)->valuedouble, 100, 1e-9);
     ck_assert_double_eq_tol(cJSON_GetArrayItem(last, 1)->valuedouble, 1.23, 1e-9);
     ck_assert_double_eq_tol(cJSON_GetArrayItem(last, 3)->valuedouble, 400, 1e-9);
+    ck_assert_int_eq(cJSON_GetArraySize(last), 6);
     cJSON_Delete(record);
 }
 END_TEST
