@@ -51,6 +51,7 @@ static void add_line(dm_study *s) {
     s->spine.ds = 1;
     s->spine.p = calloc(SAMPLES, sizeof *s->spine.p);
     s->spine.score = calloc(SAMPLES, sizeof *s->spine.score);
+    s->spine.unsure = calloc(SAMPLES, sizeof *s->spine.unsure);
     for (int i = 0; i < SAMPLES; i++) {
         s->spine.p[i][0] = 1.234, s->spine.p[i][1] = -2, s->spine.p[i][2] = 500 - i;
         s->spine.score[i] = 0.5f;
