@@ -20,7 +20,7 @@ static void ct_values(dm_anatomy *a, dm_ph_rng *r) {
     a->mat[PH_M_TEXTURE] = (float)(22.0 + 0.12 * trabecular);
     a->sac_level = 8.0;
     if (a->protocol != PH_CTM) return;
-    a->sac_level = dm_ph_uniform(r, 320, 1250);
+    a->sac_level = dm_ph_uniform(r, 300, 1500);
     if (strcmp(a->kind, "no_contrast") == 0) a->sac_level = 10.0;
     a->mat[PH_M_CORD] = (float)(42.0 + 0.06 * a->sac_level);
     a->mat[PH_M_ROOT] = (float)(50.0 + 0.25 * a->sac_level);

@@ -20,12 +20,18 @@ static const band lateral_prior[] = {{8, 13, .15}, {14, 16, .30}, {17, 19, .40},
 static const band dorsal_prior[] = {{6, 9, .2}, {10, 16, .4}, {17, 19, .25}, {22, 24, .15}};
 #define PRIOR(p) p, (int)(sizeof p / sizeof *p)
 
+/* A vertebra by the prior; where the spine (or the scan that is painted) has none of the level drawn, again,
+ * and at last any. */
 static int draw_vertebra(const dm_anatomy *a, dm_ph_rng *r, const band *b, int n) {
-    double u = dm_ph_uniform(r, 0, 1);
-    int k = 0;
-    while (k + 1 < n && u >= b[k].weight) u -= b[k++].weight;
-    int i = dm_ph_find(a, b[k].from + dm_ph_pick(r, b[k].to - b[k].from + 1));
-    return i >= 0 ? i : dm_ph_find(a, b[k].from);
+    for (int again = 0; again < 40; again++) {
+        double u = dm_ph_uniform(r, 0, 1);
+        int k = 0;
+        while (k + 1 < n && u >= b[k].weight) u -= b[k++].weight;
+        int i = dm_ph_find(a, b[k].from + dm_ph_pick(r, b[k].to - b[k].from + 1));
+        if (i >= 0 && dm_ph_whole(a, i)) return i;
+    }
+    int i = a->n_verts / 2;
+    return i;
 }
 
 static void sleeve(dm_anatomy *a, dm_ph_rng *r, double s, int side, double wide, double drop) {
@@ -47,10 +53,12 @@ static void sleeve(dm_anatomy *a, dm_ph_rng *r, double s, int side, double wide,
 /* Root sleeves: they leave the sac at 70 to 110 degrees, run down and out, and end in the ganglion. */
 void dm_ph_make_sleeves(dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "sleeves");
+    int t1 = dm_ph_find(a, DM_T1);
     for (int side = -1; side <= 1; side += 2) {
-        sleeve(a, &r, a->vert[dm_ph_find(a, DM_T1)].s_from + 1.0, side, 1.8, 5); /* C8 */
-        for (int i = 2; i < a->n_verts && a->vert[i].level < DM_S1; i++) {
+        if (t1 >= 0) sleeve(a, &r, a->vert[t1].s_from + 1.0, side, 1.8, 5); /* C8 */
+        for (int i = 0; i < a->n_verts && a->vert[i].level < DM_S1; i++) {
             int level = a->vert[i].level;
+            if (level <= DM_C2) continue;
             double wide = level <= DM_C7 ? 1.8 : (level < DM_L1 - 1 ? 1.5 : 2.1);
             sleeve(a, &r, dm_ph_foramen(a, i) + dm_ph_normal(&r, 0, 0.8), side, wide, level <= DM_C7 ? 4 : 9);
         }
@@ -111,7 +119,8 @@ static void spur(dm_anatomy *a, dm_ph_rng *r, double s, double left) {
 static void wrong_spurs(dm_anatomy *a, dm_ph_rng *r) {
     int n = dm_ph_pick(r, 1 + (int)(a->age / 25));
     for (int k = 0; k < n; k++) {
-        int i = 3 + dm_ph_pick(r, a->n_verts - 9);
+        int i = dm_ph_pick(r, a->n_verts);
+        if (!dm_ph_whole(a, i) || a->vert[i].level <= DM_C2 || a->vert[i].level >= DM_L1 + 4) continue;
         double s = a->vert[i].s_to + dm_ph_normal(r, 0, 3);
         spur(a, r, s, dm_ph_normal(r, 0, 3));
         dm_ph_sign_add(a, "spur", s, 0, dm_ph_wall_at(a, PH_RB, s, 0));
@@ -244,8 +253,9 @@ static void fistula(dm_anatomy *a, dm_ph_rng *r) {
 
 /* Ordinary segmental veins, 50-110 HU in a CT with a trace of contrast in the blood. */
 static void plain_veins(dm_anatomy *a, dm_ph_rng *r) {
-    for (int k = 0; k < 14; k++) {
-        int i = dm_ph_find(a, DM_T1 + 1) + dm_ph_pick(r, 13), side = dm_ph_chance(r, 0.5) ? 1 : -1;
+    for (int k = 0; k < 30; k++) {
+        int i = dm_ph_pick(r, a->n_verts), side = dm_ph_chance(r, 0.5) ? 1 : -1;
+        if (!dm_ph_whole(a, i) || a->vert[i].level <= DM_T1 || a->vert[i].level > DM_L1 + 1) continue;
         double f = dm_ph_foramen(a, i), rb = dm_ph_wall_at(a, PH_RB, f, 90.0 * side),
                start[3] = {2.0, side * (rb + 6), f};
         double hu = dm_ph_uniform(r, 50, 110);
@@ -268,7 +278,9 @@ static void c1c2(dm_anatomy *a, dm_ph_rng *r) {
 }
 
 static void puncture(dm_anatomy *a, dm_ph_rng *r) {
-    int i = dm_ph_find(a, DM_L1 + 1 + dm_ph_pick(r, 3));
+    int i = dm_ph_find(a, DM_L1 + dm_ph_pick(r, 4));
+    if (i < 0 || !dm_ph_whole(a, i)) i = dm_ph_find(a, DM_L1 + 1);
+    if (i < 0 || !dm_ph_whole(a, i)) i = dm_ph_find(a, DM_L1 + 2);
     double s = a->vert[i].s_to;
     sign_pool(a, r, "puncture", s, 42);
     double rb = dm_ph_wall_at(a, PH_RB, s, 180); /* the needle's track between the spinous processes */

@@ -94,12 +94,14 @@ void dm_ph_pool_add(dm_anatomy *a, const dm_ph_pool *p, double *thickest, double
 void dm_ph_root_name(const dm_anatomy *a, double s, char out[8]) {
     double best = 1e9;
     out[0] = 0;
-    for (int i = 2; i < a->n_verts && a->vert[i].level < DM_S1; i++) {
+    int t1 = dm_ph_find(a, DM_T1);
+    for (int i = 0; i < a->n_verts && a->vert[i].level < DM_S1; i++) {
         double d = fabs(dm_ph_foramen(a, i) - s);
+        if (a->vert[i].level <= DM_C2) continue;
         if (d < best) snprintf(out, 8, "%s", dm_level_name(a->vert[i].level));
         best = fmin(best, d);
     }
-    if (fabs(a->vert[dm_ph_find(a, DM_T1)].s_from + 1.0 - s) < best) snprintf(out, 8, "C8");
+    if (t1 >= 0 && fabs(a->vert[t1].s_from + 1.0 - s) < best) snprintf(out, 8, "C8");
 }
 
 static void disc_name(const dm_anatomy *a, double s, char out[12]) {
