@@ -121,6 +121,14 @@ DM_FN float dm_ph_epidural(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRI
                       dm_clampf(flesh + 0.5f * vein * (flesh > 0.15f ? 1.0f : 0.0f), 0.0f, 1.0f));
 }
 
+/* Loss of signal where fluid pulses: patches behind the cord, T2 only; 1 = none. */
+DM_FN float dm_ph_flow(const dm_ph_args *g, const dm_ph_point *q, float x, float y, float z) {
+    float depth = g->mat[PH_M_FLOW];
+    if (depth <= 0.0f) return 1.0f;
+    float patch = dm_clampf(2.5f * (dm_ph_lattice(g->seed ^ 0x73u, 9.0f, x, y, z * 0.5f) - 0.2f), 0.0f, 1.0f);
+    return 1.0f - depth * patch * dm_clampf(0.4f - 0.15f * q->a, 0.0f, 1.0f);
+}
+
 /* Inside of the canal's wall: epidural space (of value epi), pool, sac, cord; exact sum over nested blurred
  * shells. */
 DM_FN float dm_ph_canal(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT nodes,
@@ -138,7 +146,7 @@ DM_FN float dm_ph_canal(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT 
     cover_d = dm_fmin(cover_d, cover_i);
     float pool = dm_ph_wall(walls, g->n_nodes, PH_PV, q);
     if (cover_o > cover_i) pool *= 1.0f + 0.18f * dm_ph_lattice(g->seed ^ 0x72u, 4.0f, x, y, z);
-    float inside = sac;
+    float inside = sac * dm_ph_flow(g, q, x, y, z);
     if (cover_d > 0.0f) {
         float ap = dm_ph_mixf(n[PH_CORD_AP], n[PH_NODE + PH_CORD_AP], f),
               tr = dm_ph_mixf(n[PH_CORD_TR], n[PH_NODE + PH_CORD_TR], f);

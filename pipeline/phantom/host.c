@@ -20,6 +20,9 @@ static int has_level(const dm_ph_host *h, int level) {
 int dm_ph_host_allows(const dm_ph_host *h, const char *kind) {
     if (strcmp(kind, "c1c2") == 0) return has_level(h, DM_C2) && has_level(h, DM_C2 + 1);
     if (strcmp(kind, "puncture") == 0) return has_level(h, DM_L1 + 1) || has_level(h, DM_L1 + 2);
+    if (strcmp(kind, "dorsal_trap") == 0) /* half of them lie in the neck, half in the loins */
+        return has_level(h, DM_C2) && has_level(h, DM_C2 + 4) && has_level(h, DM_L1) &&
+               has_level(h, DM_L1 + 3);
     return strcmp(kind, "no_contrast") != 0;
 }
 

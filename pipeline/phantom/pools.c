@@ -36,12 +36,19 @@ static double density(const dm_ph_pool *p, double s) {
     return p->ratio * (0.45 + 0.55 * exp(-fabs(s - p->peak) / p->reach));
 }
 
+/* Coming and going of the thickness over 7 mm along and about 35 degrees round. */
+static double ragged(const dm_ph_pool *p, int node, int column) {
+    float t = (float)(column * 5.0 * rad), v;
+    v = dm_ph_lattice((uint)(p->phase * 1e6), 7.0f, (float)node, 11.0f * dm_cos(t), 11.0f * dm_sin(t));
+    return fmax(1.0 + p->ragged * ((double)v - 0.3), 0.0);
+}
+
 typedef struct tally {
     double thickest, volume;
 } tally;
 
 static void cell(const dm_anatomy *a, const dm_ph_pool *p, int node, int c, tally *sum) {
-    double want = p->thickness * along(p, node) * across(p, node, c * 5.0);
+    double want = p->thickness * along(p, node) * across(p, node, c * 5.0) * ragged(p, node, c);
     if (want < 0.15) return;
     float *rb = dm_ph_wall_row(a, PH_RB, node) + c, *rd = dm_ph_wall_row(a, PH_RD, node) + c;
     double bone = (double)*rb, dura = (double)*rd;
@@ -52,7 +59,8 @@ static void cell(const dm_anatomy *a, const dm_ph_pool *p, int node, int c, tall
         *rd = (float)dura;
         gap = bone - dura;
     }
-    double t = fmin(p->lies == PH_FILLS ? gap : want, gap - membrane);
+    double t = fmin(p->lies == PH_FILLS ? 2.0 * want : want,
+                    gap - membrane); /* fills the middle, tapers at the rim */
     double in = p->lies == PH_ON_BONE ? bone - t : dura + membrane;
     if (t < 0.1) return;
     dm_ph_wall_row(a, PH_PI, node)[c] = (float)in;

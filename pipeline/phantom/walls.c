@@ -110,7 +110,7 @@ static habit draw_habit(const dm_anatomy *a) {
     habit h = {.fat = dm_ph_uniform(&r, 0.5, 1.3), .lean = dm_ph_normal(&r, 0, 0.4)};
     for (int i = 0; i < PH_MAX_VERTS; i++) {
         h.bulge[i] = fmax(dm_ph_normal(&r, 0.2 + 0.006 * a->age, 0.5), 0.0);
-        h.off_l[i] = dm_ph_normal(&r, h.lean, 0.5);
+        h.off_l[i] = dm_ph_normal(&r, h.lean, 0.7); /* the sac is seldom in the middle */
     }
     h.bone = dm_ph_draw_waves(&r);
     h.dura = dm_ph_draw_waves(&r);
@@ -127,7 +127,10 @@ static void fill_cell(const dm_anatomy *a, const habit *h, const ring *g, int no
     double u = fabs(atan2(si, c)) - 1.0; /* the recess lies about 57 degrees from ventral */
     rb += g->recess * exp(-u * u / 0.045) * (1.0 - 0.5 * disc) - bulge * disc * fmax(c, 0.0) +
           dm_ph_wave(&h->bone, s, theta);
-    rb += (c < -0.8 ? 1.0 : 0.0) * h->fat * 0.35 * g->dorsal_fat * disc * (fabs(c) - 0.8) / 0.2;
+    /* Between the laminae the fat stands in a triangle; at the foramina the canal opens to the side. */
+    rb += (c < -0.75 ? 1.0 : 0.0) * h->fat * 0.6 * g->dorsal_fat * disc * (fabs(c) - 0.75) / 0.25;
+    double past = (s - dm_ph_foramen(a, i)) / 4.0;
+    rb += 1.4 * exp(-past * past) * fmax(fabs(si) - 0.7, 0.0) / 0.3;
     double gap = g->ap - g->sac_ap;
     double ventral = fmin(0.30 * h->fat * g->dorsal_fat, 0.42 * gap);
     double rd =

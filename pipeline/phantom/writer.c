@@ -13,7 +13,8 @@
 
 const char *const dm_phantom_kinds[] = {"none",        "ventral",           "no_contrast", "lateral_left",
                                         "diverticula", "lateral_right",     "dorsal",      "fistula",
-                                        "c1c2",        "diverticulum_leak", "puncture",    NULL};
+                                        "c1c2",        "diverticulum_leak", "puncture",    "dorsal_trap",
+                                        NULL};
 
 /* What is written for one case. */
 typedef struct job {
