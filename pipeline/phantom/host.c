@@ -23,7 +23,7 @@ int dm_ph_host_allows(const dm_ph_host *h, const char *kind) {
     if (strcmp(kind, "dorsal_trap") == 0) /* half of them lie in the neck, half in the loins */
         return has_level(h, DM_C2) && has_level(h, DM_C2 + 4) && has_level(h, DM_L1) &&
                has_level(h, DM_L1 + 3);
-    return strcmp(kind, "no_contrast") != 0;
+    return strcmp(kind, "no_contrast") != 0 && strcmp(kind, "two_phase") != 0;
 }
 
 static void draw_patient(dm_anatomy *a) {
