@@ -140,9 +140,10 @@ typedef struct habit { /* of one painted case */
 
 static habit draw_habit(const dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "painted walls");
-    habit h = {.fat = dm_ph_uniform(&r, 0.4, 1.3),
-               .lean = dm_ph_normal(&r, 0, 0.5),
-               .lift = dm_ph_normal(&r, 0.3, 0.5)};
+    habit h;
+    h.fat = dm_ph_uniform(&r, 0.4, 1.3); /* one draw a statement: their order is the stream's */
+    h.lean = dm_ph_normal(&r, 0, 0.5);
+    h.lift = dm_ph_normal(&r, 0.3, 0.5);
     h.slope = dm_ph_normal(&r, 0.0, 0.2);
     h.layer = dm_ph_uniform(&r, -0.25, 0.25);
     h.pace = dm_ph_uniform(&r, 0.01, 0.05);

@@ -109,7 +109,9 @@ static void ventral(dm_anatomy *a, dm_ph_rng *r) {
     dm_ph_leak *k = dm_ph_leak_add(a, "ventral_tear", site, theta, dm_ph_wall_at(a, PH_RD, site, theta));
     if (k && strcmp(a->kind, "two_phase") == 0) two_phase(a, r, site, &p, k);
     add_leak_pool(a, &p, k);
-    if (dm_ph_chance(r, 0.7)) dm_ph_spur_add(a, r, site + dm_ph_apart(r, 4.0), dm_ph_normal(r, 0, 2.5));
+    if (!dm_ph_chance(r, 0.7)) return;
+    double at = site + dm_ph_apart(r, 4.0), left = dm_ph_normal(r, 0, 2.5);
+    dm_ph_spur_add(a, r, at, left);
 }
 
 /* The way of the fluid out through the foramen. */
