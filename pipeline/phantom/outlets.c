@@ -31,7 +31,9 @@ static void lobes(dm_anatomy *a, dm_ph_rng *r, const double centre[3], double ra
 }
 
 dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, double radius) {
-    double s = dm_ph_foramen(a, vertebra) + dm_ph_uniform(r, -4, 4), deg = side * dm_ph_uniform(r, 70, 110);
+    double spread = a->painted ? 1.5 : 4.0; /* a real foramen's bone hides what lies further off */
+    double s = dm_ph_foramen(a, vertebra) + dm_ph_uniform(r, -spread, spread),
+           deg = side * dm_ph_uniform(r, 70, 110);
     double c = cos(deg * rad), si = sin(deg * rad), rb = dm_ph_wall_at(a, PH_RB, s, deg),
            rd = dm_ph_wall_at(a, PH_RD, s - 5, deg), at = rb + radius + dm_ph_uniform(r, -1.5, 2.5);
     int part = dm_ph_chance(r, 0.3), layered = dm_ph_chance(r, 0.3) && a->protocol == PH_CTM;
