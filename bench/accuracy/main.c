@@ -175,6 +175,7 @@ static void one_case(bench *b, const cJSON *truth) {
     add_to_group(b, "contrast", contrast_band(truth), &t);
     add_to_group(b, "noise", noise_band(truth), &t);
     add_to_group(b, "kind", text_of(truth, "kind"), &t);
+    add_to_group(b, "origin", text_of(truth, "origin"), &t);
     tally_clear(&t);
 }
 

@@ -106,12 +106,10 @@ static dm_status make_phantoms(dm_gpu *gpu, const char *host, dm_phantom_options
 }
 
 static int known_kind(const char *kind) {
-    if (!kind) return 1;
-    for (int i = 0; dm_phantom_kinds[i]; i++)
-        if (!strcmp(kind, dm_phantom_kinds[i])) return 1;
+    if (!kind || dm_phantom_knows(kind)) return 1;
     fprintf(stderr, "duramap: there is no kind '%s'; the kinds are:", kind);
     for (int i = 0; dm_phantom_kinds[i]; i++) fprintf(stderr, " %s", dm_phantom_kinds[i]);
-    fputc('\n', stderr);
+    fputs(" two_phase\n", stderr);
     return 0;
 }
 
@@ -132,7 +130,7 @@ int dm_verb_phantom(int argc, char **argv) {
         {"--seed", DM_WHOLE, &seed, "S", "seed (1)"},
         {"--host", DM_WORD, &host, "STUDY", "paint into this CT without contrast (archive, folder or NIfTI file)"},
         {"--protocol", DM_WORD, &o.protocol, "P", "ctm, ct_plain or mrm; all in turn without it"},
-        {"--kind", DM_WORD, &o.kind, "K", "none, ventral, ...; all in turn without it"},
+        {"--kind", DM_WORD, &o.kind, "K", "none, ventral, ... in turn without it; two_phase by name alone: a tear in two passes"},
         {"--size", DM_WORD, &size, "small|full", "about 15 million voxels, or 512 x 512 x 600 (small)"},
         {"--device", DM_WORD, &device, "D", "OpenCL device"},
     };

@@ -117,9 +117,10 @@ static void draw_patient(dm_anatomy *a) {
     a->metal = dm_ph_chance(&r, 0.06);
 }
 
-dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
-                          dm_anatomy *a) {
+static dm_status make_pass(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol, int early,
+                           dm_anatomy *a) {
     memset(a, 0, sizeof *a);
+    a->early = early;
     a->seed = seed;
     a->number = a->scan = number;
     a->protocol = protocol;
@@ -136,6 +137,16 @@ dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_pro
     dm_ph_make_sleeves(a);
     DM_TRY(dm_ph_make_leaks(a));
     return dm_ph_make_buckets(a);
+}
+
+dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
+                          dm_anatomy *a) {
+    return make_pass(seed, number, kind, protocol, 0, a);
+}
+
+dm_status dm_anatomy_make_early(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
+                                dm_anatomy *a) {
+    return make_pass(seed, number, kind, protocol, 1, a);
 }
 
 void dm_anatomy_clear(dm_anatomy *a) {

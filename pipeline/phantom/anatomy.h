@@ -29,6 +29,7 @@ typedef enum dm_ph_protocol { PH_CTM, PH_MRM, PH_PLAIN } dm_ph_protocol;
 typedef struct dm_ph_leak {
     char class_[24], level_disc[12], level_root[8], side[10];
     double clock, p[3], s, s_from, s_to, theta, thickness, ratio, volume;
+    double early_from, early_to; /* s of its fronts in the first of two passes; equal: there is one pass */
 } dm_ph_leak;
 typedef struct dm_ph_bleb {
     char level_root[8], side[10];
@@ -58,6 +59,7 @@ typedef struct dm_anatomy {
     dm_ph_protocol protocol;
     char kind[24];
     int female, n_thoracic, n_lumbar, metal;
+    int early;                 /* 1 = the first of two passes: pools have run a little way only */
     int painted, touches;      /* contrast in a real scan; without fat between sac and bone somewhere */
     double age, scale, girth;  /* years; size of bones; of the canal */
     double slice_s0, slice_s1; /* s of the field of view's ends */
@@ -80,6 +82,9 @@ typedef struct dm_anatomy {
  * dm_anatomy_clear. */
 dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
                           dm_anatomy *a);
+/* The same patient as in the earlier of two passes (kind "two_phase"): all but the pools is the same. */
+dm_status dm_anatomy_make_early(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
+                                dm_anatomy *a);
 void dm_anatomy_clear(dm_anatomy *a);
 
 /* The parts, in the order in which dm_anatomy_make calls them. */

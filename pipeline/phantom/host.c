@@ -23,7 +23,7 @@ int dm_ph_host_allows(const dm_ph_host *h, const char *kind) {
     if (strcmp(kind, "dorsal_trap") == 0) /* half of them lie in the neck, half in the loins */
         return has_level(h, DM_C2) && has_level(h, DM_C2 + 4) && has_level(h, DM_L1) &&
                has_level(h, DM_L1 + 3);
-    return strcmp(kind, "no_contrast") != 0;
+    return strcmp(kind, "no_contrast") != 0 && strcmp(kind, "two_phase") != 0;
 }
 
 static void draw_patient(dm_anatomy *a) {
@@ -140,9 +140,10 @@ typedef struct habit { /* of one painted case */
 
 static habit draw_habit(const dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "painted walls");
-    habit h = {.fat = dm_ph_uniform(&r, 0.4, 1.3),
-               .lean = dm_ph_normal(&r, 0, 0.5),
-               .lift = dm_ph_normal(&r, 0.3, 0.5)};
+    habit h;
+    h.fat = dm_ph_uniform(&r, 0.4, 1.3); /* one draw a statement: their order is the stream's */
+    h.lean = dm_ph_normal(&r, 0, 0.5);
+    h.lift = dm_ph_normal(&r, 0.3, 0.5);
     h.slope = dm_ph_normal(&r, 0.0, 0.2);
     h.layer = dm_ph_uniform(&r, -0.25, 0.25);
     h.pace = dm_ph_uniform(&r, 0.01, 0.05);

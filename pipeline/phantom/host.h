@@ -5,7 +5,9 @@
  * line, the bone and the names of the levels only as far as the frame of the host is right, which is that of
  * the program's own stages on the scan without contrast. The sac does not follow the found dura: an ellipse
  * of the level's size, kept a margin of fat off the smoothed bone that varies by level and angle, and in some
- * stretches no margin at all (contrast touches bone). */
+ * stretches no margin at all (contrast touches bone).
+ * Outside the canal bone is never painted over: an outpouching, an arm or a vein that runs into it is smaller
+ * in the scan than in the truth. */
 #ifndef DM_HOST_H
 #define DM_HOST_H
 

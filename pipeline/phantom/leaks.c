@@ -86,14 +86,32 @@ static dm_ph_pool draw_pool(const dm_anatomy *a, dm_ph_rng *r, double site, doub
     return p;
 }
 
+/* A tear seen twice: in the first pass the front has run 5 to 25 mm to either side, densest at the tear; in
+ * the second the collection is full and flat. */
+static void two_phase(const dm_anatomy *a, dm_ph_rng *r, double site, dm_ph_pool *p, dm_ph_leak *k) {
+    double up = dm_ph_uniform(r, 5, 25), down = dm_ph_uniform(r, 5, 25), full = p->to, top = p->from;
+    p->reach = 0.0;
+    k->early_from = fmax(site - up, top);
+    k->early_to = fmin(site + down, full);
+    if (!a->early) return;
+    p->from = k->early_from;
+    p->to = k->early_to;
+    p->peak = site;
+    p->reach = 12.0;
+    p->taper = 6.0;
+}
+
 static void ventral(dm_anatomy *a, dm_ph_rng *r) {
     int i = dm_ph_draw_vertebra(a, r, PH_AT_VENTRAL);
     double site = a->vert[i].s_to + dm_ph_normal(r, 0, 2.5), theta = dm_ph_normal(r, 0, 14);
     dm_ph_pool p = draw_pool(a, r, site, 0.0, dm_ph_uniform(r, 35, 60), 45, 200);
     p.septum = dm_ph_chance(r, 0.6);
     dm_ph_leak *k = dm_ph_leak_add(a, "ventral_tear", site, theta, dm_ph_wall_at(a, PH_RD, site, theta));
+    if (k && strcmp(a->kind, "two_phase") == 0) two_phase(a, r, site, &p, k);
     add_leak_pool(a, &p, k);
-    if (dm_ph_chance(r, 0.7)) dm_ph_spur_add(a, r, site + dm_ph_apart(r, 4.0), dm_ph_normal(r, 0, 2.5));
+    if (!dm_ph_chance(r, 0.7)) return;
+    double at = site + dm_ph_apart(r, 4.0), left = dm_ph_normal(r, 0, 2.5);
+    dm_ph_spur_add(a, r, at, left);
 }
 
 /* The way of the fluid out through the foramen. */
@@ -165,7 +183,7 @@ dm_status dm_ph_make_leaks(dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "leaks"),
               more = dm_ph_stream(a->seed, a->number, "extras");
     const char *k = a->kind;
-    if (strcmp(k, "ventral") == 0)
+    if (strcmp(k, "ventral") == 0 || strcmp(k, "two_phase") == 0)
         ventral(a, &r);
     else if (strcmp(k, "lateral_left") == 0)
         lateral(a, &r, 1, "lateral_tear", dm_ph_draw_vertebra(a, &r, PH_AT_LATERAL));

@@ -31,7 +31,9 @@ static void lobes(dm_anatomy *a, dm_ph_rng *r, const double centre[3], double ra
 }
 
 dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, double radius) {
-    double s = dm_ph_foramen(a, vertebra) + dm_ph_uniform(r, -4, 4), deg = side * dm_ph_uniform(r, 70, 110);
+    double spread = a->painted ? 1.5 : 4.0; /* a real foramen's bone hides what lies further off */
+    double s = dm_ph_foramen(a, vertebra) + dm_ph_uniform(r, -spread, spread),
+           deg = side * dm_ph_uniform(r, 70, 110);
     double c = cos(deg * rad), si = sin(deg * rad), rb = dm_ph_wall_at(a, PH_RB, s, deg),
            rd = dm_ph_wall_at(a, PH_RD, s - 5, deg), at = rb + radius + dm_ph_uniform(r, -1.5, 2.5);
     int part = dm_ph_chance(r, 0.3), layered = dm_ph_chance(r, 0.3) && a->protocol == PH_CTM;
@@ -148,8 +150,8 @@ void dm_ph_fistula_add(dm_anatomy *a, dm_ph_rng *r) {
     }
     course way = draw_course(r);
     start_of(a, way, side, f, out, start);
-    double length =
-        vein(a, r, start, side, way, dm_ph_uniform(r, 5, 30), radius, hu, dm_ph_uniform(r, 0.2, 0.7));
+    double reach = dm_ph_uniform(r, 5, 30), fade = dm_ph_uniform(r, 0.2, 0.7),
+           length = vein(a, r, start, side, way, reach, radius, hu, fade);
     dm_ph_leak *k = dm_ph_leak_add(a, "csf_venous_fistula", f, side * 90.0, out);
     if (k) {
         dm_ph_root_name(a, f, k->level_root);
@@ -166,10 +168,11 @@ void dm_ph_plain_veins_add(dm_anatomy *a, dm_ph_rng *r) {
         int i = dm_ph_pick(r, a->n_verts), side = dm_ph_chance(r, 0.5) ? 1 : -1;
         if (!dm_ph_whole(a, i) || a->vert[i].level <= DM_T1 || a->vert[i].level > DM_L1 + 1) continue;
         double f = dm_ph_foramen(a, i) + dm_ph_normal(r, 0, 4), rb = dm_ph_wall_at(a, PH_RB, f, 90.0 * side),
-               start[3] = {dm_ph_uniform(r, -2, 8), side * (rb + dm_ph_uniform(r, 4, 10)), f},
-               hu = dm_ph_uniform(r, 60, 110);
+               front = dm_ph_uniform(r, -2, 8), out = rb + dm_ph_uniform(r, 4, 10),
+               start[3] = {front, side * out, f}, hu = dm_ph_uniform(r, 60, 110);
         if (a->protocol == PH_MRM) hu = (double)a->mat[PH_M_VEIN];
-        vein(a, r, start, side, dm_ph_chance(r, 0.6) ? PARAVERTEBRAL : OUTWARDS, dm_ph_uniform(r, 8, 30),
-             dm_ph_uniform(r, 0.6, 1.5), hu, 0.2);
+        course way = dm_ph_chance(r, 0.6) ? PARAVERTEBRAL : OUTWARDS;
+        double length = dm_ph_uniform(r, 8, 30), radius = dm_ph_uniform(r, 0.6, 1.5);
+        vein(a, r, start, side, way, length, radius, hu, 0.2);
     }
 }

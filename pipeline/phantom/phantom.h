@@ -16,7 +16,9 @@ typedef struct dm_phantom_options {
     const struct dm_ph_host *host; /* paint into this scan; NULL = draw everything. See host.h */
 } dm_phantom_options;
 
-extern const char *const dm_phantom_kinds[]; /* NULL at the end */
+extern const char *const dm_phantom_kinds[]; /* those made in turn; NULL at the end */
+/* 1 when a kind may be asked for by name: those, and "two_phase", a ventral tear in two passes. */
+int dm_phantom_knows(const char *kind);
 
 /* Writes cases c0000 .. with truth.json, reference.csv and README.txt into options->out. Same options, same
  * bytes, on any device and for any number of threads. */

@@ -8,10 +8,11 @@ void dm_ph_spur_add(dm_anatomy *a, dm_ph_rng *r, double s, double left) {
     if (a->protocol == PH_MRM) hu = 10;
     for (int k = 0; k < teeth; k++) {
         double reach = dm_ph_uniform(r, 1.0, k ? 2.4 : 3.6), l = left + (k ? dm_ph_normal(r, 0, 2.2) : 0.0),
-               at = s + dm_ph_normal(r, 0, k ? 2.0 : 0.8), wide = dm_ph_uniform(r, 1.1, 2.6);
-        dm_ph_capsule_add(a, (double[]){f + 1.5, l + dm_ph_normal(r, 0, 1.2), at},
-                          (double[]){f - reach, l, at + dm_ph_normal(r, 0, 1.2)}, wide,
-                          dm_ph_uniform(r, 0.4, 0.9), 1.0, PH_OVER, hu, 1);
+               at = s + dm_ph_normal(r, 0, k ? 2.0 : 0.8), wide = dm_ph_uniform(r, 1.1, 2.6),
+               lean = dm_ph_normal(r, 0, 1.2), rise = dm_ph_normal(r, 0, 1.2),
+               tip = dm_ph_uniform(r, 0.4, 0.9);
+        dm_ph_capsule_add(a, (double[]){f + 1.5, l + lean, at}, (double[]){f - reach, l, at + rise}, wide,
+                          tip, 1.0, PH_OVER, hu, 1);
     }
 }
 

@@ -87,6 +87,8 @@ static void put_leaks(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, int
             "%s{\"class\":\"%s\",\"level_disc\":\"%s\",\"level_root\":\"%s\",\"side\":\"%s\",\"clock\":%.1f,",
             i ? ",\n" : "", k->class_, k->level_disc, k->level_root, k->side, k->clock);
         put_point(f, sc, k->p);
+        if (k->early_to > k->early_from)
+            fprintf(f, ",\"early_from\":%.2f,\"early_to\":%.2f", k->early_from - from, k->early_to - from);
         fprintf(f,
                 ",\"s\":%.2f,\"s_from\":%.2f,\"s_to\":%.2f,\"theta\":%.1f,\"thickness_mm\":%.2f,\"ratio\":%."
                 "3f,\"volume_mm3\":%.0f}",

@@ -107,7 +107,9 @@ typedef struct habit { /* of the whole canal */
 
 static habit draw_habit(const dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "walls");
-    habit h = {.fat = dm_ph_uniform(&r, 0.5, 1.3), .lean = dm_ph_normal(&r, 0, 0.4)};
+    habit h;
+    h.fat = dm_ph_uniform(&r, 0.5, 1.3); /* one draw a statement: their order is the stream's */
+    h.lean = dm_ph_normal(&r, 0, 0.4);
     for (int i = 0; i < PH_MAX_VERTS; i++) {
         h.bulge[i] = fmax(dm_ph_normal(&r, 0.2 + 0.006 * a->age, 0.5), 0.0);
         h.off_l[i] = dm_ph_normal(&r, h.lean, 0.7); /* the sac is seldom in the middle */

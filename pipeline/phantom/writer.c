@@ -16,12 +16,21 @@ const char *const dm_phantom_kinds[] = {"none",        "ventral",           "no_
                                         "c1c2",        "diverticulum_leak", "puncture",    "dorsal_trap",
                                         NULL};
 
+static const char two_phase[] = "two_phase"; /* two series a study: only where it is asked for */
+
+int dm_phantom_knows(const char *kind) {
+    for (int i = 0; dm_phantom_kinds[i]; i++)
+        if (strcmp(dm_phantom_kinds[i], kind) == 0) return 1;
+    return strcmp(kind, two_phase) == 0;
+}
+
 /* What is written for one case. */
 typedef struct job {
+    int late;                   /* 1 = the second pass of a study */
     int number, patient, round; /* the same patient comes back for a second round now and then */
     const char *kind, *ending;
     dm_ph_protocol protocol;
-    char name[16], archive[32], patient_id[24], patient_name[32], study_uid[72], series_uid[72],
+    char name[16], archive[32], patient_id[24], patient_name[32], study_uid[72], series_uid[72], late_uid[72],
         frame_uid[72];
 } job;
 
@@ -55,7 +64,7 @@ static dm_status choose_protocol(const dm_phantom_options *o, job *j) {
         return dm_ok;
     }
     j->protocol = mr ? PH_MRM : PH_CTM;
-    if (strcmp(j->kind, "fistula") == 0)
+    if (strcmp(j->kind, "fistula") == 0 || strcmp(j->kind, two_phase) == 0)
         j->protocol = PH_CTM; /* a vein full of contrast is nothing that T2 shows */
     if (strcmp(j->kind, "no_contrast") == 0) j->protocol = j->round ? PH_CTM : PH_PLAIN;
     return dm_ok;
@@ -99,6 +108,7 @@ static dm_status plan_job(const dm_phantom_options *o, int number, job *j) {
     make_uid(&r, j->study_uid);
     make_uid(&r, j->series_uid);
     make_uid(&r, j->frame_uid);
+    make_uid(&r, j->late_uid);
     return dm_ok;
 }
 
@@ -117,7 +127,7 @@ static void fill_image(const job *j, const dm_anatomy *a, const dm_ph_scanner *s
     int mr = a->protocol == PH_MRM;
     snprintf(t->age, sizeof t->age, "%03dY", (int)a->age);
     snprintf(t->date, sizeof t->date, "2020%02d%02d", 1 + j->patient % 12, 3 + j->round * 14);
-    snprintf(t->time, sizeof t->time, "%02d1500", 8 + j->number % 10);
+    snprintf(t->time, sizeof t->time, "%02d15%02d", 8 + j->number % 10, 40 * j->late);
     snprintf(t->position, sizeof t->position, "%s%s", sc->feet_first ? "FF" : "HF", sc->prone ? "P" : "S");
     *im = (dm_dicom_image){.modality = mr ? "MR" : "CT",
                            .study_uid = j->study_uid,
@@ -139,7 +149,7 @@ static void fill_image(const job *j, const dm_anatomy *a, const dm_ph_scanner *s
                            .image_type = a->painted ? "DERIVED\\SECONDARY\\AXIAL"
                                          : mr       ? "ORIGINAL\\PRIMARY\\M"
                                                     : "ORIGINAL\\PRIMARY\\AXIAL",
-                           .series_number = 2,
+                           .series_number = 2 + j->late,
                            .rows = sc->args.ny,
                            .columns = sc->args.nx,
                            .slice_thickness = sc->slice,
@@ -178,7 +188,7 @@ static dm_status write_slices(const job *j, const dm_anatomy *a, const dm_ph_sca
         const double at[3] = {0, 0, k};
         dm_affine_apply(&sc->to_lps, at, im.position);
         snprintf(t.sop, sizeof t.sop, "%s.%d", j->series_uid, k + 1);
-        snprintf(name, sizeof name, "%s/IM%04d.dcm", j->name, i + 1);
+        snprintf(name, sizeof name, "%s/%s%04d.dcm", j->name, j->late ? "LATE" : "IM", i + 1);
         im.instance_number = k + 1;
         im.pixels = v + plane * (size_t)k;
         store_offset(&im, v + plane * (size_t)k, plane);
@@ -188,16 +198,6 @@ static dm_status write_slices(const job *j, const dm_anatomy *a, const dm_ph_sca
         DM_TRY(s);
     }
     return dm_ok;
-}
-
-static dm_status write_archive(const dm_phantom_options *o, const job *j, const dm_anatomy *a,
-                               const dm_ph_scanner *sc, int16_t *v) {
-    char path[1200];
-    dm_archive_writer *w = NULL;
-    snprintf(path, sizeof path, "%s/%s", o->out, j->archive);
-    DM_TRY(dm_archive_create(path, &w));
-    dm_status s = write_slices(j, a, sc, v, w);
-    return dm_worse(s, dm_archive_finish(w));
 }
 
 static void write_reference(FILE *f, const job *j, const dm_anatomy *a, const dm_ph_scanner *sc) {
@@ -213,29 +213,58 @@ static void write_reference(FILE *f, const job *j, const dm_anatomy *a, const dm
     }
 }
 
-static dm_status make_case(const dm_phantom_options *o, const job *j, dm_anatomy *a, dm_ph_scanner *sc) {
+static dm_status make_case(const dm_phantom_options *o, const job *j, int early, dm_anatomy *a,
+                           dm_ph_scanner *sc) {
     if (o->host) {
         DM_TRY(dm_ph_host_anatomy(o->host, o->seed, j->number, j->kind, a));
         dm_ph_host_scanner(o->host, a, sc);
         return dm_ok;
     }
-    DM_TRY(dm_anatomy_make(o->seed, j->patient, j->kind, j->protocol, a));
+    if (early)
+        DM_TRY(dm_anatomy_make_early(o->seed, j->patient, j->kind, j->protocol, a));
+    else
+        DM_TRY(dm_anatomy_make(o->seed, j->patient, j->kind, j->protocol, a));
     a->scan = j->number;
     dm_ph_make_scanner(a, o->full, sc);
     return dm_ok;
 }
 
-/* Renders (or paints) and writes one case; adds it to the open truth and reference. */
-static dm_status one_case(dm_gpu *gpu, const dm_phantom_options *o, const job *j, dm_anatomy *a, FILE *truth,
-                          FILE *reference) {
-    dm_ph_scanner sc;
-    DM_TRY(make_case(o, j, a, &sc));
-    size_t n = (size_t)sc.args.nx * (size_t)sc.args.ny * (size_t)sc.args.nz;
+/* Renders (or paints) one series into an open archive. */
+static dm_status one_series(dm_gpu *gpu, const dm_phantom_options *o, const job *j, const dm_anatomy *a,
+                            const dm_ph_scanner *sc, dm_archive_writer *w) {
+    size_t n = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
     int16_t *v = malloc(n * sizeof *v);
     if (!v) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a phantom of %zu voxels", n);
-    dm_status s = o->host ? dm_ph_paint(o->host, &sc, a, v) : dm_ph_render(gpu, &sc, a, v);
-    if (dm_good(s)) s = write_archive(o, j, a, &sc, v);
+    dm_status s = o->host ? dm_ph_paint(o->host, sc, a, v) : dm_ph_render(gpu, sc, a, v);
+    if (dm_good(s)) s = write_slices(j, a, sc, v, w);
     free(v);
+    return s;
+}
+
+/* The first pass of a study with two; the case itself is then its second. */
+static dm_status first_pass(dm_gpu *gpu, const dm_phantom_options *o, job *j, dm_anatomy *a,
+                            dm_archive_writer *w) {
+    dm_ph_scanner sc;
+    dm_status s = make_case(o, j, 1, a, &sc);
+    if (dm_good(s)) s = one_series(gpu, o, j, a, &sc, w);
+    dm_anatomy_clear(a);
+    j->late = 1;
+    snprintf(j->series_uid, sizeof j->series_uid, "%s", j->late_uid);
+    return s;
+}
+
+/* Writes one case; adds it to the open truth and reference. */
+static dm_status one_case(dm_gpu *gpu, const dm_phantom_options *o, job *j, dm_anatomy *a, FILE *truth,
+                          FILE *reference) {
+    char path[1200];
+    dm_ph_scanner sc;
+    dm_archive_writer *w = NULL;
+    snprintf(path, sizeof path, "%s/%s", o->out, j->archive);
+    DM_TRY(dm_archive_create(path, &w));
+    dm_status s = strcmp(j->kind, two_phase) == 0 ? first_pass(gpu, o, j, a, w) : dm_ok;
+    if (dm_good(s)) s = make_case(o, j, 0, a, &sc);
+    if (dm_good(s)) s = one_series(gpu, o, j, a, &sc, w);
+    s = dm_worse(s, dm_archive_finish(w));
     if (!dm_good(s)) return s;
     fputs(j->number ? ",\n" : "", truth);
     dm_ph_write_truth(truth, a, &sc, j->name, j->archive, j->patient_id);

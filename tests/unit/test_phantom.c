@@ -186,6 +186,26 @@ START_TEST(dorsal_leak_beside_a_trap) {
 }
 END_TEST
 
+/* Two passes of one patient: all but the collection is the same, and the first holds the site between its
+ * fronts. */
+START_TEST(early_pass_has_a_front) {
+    for (int i = 0; i < 6; i++) {
+        dm_anatomy *late = make(25, i, "two_phase", PH_CTM), *early = calloc(1, sizeof *early);
+        ck_assert(dm_good(dm_anatomy_make_early(25, i, "two_phase", PH_CTM, early)));
+        const dm_ph_leak *k = &late->leak[0], *e = &early->leak[0];
+        ck_assert_double_eq(k->s, e->s);
+        ck_assert(e->s_from <= k->s && k->s <= e->s_to && e->s_from == k->early_from &&
+                  e->s_to == k->early_to);
+        ck_assert(k->s_from <= e->s_from && k->s_to >= e->s_to && e->volume < k->volume);
+        ck_assert_int_eq(late->n_prims, early->n_prims);
+        ck_assert_mem_eq(late->nodes, early->nodes, (size_t)late->n_nodes * PH_NODE * sizeof *late->nodes);
+        ck_assert_mem_eq(late->prims, early->prims, (size_t)late->n_prims * PH_PROW * sizeof *late->prims);
+        drop(late);
+        drop(early);
+    }
+}
+END_TEST
+
 /* Bone closes the canal at the pedicles and leaves it open at the foramina. */
 START_TEST(ring_of_bone) {
     dm_anatomy *a = make(12, _i, "no_contrast", PH_PLAIN);
@@ -308,6 +328,7 @@ int main(void) {
     tcase_add_test(t, spread_of_leaks);
     tcase_add_test(t, spread_of_veins_and_outpouchings);
     tcase_add_test(t, dorsal_leak_beside_a_trap);
+    tcase_add_test(t, early_pass_has_a_front);
     tcase_add_loop_test(t, ring_of_bone, 0, 3);
     tcase_add_test(t, spread_of_patients);
     tcase_add_loop_test(t, same_on_any_threads, 0, 2);
