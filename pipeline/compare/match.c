@@ -25,10 +25,9 @@ double dm_canal_s(const dm_rung *rung, int n, const double p[3]) {
             length2 += d * d;
         }
         if (length2 <= 0) continue;
-        double t = along / length2, beyond = BEYOND_ENDS_MM / sqrt(length2);
-        if (t < (i ? 0 : -beyond)) t = i ? 0 : NAN;
-        if (t > (i + 2 < n ? 1 : 1 + beyond)) t = i + 2 < n ? 1 : NAN;
-        if (isnan(t)) continue;
+        double t = along / length2;
+        if (t < 0 && i) t = 0;
+        if (t > 1 && i + 2 < n) t = 1;
         for (int k = 0; k < 3; k++) {
             double d = p[k] - rung[i].p[k] - t * (rung[i + 1].p[k] - rung[i].p[k]);
             away += d * d;
@@ -37,7 +36,7 @@ double dm_canal_s(const dm_rung *rung, int n, const double p[3]) {
         best = away;
         s = rung[i].s + t * (rung[i + 1].s - rung[i].s);
     }
-    return s;
+    return n > 1 && s >= rung[0].s - BEYOND_ENDS_MM && s <= rung[n - 1].s + BEYOND_ENDS_MM ? s : NAN;
 }
 
 int dm_place_interval(const dm_rung *rung, int n, int place, double *from, double *to) {
