@@ -128,26 +128,18 @@ static void quantiles_of(void *user, const unsigned *weight, double *out) {
     for (int k = 0; k < QUANTILES; k++) out[k] = dm_quantile_weighted(d->mm, weight, d->n, quantiles[k].p);
 }
 
-/* Percentile limits only: BCa's jackknife does not hold for quantiles (Efron and Tibshirani 1993, 11.6). */
-static dm_status put_distances(const dm_comparison *c, cJSON *row, distances *d, const char *stream) {
-    dm_limits limits[QUANTILES];
+/* Percentile limits only: BCa's jackknife does not hold for quantiles (Efron and Tibshirani 1993, 11.6). Sorts d. */
+static dm_status limit_distances(const dm_comparison *c, distances *d, const char *stream, dm_limits *limits) {
     qsort(d->mm, (size_t)d->n, sizeof *d->mm, ascending);
-    DM_TRY(dm_bootstrap(&c->plan, dm_stream(stream), d->n, quantiles_of, d, QUANTILES, 0, limits));
+    return dm_bootstrap(&c->plan, dm_stream(stream), d->n, quantiles_of, d, QUANTILES, 0, limits);
+}
+
+static void put_distances(cJSON *row, const distances *d, const dm_limits *limits) {
     dm_put_number(row, "n_mm", d->n);
     for (int k = 0; k < QUANTILES; k++) {
         dm_put_number(row, quantiles[k].name, dm_quantile(d->mm, d->n, quantiles[k].p));
         dm_put_limits(row, quantiles[k].name, "", limits[k].low, limits[k].high);
     }
-    return dm_ok;
-}
-
-static void put_days(const dm_comparison *c, cJSON *row, const int *index, int n, double *room) {
-    int days = 0;
-    for (int i = 0; i < n; i++)
-        if (!isnan(c->m.exam[index[i]].truth_days)) room[days++] = c->m.exam[index[i]].truth_days;
-    qsort(room, (size_t)days, sizeof *room, ascending);
-    dm_put_number(row, "n_days", days);
-    dm_put_number(row, "days_median", dm_quantile(room, days, 0.5));
 }
 
 /* ---- rows ---- */
@@ -182,26 +174,49 @@ static void put_others(const dm_comparison *c, cJSON *row, int protocol) {
     dm_put_number(row, "n_contradicted", contradicted);
 }
 
-static dm_status add_group(dm_comparison *c, const group *g, int protocol) {
+/* The values of the group's studies that are known; their number. room: for all of them. */
+static int known_values(const dm_comparison *c, const group *g, int days, double *room) {
+    int n = 0;
+    for (int i = 0; i < g->n; i++) {
+        double v = days ? c->m.exam[g->index[i]].truth_days : c->outcome[g->index[i]].mm;
+        if (!isnan(v)) room[n++] = v;
+    }
+    return n;
+}
+
+static void put_days(const dm_comparison *c, cJSON *row, const group *g, double *room) {
+    int n = known_values(c, g, 1, room);
+    qsort(room, (size_t)n, sizeof *room, ascending);
+    dm_put_number(row, "n_days", n);
+    dm_put_number(row, "days_median", dm_quantile(room, n, 0.5));
+}
+
+static dm_status add_rows(dm_comparison *c, const group *g, int protocol, distances *d, double *room) {
     static const char *const names[] = {"left_out", "wrong"};
-    distances d = {calloc((size_t)g->n + 1, sizeof *d.mm), 0};
-    if (!d.mm) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d distances", g->n);
-    dm_status status = dm_ok;
-    for (int counting = DM_LEFT_OUT; counting <= DM_AS_WRONG && dm_good(status); counting++) {
+    dm_limits limits[QUANTILES];
+    char stream[200];
+    snprintf(stream, sizeof stream, "mm|%s|%s|%s", g->protocol, g->stratum, g->value);
+    d->n = known_values(c, g, 0, d->mm);
+    DM_TRY(limit_distances(c, d, stream, limits));
+    for (int counting = DM_LEFT_OUT; counting <= DM_AS_WRONG; counting++) {
         dm_tally t = dm_tally_of(c->m.exam, c->outcome, g->index, g->n, (dm_counting)counting);
         cJSON *row = start_row(c, g, names[counting]);
-        char stream[200];
-        put_days(c, row, g->index, g->n, d.mm);
-        d.n = 0;
-        for (int i = 0; i < g->n; i++)
-            if (!isnan(c->outcome[g->index[i]].mm)) d.mm[d.n++] = c->outcome[g->index[i]].mm;
         put_tally(row, &t);
-        snprintf(stream, sizeof stream, "mm|%s|%s|%s", g->protocol, g->stratum, g->value);
-        status = put_distances(c, row, &d, stream);
-        put_notes(row, &t, d.n);
+        put_distances(row, d, limits);
+        put_days(c, row, g, room);
+        put_notes(row, &t, d->n);
         if (!strcmp(g->stratum, "all")) put_others(c, row, protocol);
     }
+    return dm_ok;
+}
+
+static dm_status add_group(dm_comparison *c, const group *g, int protocol) {
+    distances d = {calloc((size_t)g->n + 1, sizeof *d.mm), 0};
+    double *room = calloc((size_t)g->n + 1, sizeof *room);
+    dm_status status = d.mm && room ? add_rows(c, g, protocol, &d, room)
+                                    : dm_fail(DM_FATAL, "out_of_memory", "no memory for %d distances", g->n);
     free(d.mm);
+    free(room);
     return status;
 }
 
