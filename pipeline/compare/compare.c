@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "comparison.h"
@@ -158,11 +159,24 @@ static void remove_fresh(const char *fresh, const product *p, int n) {
     (void)rmdir(fresh);
 }
 
+/* A folder in a file's way is found before the first file is renamed. */
+static dm_status check_ways(const char *to, const product *p, int n) {
+    char into[PATH];
+    struct stat st;
+    for (int i = 0; i < n; i++) {
+        DM_TRY(join_path(into, to, p[i].name));
+        if (stat(into, &st) == 0 && S_ISDIR(st.st_mode))
+            return dm_fail(DM_FATAL, "output", "%.300s: a folder has this name; move it away or choose another --to", into);
+    }
+    return dm_ok;
+}
+
 static dm_status publish(const char *to, const product *p, int n) {
     char fresh[PATH], from[PATH], into[PATH];
     dm_status status = dm_ok;
     DM_TRY(join_path(fresh, to, ".new"));
     DM_TRY(dm_folder_make(to, 0755));
+    DM_TRY(check_ways(to, p, n));
     DM_TRY(dm_folder_make(fresh, 0755));
     for (int i = 0; i < n && dm_good(status); i++) {
         status = join_path(from, fresh, p[i].name);
@@ -171,7 +185,7 @@ static dm_status publish(const char *to, const product *p, int n) {
     for (int i = 0; i < n && dm_good(status); i++) {
         status = dm_worse(join_path(from, fresh, p[i].name), join_path(into, to, p[i].name));
         if (dm_good(status) && rename(from, into) != 0)
-            status = dm_fail(DM_FATAL, "output", "%.300s: cannot put it in place: %s; is it a folder?", into, strerror(errno));
+            status = dm_fail(DM_FATAL, "output", "%.300s: cannot put it in place: %s; choose another --to", into, strerror(errno));
     }
     remove_fresh(fresh, p, n);
     return status;

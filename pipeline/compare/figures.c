@@ -134,12 +134,12 @@ char *dm_sensitivity_figure(const dm_comparison *c) {
 
 /* ---- froc.svg: at 10 mm, the reach that design and literature use first ---- */
 
-enum { FROC_LEFT = 70, FROC_TOP = 24, FROC_WIDTH = 470, FROC_HEIGHT = 340, FROC_REACH_MM = 10 };
+enum { FROC_LEFT = 70, FROC_TOP = 24, FROC_WIDTH = 500, FROC_HEIGHT = 340, FROC_MARGIN = 22, FROC_REACH_MM = 10 };
 static const double FEWEST = 0.0625; /* left end of the axis; fewer false marks, none too, stand there */
 
 static double rate_x(double per_study) {
     double octaves = log2(fmax(per_study, FEWEST) / FEWEST), all = log2(8 / FEWEST);
-    return FROC_LEFT + FROC_WIDTH * fmin(octaves, all) / all;
+    return FROC_LEFT + FROC_MARGIN + (FROC_WIDTH - 2 * FROC_MARGIN) * fmin(octaves, all) / all;
 }
 
 static double share_y(double share) {
@@ -165,10 +165,14 @@ static void put_froc_axes(FILE *f) {
     fprintf(f, "<text transform=\"translate(18 %.1f) rotate(-90)\" text-anchor=\"middle\">leaks found within 10 mm</text>\n", share_y(0.5));
 }
 
-/* Whiskers stand a little aside, so that protocols do not hide one another. */
+/* Points stand a little aside, so that protocols do not hide one another. */
+static double aside(double x, int protocol, int of) {
+    return x + 5 * (protocol - (of - 1) / 2.0);
+}
+
 static void put_froc_point(FILE *f, const cJSON *row, int protocol, int of) {
     const char *colour = colours[protocol % COLOURS];
-    double x = rate_x(number(row, "false_per_study")) + 5 * (protocol - (of - 1) / 2.0), y = share_y(number(row, "value"));
+    double x = aside(rate_x(number(row, "false_per_study")), protocol, of), y = share_y(number(row, "value"));
     if (!isnan(number(row, "value_low")))
         put_line(f, x, share_y(number(row, "value_low")), x, share_y(number(row, "value_high")), colour, 1.2);
     if (has(row, "figure", "operating"))
@@ -183,30 +187,30 @@ static void put_legend(FILE *f, const char *name, const cJSON *area, int protoco
             y - 4, x + 30, y - 4, colours[protocol % COLOURS], dashes[protocol % DASHES]);
     put_shape(f, x + 15, y - 4, protocol % 4, colours[protocol % COLOURS]);
     put_text(f, x + 38, y, "start", name);
-    if (!isnan(number(area, "value")))
+    if (area)
         snprintf(text, sizeof text, "wAFROC %.2f, %.0f leaks in %.0f studies", number(area, "value"), number(area, "n_leaks"), number(area, "n_studies"));
     put_text(f, x + 38, y + 16, "start", text);
 }
 
+static int belongs(const cJSON *row, const char *protocol, const char *figure) {
+    return has(row, "protocol", protocol) && has(row, "figure", figure) && fabs(number(row, "reach_mm") - FROC_REACH_MM) < 0.5 &&
+           !isnan(number(row, "value"));
+}
+
 static void put_curve(FILE *f, const dm_comparison *c, int protocol) {
-    const cJSON *row;
+    const cJSON *row, *area = NULL;
     const char *name = c->m.protocol[protocol];
-    int first = 1;
-    cJSON_ArrayForEach(row, c->sheet[DM_FROC].rows) {
-        if (!has(row, "protocol", name) || fabs(number(row, "reach_mm") - FROC_REACH_MM) > 0.5) continue;
-        if (has(row, "figure", "wafroc")) put_legend(f, name, row, protocol);
-        if (!has(row, "figure", "sensitivity") || isnan(number(row, "value"))) continue;
-        double x = rate_x(number(row, "false_per_study")) + 5 * (protocol - (c->m.n_protocols - 1) / 2.0);
-        fprintf(f, "%s%.1f,%.1f", first ? "<polyline points=\"" : " ", x, share_y(number(row, "value")));
-        first = 0;
-    }
-    if (!first)
-        fprintf(f, "\" fill=\"none\" stroke=\"%s\" stroke-width=\"1.6\" stroke-dasharray=\"%s\"/>\n", colours[protocol % COLOURS],
-                dashes[protocol % DASHES]);
+    fprintf(f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"1.6\" stroke-dasharray=\"%s\" points=\"",
+            colours[protocol % COLOURS], dashes[protocol % DASHES]);
     cJSON_ArrayForEach(row, c->sheet[DM_FROC].rows)
-        if (has(row, "protocol", name) && fabs(number(row, "reach_mm") - FROC_REACH_MM) < 0.5 && !has(row, "figure", "wafroc") &&
-            !isnan(number(row, "value")))
-            put_froc_point(f, row, protocol, c->m.n_protocols);
+        if (belongs(row, name, "sensitivity"))
+            fprintf(f, "%.1f,%.1f ", aside(rate_x(number(row, "false_per_study")), protocol, c->m.n_protocols), share_y(number(row, "value")));
+    fputs("\"/>\n", f);
+    cJSON_ArrayForEach(row, c->sheet[DM_FROC].rows) {
+        if (belongs(row, name, "wafroc")) area = row;
+        if (belongs(row, name, "sensitivity") || belongs(row, name, "operating")) put_froc_point(f, row, protocol, c->m.n_protocols);
+    }
+    put_legend(f, name, area, protocol);
 }
 
 char *dm_froc_figure(const dm_comparison *c) {

@@ -79,8 +79,9 @@ static void put_tally(cJSON *row, const dm_tally *t) {
     dm_put_number(row, "failed", t->failed);
     put_share(row, "sensitivity", t->tp, sick, 1);
     put_share(row, "specificity", t->tn, well, 1);
-    put_share(row, "ppv", t->tp, t->tp + t->fp, 1);
-    put_share(row, "npv", t->tn, t->tn + t->fn, 1);
+    /* Where one kind of patient is missing a predictive value would be 1 or 0 whatever the protocol says. */
+    if (sick && well) put_share(row, "ppv", t->tp, t->tp + t->fp, 1);
+    if (sick && well) put_share(row, "npv", t->tn, t->tn + t->fn, 1);
     put_share(row, "accuracy", t->tp + t->tn, t->n, 1);
     put_share(row, "located_5_mm", t->hit[0], sick, 0);
     put_share(row, "located_10_mm", t->hit[1], sick, 0);
@@ -98,10 +99,10 @@ static void put_notes(cJSON *row, const dm_tally *t, int n_mm) {
     char text[80];
     int sick = t->tp + t->fn, well = t->tn + t->fp;
     if (!t->n) dm_put_note(row, "no study to count");
-    if (t->n && !sick) dm_put_note(row, "no patient with a leak: sensitivity does not exist");
-    if (t->n && !well) dm_put_note(row, "no patient without a leak: specificity does not exist");
-    if (t->n && !(t->tp + t->fp)) dm_put_note(row, "no leak reported: ppv does not exist");
-    if (t->n && !(t->tn + t->fn)) dm_put_note(row, "no study called leak-free: npv does not exist");
+    if (t->n && !sick) dm_put_note(row, "no patient with a leak: sensitivity and predictive values do not exist");
+    if (t->n && !well) dm_put_note(row, "no patient without a leak: specificity and predictive values do not exist");
+    if (sick && well && !(t->tp + t->fp)) dm_put_note(row, "no leak reported: ppv does not exist");
+    if (sick && well && !(t->tn + t->fn)) dm_put_note(row, "no study called leak-free: npv does not exist");
     if (sick && !n_mm) dm_put_note(row, "no site with a known place: distances do not exist");
     if (n_mm == 1) dm_put_note(row, "one site: distances have no limits");
     if (t->n && t->n < FEW) {

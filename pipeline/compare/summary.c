@@ -102,14 +102,14 @@ static void put_pairs(FILE *f, const dm_sheet *s) {
     static const shown levels[] = {
         {"A", "protocol_a", NULL, 1}, {"B", "protocol_b", NULL, 1}, {"patients", "n", NULL, 0}, {"levels", "n_levels", NULL, 0},
         {"agreement", "agreement", NULL, 0}, {"kappa", "kappa", "", 0}, {"AC1", "ac1", "", 0}};
-    fputs("\n## Protocol against protocol\n\nStudies that cannot tell are left out here; `pairs.csv` has both countings.\n\n", f);
+    fputs("\n## Protocol against protocol\n\nStudies that cannot tell are left out here; `pairs.csv` has both countings, and the rows without a patient.\n\n", f);
     if (!s->n) {
         fputs("There is one protocol: nothing to compare.\n", f);
         return;
     }
     head(f, pair, COUNT(pair));
     for (int i = 0; i < s->n; i++)
-        if (is(s, i, "indeterminate_as", "left_out")) line(f, s, i, pair, COUNT(pair));
+        if (is(s, i, "indeterminate_as", "left_out") && !is(s, i, "n", "0")) line(f, s, i, pair, COUNT(pair));
     fputs("\nLevel by level:\n\n", f);
     head(f, levels, COUNT(levels));
     for (int i = 0; i < s->n; i++)

@@ -12,7 +12,7 @@
 #include "level.h"
 #include "level_place.h"
 
-enum { PATIENTS = 400, REPLICAS = 500, DRAWS = 400, RUNGS = 24, LEVELS = RUNGS - 1, NULL_REPLICAS = 20000 };
+enum { PATIENTS = 400, REPLICAS = 500, DRAWS = 1000, RUNGS = 24, LEVELS = RUNGS - 1, NULL_REPLICAS = 20000 };
 
 static const double share_sick = 0.6;
 /* Leak found by both, by the first only, by the second only: sensitivities 0.85 and 0.70. */
