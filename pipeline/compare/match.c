@@ -13,28 +13,50 @@ int dm_same_group(int a, int b) {
     return a == DM_LEAK_INDETERMINATE || b == DM_LEAK_INDETERMINATE || group_of(a) == group_of(b);
 }
 
-enum { BEYOND_ENDS_MM = 40 }; /* one lumbar level: further out the polyline says nothing */
+/* Coordinate k of a vertebra: x, y, z, s. Beyond the ends the curve goes straight on. */
+static double control(const dm_rung *rung, int n, int i, int k) {
+    if (i < 0) return 2 * control(rung, n, 0, k) - control(rung, n, 1, k);
+    if (i >= n) return 2 * control(rung, n, n - 1, k) - control(rung, n, n - 2, k);
+    return k == 3 ? rung[i].s : rung[i].p[k];
+}
+
+/* Point of the Catmull-Rom curve through the vertebrae, t = 0 .. 1 of the way from i to i + 1, and its s. */
+static void curve_point(const dm_rung *rung, int n, int i, double t, double out[4]) {
+    for (int k = 0; k < 4; k++) {
+        double a = control(rung, n, i - 1, k), b = control(rung, n, i, k), c = control(rung, n, i + 1, k);
+        double d = control(rung, n, i + 2, k);
+        out[k] = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t * t * t);
+    }
+}
+
+/* Foot of p on the line through a and b: s there, and the squared distance. Within the piece, or beyond where it is open. */
+static double foot(const double a[4], const double b[4], int open_above, int open_below, const double p[3], double *away) {
+    double along = 0, length2 = 0;
+    for (int k = 0; k < 3; k++) {
+        along += (b[k] - a[k]) * (p[k] - a[k]);
+        length2 += (b[k] - a[k]) * (b[k] - a[k]);
+    }
+    double t = length2 > 0 ? along / length2 : 0;
+    if (t < 0 && !open_above) t = 0;
+    if (t > 1 && !open_below) t = 1;
+    *away = 0;
+    for (int k = 0; k < 3; k++) *away += (p[k] - a[k] - t * (b[k] - a[k])) * (p[k] - a[k] - t * (b[k] - a[k]));
+    return a[3] + t * (b[3] - a[3]);
+}
+
+enum { BEYOND_ENDS_MM = 40 }; /* one lumbar level: further out the curve says nothing */
 
 double dm_canal_s(const dm_rung *rung, int n, const double p[3]) {
-    double best = INFINITY, s = NAN;
-    for (int i = 0; i + 1 < n; i++) {
-        double along = 0, length2 = 0, away = 0;
-        for (int k = 0; k < 3; k++) {
-            double d = rung[i + 1].p[k] - rung[i].p[k];
-            along += d * (p[k] - rung[i].p[k]);
-            length2 += d * d;
-        }
-        if (length2 <= 0) continue;
-        double t = along / length2;
-        if (t < 0 && i) t = 0;
-        if (t > 1 && i + 2 < n) t = 1;
-        for (int k = 0; k < 3; k++) {
-            double d = p[k] - rung[i].p[k] - t * (rung[i + 1].p[k] - rung[i].p[k]);
-            away += d * d;
-        }
-        if (away >= best) continue;
-        best = away;
-        s = rung[i].s + t * (rung[i + 1].s - rung[i].s);
+    enum { PIECES = 8 }; /* per level: pieces of 2 to 4 mm, whose bend no longer matters */
+    double nearest = INFINITY, s = NAN, from[4], to[4];
+    for (int i = 0; i < (n - 1) * PIECES; i++) {
+        double away;
+        curve_point(rung, n, i / PIECES, (double)(i % PIECES) / PIECES, from);
+        curve_point(rung, n, i / PIECES, (double)(i % PIECES + 1) / PIECES, to);
+        double at = foot(from, to, i == 0, i == (n - 1) * PIECES - 1, p, &away);
+        if (away >= nearest) continue;
+        nearest = away;
+        s = at;
     }
     return n > 1 && s >= rung[0].s - BEYOND_ENDS_MM && s <= rung[n - 1].s + BEYOND_ENDS_MM ? s : NAN;
 }
