@@ -212,6 +212,10 @@ const char *dm_csv_at(const dm_csv_table *t, int row, int column) {
     return column < 0 ? "" : t->cell[(size_t)(row + 1) * (size_t)t->n_columns + (size_t)column];
 }
 
+const char *dm_csv_text(const dm_csv_table *t, int row, const char *column) {
+    return dm_csv_at(t, row, dm_csv_column(t, column));
+}
+
 /* 1 when name is one of "a|b|c". */
 static int among(const char *list, const char *name) {
     size_t n = strlen(name);
@@ -280,18 +284,18 @@ dm_status dm_csv_check_unique(const dm_csv_table *t, const char *columns) {
     return status;
 }
 
-dm_status dm_csv_number(const dm_csv_table *t, int row, int column, double low, double high, double *value) {
-    const char *text = dm_csv_at(t, row, column);
+dm_status dm_csv_number(const dm_csv_table *t, int row, const char *column, double low, double high, double *value) {
+    const char *text = dm_csv_text(t, row, column);
     char *end;
     *value = NAN;
     if (!*text) return dm_ok;
     double v = strtod(text, &end);
     if (*end == ',' && end != text)
-        return dm_csv_fail(t, row, "a decimal comma in column '%s'; write numbers with a point", t->cell[column]);
+        return dm_csv_fail(t, row, "a decimal comma in column '%s'; write numbers with a point", column);
     if (end == text || *end || !isfinite(v) || strpbrk(text, "xXnN"))
-        return dm_csv_fail(t, row, "column '%s' holds no number; leave the cell empty when it is not known", t->cell[column]);
+        return dm_csv_fail(t, row, "column '%s' holds no number; leave the cell empty when it is not known", column);
     if (v < low || v > high)
-        return dm_csv_fail(t, row, "column '%s' holds %g, which is not between %g and %g", t->cell[column], v, low, high);
+        return dm_csv_fail(t, row, "column '%s' holds %g, which is not between %g and %g", column, v, low, high);
     *value = v;
     return dm_ok;
 }

@@ -24,11 +24,13 @@ void dm_csv_table_free(dm_csv_table *table); /* accepts a zeroed one */
 int dm_csv_column(const dm_csv_table *table, const char *name);
 /* A cell of data row 0 .. n_rows - 1; "" for column -1. */
 const char *dm_csv_at(const dm_csv_table *table, int row, int column);
+/* The same by the column's name. */
+const char *dm_csv_text(const dm_csv_table *table, int row, const char *column);
 /* FATAL "bad_csv" when one of the columns needed ("a|b") is missing or one stands there that is neither needed nor in
  * `allowed` (NULL: any). A column whose name begins with "note" is always allowed. */
 dm_status dm_csv_check_header(const dm_csv_table *table, const char *needed, const char *allowed);
-/* A cell as a number from low to high; NaN when it is empty. FATAL "bad_csv" for anything else; a decimal comma is named. */
-dm_status dm_csv_number(const dm_csv_table *table, int row, int column, double low, double high, double *value);
+/* A cell as a number from low to high; NaN when it is empty or there is no such column. FATAL "bad_csv" for anything else; a decimal comma is named. */
+dm_status dm_csv_number(const dm_csv_table *table, int row, const char *column, double low, double high, double *value);
 /* FATAL "bad_csv" naming both lines when two rows have the same cells in these columns ("a|b"; NULL: in all but notes). */
 dm_status dm_csv_check_unique(const dm_csv_table *table, const char *columns);
 /* FATAL "bad_csv" at a row's place: "FILE:LINE: text". */

@@ -38,11 +38,6 @@ void dm_draw_patients(uint64_t seed, uint32_t stream, int draw, int n, unsigned 
     }
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The jackknife's acceleration of each number: skewness of the values with one group of patients left out. */
 static dm_status accelerations(int n, dm_resampled statistic, void *user, int count, unsigned *weight, double *a) {
     int groups = n < JACKKNIFE_GROUPS ? n : JACKKNIFE_GROUPS;
@@ -86,7 +81,7 @@ static void limits_of(double *v, int draws, double seen, double a, int with_bca,
     for (int i = 0; i < draws; i++)
         if (!isnan(v[i])) v[n++] = v[i];
     if (isnan(seen) || n * 20 < draws * 19) return;
-    qsort(v, (size_t)n, sizeof *v, ascending);
+    dm_sort_ascending(v, n);
     l->low = dm_quantile(v, n, 0.025);
     l->high = dm_quantile(v, n, 0.975);
     if (with_bca) bca(v, n, seen, a, l);

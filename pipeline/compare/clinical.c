@@ -38,13 +38,9 @@ dm_evidence dm_evidence_of(const dm_tests *t, double sheath_cut_mm) {
     return isnan(t->bern) ? DM_EVIDENCE_NONE : DM_EVIDENCE_UNCLEAR;
 }
 
-static dm_status number(const dm_csv_table *t, int row, const char *column, double low, double high, double *v) {
-    return dm_csv_number(t, row, dm_csv_column(t, column), low, high, v);
-}
-
 /* 0 or 1. */
 static dm_status sign(const dm_csv_table *t, int row, const char *column, double *v) {
-    DM_TRY(number(t, row, column, 0, 1, v));
+    DM_TRY(dm_csv_number(t, row, column, 0, 1, v));
     return isnan(*v) || *v <= 0 || *v >= 1 ? dm_ok : dm_csv_fail(t, row, "column '%s' is 1 (seen) or 0 (not seen)", column);
 }
 
@@ -52,18 +48,18 @@ static dm_status sign(const dm_csv_table *t, int row, const char *column, double
 static dm_status read_tests(const dm_csv_table *t, int row, double sheath_cut_mm, dm_tests *out) {
     double supine, upright, baseline, plateau, rate;
     dm_bern b;
-    DM_TRY(number(t, row, "sheath_supine_mm", 1, 15, &supine));
-    DM_TRY(number(t, row, "sheath_upright_mm", 1, 15, &upright));
-    DM_TRY(number(t, row, "opening_cmh2o", -20, 100, &out->opening_cmh2o));
-    DM_TRY(number(t, row, "baseline_mmhg", -20, 100, &baseline));
-    DM_TRY(number(t, row, "plateau_mmhg", -20, 150, &plateau));
-    DM_TRY(number(t, row, "rate_ml_min", 0.1, 20, &rate));
+    DM_TRY(dm_csv_number(t, row, "sheath_supine_mm", 1, 15, &supine));
+    DM_TRY(dm_csv_number(t, row, "sheath_upright_mm", 1, 15, &upright));
+    DM_TRY(dm_csv_number(t, row, "opening_cmh2o", -20, 100, &out->opening_cmh2o));
+    DM_TRY(dm_csv_number(t, row, "baseline_mmhg", -20, 100, &baseline));
+    DM_TRY(dm_csv_number(t, row, "plateau_mmhg", -20, 150, &plateau));
+    DM_TRY(dm_csv_number(t, row, "rate_ml_min", 0.1, 20, &rate));
     DM_TRY(sign(t, row, "bern_pachymeningeal", &b.pachymeningeal));
     DM_TRY(sign(t, row, "bern_sinus", &b.sinus));
     DM_TRY(sign(t, row, "bern_subdural", &b.subdural));
-    DM_TRY(number(t, row, "bern_suprasellar_mm", 0, 50, &b.suprasellar_mm));
-    DM_TRY(number(t, row, "bern_prepontine_mm", 0, 50, &b.prepontine_mm));
-    DM_TRY(number(t, row, "bern_mamillopontine_mm", 0, 50, &b.mamillopontine_mm));
+    DM_TRY(dm_csv_number(t, row, "bern_suprasellar_mm", 0, 50, &b.suprasellar_mm));
+    DM_TRY(dm_csv_number(t, row, "bern_prepontine_mm", 0, 50, &b.prepontine_mm));
+    DM_TRY(dm_csv_number(t, row, "bern_mamillopontine_mm", 0, 50, &b.mamillopontine_mm));
     if (plateau < baseline) return dm_csv_fail(t, row, "plateau_mmhg is below baseline_mmhg; are they exchanged?");
     out->known = 1;
     out->r_out = dm_r_out(baseline, plateau, rate);
@@ -79,9 +75,9 @@ static const char *band_of(double years) {
 }
 
 static dm_status fill_exams(const dm_csv_table *t, int row, int patient, dm_material *m) {
-    const char *sex = dm_csv_at(t, row, dm_csv_column(t, "sex"));
+    const char *sex = dm_csv_text(t, row, "sex");
     double years;
-    DM_TRY(number(t, row, "age_years", 0, 120, &years));
+    DM_TRY(dm_csv_number(t, row, "age_years", 0, 120, &years));
     if (*sex && strcmp(sex, "F") != 0 && strcmp(sex, "M") != 0 && strcmp(sex, "O") != 0)
         return dm_csv_fail(t, row, "sex is F, M or O");
     for (int i = 0; patient >= 0 && i < m->n_exams; i++) {
@@ -107,7 +103,7 @@ dm_status dm_clinical_read(const char *path, const dm_names *names, dm_material 
     for (int i = 0; i < m->n_patients; i++) c->of[i] = (dm_tests){0, NAN, NAN, NAN, NAN, DM_EVIDENCE_NONE};
     for (int i = 0; i < t->n_rows; i++) {
         dm_tests tests;
-        int patient = dm_names_patient(names, m, dm_csv_at(t, i, dm_csv_column(t, "patient_id")));
+        int patient = dm_names_patient(names, m, dm_csv_text(t, i, "patient_id"));
         DM_TRY(read_tests(t, i, sheath_cut_mm, &tests));
         DM_TRY(fill_exams(t, i, patient, m));
         if (patient >= 0 && c->of[patient].known)

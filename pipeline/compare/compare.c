@@ -49,10 +49,9 @@ static dm_status open_mapping(const dm_compare_options *o, inputs *in, dm_materi
     if (access(path, R_OK) != 0) return dm_ok;
     DM_TRY(dm_csv_table_read(path, &in->mapping));
     in->names.mapping = &in->mapping;
-    int study = dm_csv_column(&in->mapping, "study_id"), date = dm_csv_column(&in->mapping, "study_date");
-    for (int i = 0; i < in->mapping.n_rows && date >= 0; i++) {
-        int exam = dm_exam_find(m, dm_csv_at(&in->mapping, i, study));
-        if (exam >= 0) m->exam[exam].date = dm_date_parse(dm_csv_at(&in->mapping, i, date));
+    for (int i = 0; i < in->mapping.n_rows; i++) {
+        int exam = dm_exam_find(m, dm_csv_text(&in->mapping, i, "study_id"));
+        if (exam >= 0) m->exam[exam].date = dm_date_parse(dm_csv_text(&in->mapping, i, "study_date"));
     }
     return dm_ok;
 }

@@ -1,5 +1,6 @@
 #include "level_place.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,8 +48,9 @@ int dm_place_parse(const char *text) {
     if (!text[n]) return root_place(upper);
     const char *second = text + n + 1;
     if (strlen(second) > 3) return 0;
-    part[0] = text[0]; /* "T7-8": the lower vertebra in the same region */
-    strcpy(part + (second[0] >= '0' && second[0] <= '9'), second);
+    /* "T7-8": the lower vertebra in the same region */
+    int same_region = second[0] >= '0' && second[0] <= '9';
+    snprintf(part, sizeof part, "%.*s%s", same_region, text, second);
     int lower = strict_level(part);
     return lower && touch(upper, lower) ? below(upper) : 0;
 }

@@ -64,23 +64,19 @@ int dm_patient_find(const dm_material *m, const char *patient_id) {
     return dm_name_find(m->patient, m->n_patients, patient_id);
 }
 
-static const char *text_at(const dm_csv_table *t, int row, const char *column) {
-    return dm_csv_at(t, row, dm_csv_column(t, column));
-}
-
 static dm_status number_at(const dm_csv_table *t, int row, const char *column, double *value) {
-    return dm_csv_number(t, row, dm_csv_column(t, column), -1e9, 1e9, value);
+    return dm_csv_number(t, row, column, -1e9, 1e9, value);
 }
 
 static dm_status vocabulary(const dm_csv_table *t, int row, const char *column, int (*of)(const char *), int *value) {
-    const char *text = text_at(t, row, column);
+    const char *text = dm_csv_text(t, row, column);
     *value = *text ? of(text) : 0;
     if (*value >= 0) return dm_ok;
     return dm_csv_fail(t, row, "unknown %s; the table is damaged or of another version: duramap merge OUT makes it again", column);
 }
 
 static dm_status answer_of(const dm_csv_table *t, int row, dm_said *said) {
-    const char *status = text_at(t, row, "status"), *answer = text_at(t, row, "answer");
+    const char *status = dm_csv_text(t, row, "status"), *answer = dm_csv_text(t, row, "answer");
     int which = name_in(answers, DM_SAID_NOTHING, answer);
     *said = which >= 0 ? (dm_said)which : DM_SAID_NOTHING;
     if (which >= 0 || !strcmp(status, "failed")) return dm_ok;
@@ -89,13 +85,13 @@ static dm_status answer_of(const dm_csv_table *t, int row, dm_said *said) {
 
 static dm_status read_exam(const dm_csv_table *t, int row, dm_exam *e) {
     double round, slec;
-    *e = (dm_exam){.study_id = text_at(t, row, "study_id"),
-                   .class_name = text_at(t, row, "class"),
-                   .level = text_at(t, row, "level"),
-                   .side_name = text_at(t, row, "side"),
-                   .sex = text_at(t, row, "sex"),
-                   .age_band = text_at(t, row, "age_band"),
-                   .scanner = text_at(t, row, "scanner"),
+    *e = (dm_exam){.study_id = dm_csv_text(t, row, "study_id"),
+                   .class_name = dm_csv_text(t, row, "class"),
+                   .level = dm_csv_text(t, row, "level"),
+                   .side_name = dm_csv_text(t, row, "side"),
+                   .sex = dm_csv_text(t, row, "sex"),
+                   .age_band = dm_csv_text(t, row, "age_band"),
+                   .scanner = dm_csv_text(t, row, "scanner"),
                    .date = NAN,
                    .truth_source = "",
                    .truth_days = NAN,
@@ -117,7 +113,7 @@ static dm_status read_exam(const dm_csv_table *t, int row, dm_exam *e) {
 }
 
 static const char *protocol_at(const dm_csv_table *t, int row) {
-    const char *name = text_at(t, row, "protocol");
+    const char *name = dm_csv_text(t, row, "protocol");
     return *name ? name : "unknown"; /* a study that failed before its protocol was chosen */
 }
 
@@ -127,13 +123,13 @@ static dm_status name_patients(dm_material *m) {
     m->protocol = calloc((size_t)m->n_exams + 1, sizeof *m->protocol);
     if (!m->patient || !m->protocol) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d studies", m->n_exams);
     for (int i = 0; i < m->n_exams; i++) {
-        m->patient[i] = text_at(t, i, "patient_id");
+        m->patient[i] = dm_csv_text(t, i, "patient_id");
         m->protocol[i] = protocol_at(t, i);
     }
     m->n_patients = dm_sort_names(m->patient, m->n_exams);
     m->n_protocols = dm_sort_names(m->protocol, m->n_exams);
     for (int i = 0; i < m->n_exams; i++) {
-        m->exam[i].patient = dm_patient_find(m, text_at(t, i, "patient_id"));
+        m->exam[i].patient = dm_patient_find(m, dm_csv_text(t, i, "patient_id"));
         m->exam[i].protocol = dm_name_find(m->protocol, m->n_protocols, protocol_at(t, i));
     }
     return dm_ok;
@@ -160,7 +156,7 @@ static dm_status owners(const dm_material *m, const dm_csv_table *t, int **owner
     *owner = calloc((size_t)t->n_rows + 1, sizeof **owner);
     if (!*owner) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d rows", t->n_rows);
     for (int i = 0; i < t->n_rows; i++) {
-        (*owner)[i] = dm_exam_find(m, text_at(t, i, "study_id"));
+        (*owner)[i] = dm_exam_find(m, dm_csv_text(t, i, "study_id"));
         if ((*owner)[i] >= 0) count[(*owner)[i]]++;
     }
     return dm_ok;
@@ -171,13 +167,13 @@ static dm_status read_mark(const dm_csv_table *t, int row, dm_mark *k) {
     DM_TRY(vocabulary(t, row, "class", dm_leak_class_of, &k->class_));
     DM_TRY(vocabulary(t, row, "side", dm_way_of, &k->side));
     int by_root = k->class_ == DM_LEAK_LATERAL || k->class_ == DM_LEAK_DIVERTICULUM || k->class_ == DM_LEAK_FISTULA;
-    k->place = dm_place_parse(text_at(t, row, by_root ? "level_root" : "level_disc"));
+    k->place = dm_place_parse(dm_csv_text(t, row, by_root ? "level_root" : "level_disc"));
     DM_TRY(number_at(t, row, "score", &k->score));
     DM_TRY(number_at(t, row, "s_mm", &k->s));
     DM_TRY(number_at(t, row, "accepted", &accepted));
     if (isnan(k->score)) return dm_csv_fail(t, row, "a candidate has no score; duramap merge OUT makes the table again");
     k->accepted = accepted > 0;
-    k->is_sign = *text_at(t, row, "false_sign") != 0;
+    k->is_sign = *dm_csv_text(t, row, "false_sign") != 0;
     return dm_ok;
 }
 
@@ -200,7 +196,7 @@ static dm_status read_marks(dm_material *m) {
 }
 
 static dm_status read_rung(const dm_csv_table *t, int row, dm_rung *r) {
-    r->level = dm_level_parse(text_at(t, row, "level"));
+    r->level = dm_level_parse(dm_csv_text(t, row, "level"));
     DM_TRY(number_at(t, row, "x_mm", &r->p[0]));
     DM_TRY(number_at(t, row, "y_mm", &r->p[1]));
     DM_TRY(number_at(t, row, "z_mm", &r->p[2]));

@@ -56,16 +56,10 @@ static const struct {
 };
 enum { STRATA = sizeof strata / sizeof *strata };
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void put_share(cJSON *row, const char *name, int k, int n, int with_clopper) {
-    dm_interval w = dm_wilson(k, n), c = dm_clopper_pearson(k, n);
-    dm_put_value(row, name, w);
-    dm_put_limits(row, name, "wilson", w.low, w.high);
-    if (with_clopper) dm_put_limits(row, name, "clopper", c.low, c.high);
+static void put_both(cJSON *row, const char *name, int k, int n) {
+    dm_interval exact = dm_clopper_pearson(k, n);
+    dm_put_share(row, name, k, n);
+    dm_put_limits(row, name, "clopper", exact.low, exact.high);
 }
 
 static void put_tally(cJSON *row, const dm_tally *t) {
@@ -77,20 +71,20 @@ static void put_tally(cJSON *row, const dm_tally *t) {
     dm_put_number(row, "tn", t->tn);
     dm_put_number(row, "indeterminate", t->indeterminate);
     dm_put_number(row, "failed", t->failed);
-    put_share(row, "sensitivity", t->tp, sick, 1);
-    put_share(row, "specificity", t->tn, well, 1);
+    put_both(row, "sensitivity", t->tp, sick);
+    put_both(row, "specificity", t->tn, well);
     /* Where one kind of patient is missing a predictive value would be 1 or 0 whatever the protocol says. */
-    if (sick && well) put_share(row, "ppv", t->tp, t->tp + t->fp, 1);
-    if (sick && well) put_share(row, "npv", t->tn, t->tn + t->fn, 1);
-    put_share(row, "accuracy", t->tp + t->tn, t->n, 1);
-    put_share(row, "located_5_mm", t->hit[0], sick, 0);
-    put_share(row, "located_10_mm", t->hit[1], sick, 0);
-    put_share(row, "located_20_mm", t->hit[2], sick, 0);
+    if (sick && well) put_both(row, "ppv", t->tp, t->tp + t->fp);
+    if (sick && well) put_both(row, "npv", t->tn, t->tn + t->fn);
+    put_both(row, "accuracy", t->tp + t->tn, t->n);
+    dm_put_share(row, "located_5_mm", t->hit[0], sick);
+    dm_put_share(row, "located_10_mm", t->hit[1], sick);
+    dm_put_share(row, "located_20_mm", t->hit[2], sick);
     dm_put_number(row, "n_level", t->n_level);
-    put_share(row, "level_exact", t->exact, t->n_level, 0);
-    put_share(row, "level_within_1", t->within_1, t->n_level, 0);
+    dm_put_share(row, "level_exact", t->exact, t->n_level);
+    dm_put_share(row, "level_within_1", t->within_1, t->n_level);
     dm_put_number(row, "n_side", t->n_side);
-    put_share(row, "side_right", t->side_right, t->n_side, 0);
+    dm_put_share(row, "side_right", t->side_right, t->n_side);
 }
 
 /* Few patients make wide limits: say it where a reader may miss it. */
@@ -131,7 +125,7 @@ static void quantiles_of(void *user, const unsigned *weight, double *out) {
 
 /* Percentile limits only: BCa's jackknife does not hold for quantiles (Efron and Tibshirani 1993, 11.6). Sorts d. */
 static dm_status limit_distances(const dm_comparison *c, distances *d, const char *stream, dm_limits *limits) {
-    qsort(d->mm, (size_t)d->n, sizeof *d->mm, ascending);
+    dm_sort_ascending(d->mm, d->n);
     return dm_bootstrap(&c->plan, dm_stream(stream), d->n, quantiles_of, d, QUANTILES, 0, limits);
 }
 
@@ -187,7 +181,7 @@ static int known_values(const dm_comparison *c, const group *g, int days, double
 
 static void put_days(const dm_comparison *c, cJSON *row, const group *g, double *room) {
     int n = known_values(c, g, 1, room);
-    qsort(room, (size_t)n, sizeof *room, ascending);
+    dm_sort_ascending(room, n);
     dm_put_number(row, "n_days", n);
     dm_put_number(row, "days_median", dm_quantile(room, n, 0.5));
 }

@@ -69,11 +69,7 @@ static int study_of(const join *j, const char *text) {
 /* ---- one row's cells ---- */
 
 static const char *cell(const join *j, int row, const char *column) {
-    return dm_csv_at(j->t, row, dm_csv_column(j->t, column));
-}
-
-static dm_status number(const join *j, int row, const char *column, double low, double high, double *v) {
-    return dm_csv_number(j->t, row, dm_csv_column(j->t, column), low, high, v);
+    return dm_csv_text(j->t, row, column);
 }
 
 static dm_status read_words(const join *j, int row, truth_row *r) {
@@ -103,12 +99,12 @@ static dm_status read_numbers(const join *j, int row, truth_row *r) {
     double slec;
     int given = 0;
     for (int k = 0; k < 3; k++) {
-        DM_TRY(number(j, row, axes[k], -5000, 5000, &r->p[k]));
+        DM_TRY(dm_csv_number(j->t, row, axes[k], -5000, 5000, &r->p[k]));
         given += !isnan(r->p[k]);
     }
-    DM_TRY(number(j, row, "level_mm", -100, 100, &r->level_mm));
-    DM_TRY(number(j, row, "days", -36500, 36500, &r->days));
-    DM_TRY(number(j, row, "slec", 0, 1, &slec));
+    DM_TRY(dm_csv_number(j->t, row, "level_mm", -100, 100, &r->level_mm));
+    DM_TRY(dm_csv_number(j->t, row, "days", -36500, 36500, &r->days));
+    DM_TRY(dm_csv_number(j->t, row, "slec", 0, 1, &slec));
     r->slec = isnan(slec) ? -1 : slec > 0;
     r->has_position = given == 3;
     if (given && given < 3) return dm_csv_fail(j->t, row, "x_mm, y_mm and z_mm stand together; give all three or none");
@@ -180,7 +176,7 @@ static int first_archive(const join *j, const char *base) {
 }
 
 static const char *mapped(const join *j, int row, const char *column) {
-    return dm_csv_at(j->names->mapping, row, dm_csv_column(j->names->mapping, column));
+    return dm_csv_text(j->names->mapping, row, column);
 }
 
 static dm_status index_archives(join *j) {

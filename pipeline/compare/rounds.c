@@ -139,12 +139,6 @@ static void count_yield(walk *w, const sequence *s) {
     for (int k = first; first && k <= MOST_ROUNDS; k++) w->yield[k - 1].found++;
 }
 
-static void put_wilson(cJSON *row, const char *name, int k, int n) {
-    dm_interval i = dm_wilson(k, n);
-    dm_put_value(row, name, i);
-    dm_put_limits(row, name, "wilson", i.low, i.high);
-}
-
 static void add_yield(walk *w) {
     for (int k = 0; k < MOST_ROUNDS && w->yield[k].n; k++) {
         const yield_row *y = &w->yield[k];
@@ -153,14 +147,14 @@ static void add_yield(walk *w) {
         dm_put_number(row, "n", y->n);
         dm_put_number(row, "n_open", y->open);
         dm_put_number(row, "n_new", y->found_now);
-        put_wilson(row, "yield", y->found_now, y->open);
+        dm_put_share(row, "yield", y->found_now, y->open);
         dm_put_number(row, "n_found", y->found);
         dm_put_number(row, "n_sequences", w->sequences);
-        put_wilson(row, "cumulative", y->found, w->sequences);
+        dm_put_share(row, "cumulative", y->found, w->sequences);
         dm_put_number(row, "n_compared", y->compared);
         dm_put_number(row, "n_exact", y->exact);
         dm_put_number(row, "n_within_1", y->within_1);
-        put_wilson(row, "level_within_1", y->within_1, y->compared);
+        dm_put_share(row, "level_within_1", y->within_1, y->compared);
         if (!y->open) dm_put_note(row, "every patient had a leak reported before: yield does not exist");
     }
 }
@@ -253,7 +247,7 @@ static void add_cross(walk *w) {
             dm_put(row, "direct", dm_said_name((dm_said)said));
             dm_put(row, "indirect", dm_evidence_name((dm_evidence)e));
             dm_put_number(row, "n", w->cross[said][e]);
-            if (e != DM_EVIDENCE_NONE) put_wilson(row, "share", w->cross[said][e], with_tests);
+            if (e != DM_EVIDENCE_NONE) dm_put_share(row, "share", w->cross[said][e], with_tests);
             if (e != DM_EVIDENCE_NONE && !with_tests) dm_put_note(row, "no patient with this answer has a test on record");
         }
     }

@@ -64,6 +64,12 @@ void dm_put_limits(cJSON *row, const char *name, const char *kind, double low, d
     dm_put_number(row, column, high);
 }
 
+void dm_put_share(cJSON *row, const char *name, int k, int n) {
+    dm_interval i = dm_wilson(k, n);
+    dm_put_value(row, name, i);
+    dm_put_limits(row, name, "wilson", i.low, i.high);
+}
+
 void dm_put_note(cJSON *row, const char *sentence) {
     const cJSON *old = cJSON_GetObjectItemCaseSensitive(row, "note");
     char text[500];

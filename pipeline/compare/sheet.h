@@ -27,6 +27,8 @@ void dm_put_p(cJSON *row, const char *column, double p);
 /* NAME, or with `kind` only the limits NAME_KIND_low and NAME_KIND_high. */
 void dm_put_value(cJSON *row, const char *name, dm_interval interval);
 void dm_put_limits(cJSON *row, const char *name, const char *kind, double low, double high);
+/* NAME = k of n, NAME_wilson_low and NAME_wilson_high. */
+void dm_put_share(cJSON *row, const char *name, int k, int n);
 /* Adds a sentence to the row's note column, after "; ". */
 void dm_put_note(cJSON *row, const char *sentence);
 

@@ -113,6 +113,15 @@ double dm_ac1(double both, double first, double second, double neither) {
     return ((both + neither) / n - chance) / (1 - chance);
 }
 
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void dm_sort_ascending(double *values, int n) {
+    qsort(values, (size_t)n, sizeof *values, ascending);
+}
+
 double dm_quantile(const double *v, int n, double p) {
     if (n <= 0) return NAN;
     double at = p * (n - 1);

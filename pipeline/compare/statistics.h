@@ -32,6 +32,7 @@ void dm_holm(double *p, int n);
 double dm_kappa(double both, double first, double second, double neither);
 double dm_ac1(double both, double first, double second, double neither);
 
+void dm_sort_ascending(double *values, int n);
 /* Quantile of n ascending values by linear interpolation (type 7 of Hyndman and Fan); NaN for n = 0. */
 double dm_quantile(const double *ascending, int n, double p);
 /* The same for values that stand there weight[i] times each; NaN when all weights are 0. */

@@ -29,14 +29,14 @@ static int is_treatment(const char *what) {
 
 static dm_status read_treatment(const dm_csv_table *t, int row, dm_treatment *out) {
     double round;
-    const char *date = dm_csv_at(t, row, dm_csv_column(t, "date"));
-    out->what = dm_csv_at(t, row, dm_csv_column(t, "treatment"));
+    const char *date = dm_csv_text(t, row, "date");
+    out->what = dm_csv_text(t, row, "treatment");
     out->date = dm_date_parse(date);
     if (!is_treatment(out->what))
         return dm_csv_fail(t, row, "treatment '%.20s' is unknown; treatments are blood_patch, fibrin_patch, surgery, embolisation", out->what);
     if (*date && isnan(out->date)) return dm_csv_fail(t, row, "date is no day; write it as 2024-05-31");
-    DM_TRY(dm_csv_number(t, row, dm_csv_column(t, "day"), -36500, 36500, &out->day));
-    DM_TRY(dm_csv_number(t, row, dm_csv_column(t, "after_round"), 1, 1000, &round));
+    DM_TRY(dm_csv_number(t, row, "day", -36500, 36500, &out->day));
+    DM_TRY(dm_csv_number(t, row, "after_round", 1, 1000, &round));
     out->after_round = isnan(round) ? 0 : (int)round;
     if (!out->after_round && isnan(out->day) && isnan(out->date))
         return dm_csv_fail(t, row, "says not when; fill date, day (since the first study) or after_round");
@@ -61,7 +61,7 @@ dm_status dm_treatments_read(const char *path, const dm_names *names, const dm_m
     for (int i = 0; i < t->n_rows; i++) {
         dm_treatment *one = &out->t[out->n];
         DM_TRY(read_treatment(t, i, one));
-        one->patient = dm_names_patient(names, m, dm_csv_at(t, i, dm_csv_column(t, "patient_id")));
+        one->patient = dm_names_patient(names, m, dm_csv_text(t, i, "patient_id"));
         const char *why = one->patient < 0 ? "no patient of this name in OUT"
                           : !can_be_placed(one, m)
                               ? "no study of the patient has a date or day to compare with; fill after_round"

@@ -25,7 +25,7 @@ START_TEST(cells_and_their_lines) {
     ck_assert(dm_good(read_text("a,b\n1,\"two\nlines\"\n\n3,\"say \"\"no\"\"\"\n", &t)));
     ck_assert_int_eq(t.n_columns, 2);
     ck_assert_int_eq(t.n_rows, 2);
-    ck_assert_str_eq(dm_csv_at(&t, 0, dm_csv_column(&t, "b")), "two\nlines");
+    ck_assert_str_eq(dm_csv_text(&t, 0, "b"), "two\nlines");
     ck_assert_str_eq(dm_csv_at(&t, 1, 1), "say \"no\"");
     ck_assert_int_eq(t.line[1], 2);
     ck_assert_int_eq(t.line[2], 5); /* after a row of two lines and a blank one */
@@ -111,12 +111,13 @@ START_TEST(numbers) {
     dm_csv_table t;
     double v;
     ck_assert(dm_good(read_text("x\n-1.5e1\n\"2,5\"\nfive\nnan\n0x10\n1e999\n\"\"\n7\n", &t)));
-    ck_assert(dm_good(dm_csv_number(&t, 0, 0, -100, 100, &v)));
+    ck_assert(dm_good(dm_csv_number(&t, 0, "x", -100, 100, &v)));
     ck_assert_double_eq_tol(v, -15, 1e-12);
-    ck_assert(strstr(dm_csv_number(&t, 1, 0, -100, 100, &v).text, ":3: a decimal comma in column 'x'"));
-    for (int row = 2; row < 6; row++) ck_assert(!dm_good(dm_csv_number(&t, row, 0, -1e308, 1e308, &v)));
-    ck_assert(dm_good(dm_csv_number(&t, 6, 0, -100, 100, &v)) && isnan(v));
-    ck_assert(strstr(dm_csv_number(&t, 7, 0, 0, 5, &v).text, "not between 0 and 5"));
+    ck_assert(strstr(dm_csv_number(&t, 1, "x", -100, 100, &v).text, ":3: a decimal comma in column 'x'"));
+    for (int row = 2; row < 6; row++) ck_assert(!dm_good(dm_csv_number(&t, row, "x", -1e308, 1e308, &v)));
+    ck_assert(dm_good(dm_csv_number(&t, 6, "x", -100, 100, &v)) && isnan(v));
+    ck_assert(dm_good(dm_csv_number(&t, 6, "y", -100, 100, &v)) && isnan(v));
+    ck_assert(strstr(dm_csv_number(&t, 7, "x", 0, 5, &v).text, "not between 0 and 5"));
     dm_csv_table_free(&t);
 }
 END_TEST
