@@ -1,5 +1,6 @@
 /* Time and memory of duramap compare on made-up tables:  build/bench_compare [STUDIES] [DIR]
- * Three protocols, a patient has one to three studies, six of ten have a leak. The tables have no clinical meaning. */
+ * Three protocols, a patient has one to three studies, six of ten have a leak. The tables have no clinical
+ * meaning. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ static void put_candidates(tables *t, const char *id, int found, int at, double 
     int n = (int)(uniform(t) * CANDIDATES);
     if (found) {
         disc(at, name);
-        fprintf(t->findings, "%s,1,ventral_tear,%.3f,1,%s,%s,ventral,%.1f,\n", id, 1 + uniform(t), name, dm_level_name(vertebra(at)), s);
+        fprintf(t->findings, "%s,1,ventral_tear,%.3f,1,%s,%s,ventral,%.1f,\n", id, 1 + uniform(t), name,
+                dm_level_name(vertebra(at)), s);
     }
     for (int k = 0; k < n; k++) {
         int where = (int)(uniform(t) * (VERTEBRAE - 1));
@@ -58,10 +60,13 @@ static void put_study(tables *t, int patient, int round, int protocol, int sick,
     int told = uniform(t) > 0.05, found = told && uniform(t) < (sick ? sensitivity[protocol] : 0.1);
     if (found) disc(at, name);
     fprintf(t->studies, "%s,p%06d,%d,%s,ok,%s,%.3f,%s,%s,%s,", id, patient, round, protocols[protocol],
-            !told ? "indeterminate" : found ? "leak" : "no_leak", uniform(t), found ? "ventral_tear" : "", name, found ? "ventral" : "");
+            !told   ? "indeterminate"
+            : found ? "leak"
+                    : "no_leak",
+            uniform(t), found ? "ventral_tear" : "", name, found ? "ventral" : "");
     if (found) fprintf(t->studies, "%.1f", s + off);
-    fprintf(t->studies, ",%d,%d,%s,%d0-%d9,scanner%d\n", 8, sick && uniform(t) < 0.5, patient % 3 ? "F" : "M", 2 + patient % 6, 2 + patient % 6,
-            patient % 4);
+    fprintf(t->studies, ",%d,%d,%s,%d0-%d9,scanner%d\n", 8, sick && uniform(t) < 0.5, patient % 3 ? "F" : "M",
+            2 + patient % 6, 2 + patient % 6, patient % 4);
     put_candidates(t, id, found, at, s + off);
     for (int i = 0; i < VERTEBRAE; i++)
         fprintf(t->levels, "%s,%s,0,0,%d,%d\n", id, dm_level_name(vertebra(i)), -20 * i, 10 + 20 * i);
@@ -86,15 +91,21 @@ static int make_tables(const char *folder, unsigned studies) {
     char sub[1200];
     snprintf(sub, sizeof sub, "%s/tables", folder);
     if (!dm_good(dm_folder_make(sub, 0755))) return 0;
-    tables t = {.studies = open_table(sub, "studies.csv", "study_id,patient_id,round,protocol,status,answer,score,class,level,side,s_mm,"
-                                                          "interval_mm,slec,sex,age_band,scanner"),
-                .findings = open_table(sub, "findings.csv", "study_id,finding,class,score,accepted,level_disc,level_root,side,s_mm,false_sign"),
-                .levels = open_table(sub, "levels.csv", "study_id,level,x_mm,y_mm,z_mm,s_mm"),
-                .reference = open_table(folder, "reference.csv", "study_id,source,class,level,side,x_mm,y_mm,z_mm")};
+    tables t = {
+        .studies = open_table(sub, "studies.csv",
+                              "study_id,patient_id,round,protocol,status,answer,score,class,level,side,s_mm,"
+                              "interval_mm,slec,sex,age_band,scanner"),
+        .findings =
+            open_table(sub, "findings.csv",
+                       "study_id,finding,class,score,accepted,level_disc,level_root,side,s_mm,false_sign"),
+        .levels = open_table(sub, "levels.csv", "study_id,level,x_mm,y_mm,z_mm,s_mm"),
+        .reference = open_table(folder, "reference.csv", "study_id,source,class,level,side,x_mm,y_mm,z_mm")};
     int good = t.studies && t.findings && t.levels && t.reference;
     for (int patient = 0; good && t.study < studies; patient++) {
-        int rounds = 1 + (int)(uniform(&t) * 3), sick = uniform(&t) < 0.6, at = (int)(uniform(&t) * (VERTEBRAE - 1));
-        for (int r = 0; r < rounds && t.study < studies; r++) put_study(&t, patient, r + 1, (patient + r) % PROTOCOLS, sick, at);
+        int rounds = 1 + (int)(uniform(&t) * 3), sick = uniform(&t) < 0.6,
+            at = (int)(uniform(&t) * (VERTEBRAE - 1));
+        for (int r = 0; r < rounds && t.study < studies; r++)
+            put_study(&t, patient, r + 1, (patient + r) % PROTOCOLS, sick, at);
     }
     FILE *const all[] = {t.studies, t.findings, t.levels, t.reference};
     for (int i = 0; i < 4; i++)
@@ -117,7 +128,12 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: bench_compare [STUDIES] [DIR]; DIR must be writable\n");
         return 1;
     }
-    const dm_compare_options o = {.out = folder, .reference = reference, .version = "bench", .sheath_cut_mm = NAN, .seed = 1, .draws = 2000};
+    const dm_compare_options o = {.out = folder,
+                                  .reference = reference,
+                                  .version = "bench",
+                                  .sheath_cut_mm = NAN,
+                                  .seed = 1,
+                                  .draws = 2000};
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
     dm_status s = dm_compare(&o, stderr, &read);
     wall = seconds(CLOCK_MONOTONIC) - wall;
@@ -128,6 +144,7 @@ int main(int argc, char **argv) {
     }
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("studies,draws,seconds,cpu_seconds,peak_mib\n%d,%d,%.2f,%.2f,%ld\n", read, o.draws, wall, cpu, usage.ru_maxrss / 1024);
+    printf("studies,draws,seconds,cpu_seconds,peak_mib\n%d,%d,%.2f,%.2f,%ld\n", read, o.draws, wall, cpu,
+           usage.ru_maxrss / 1024);
     return 0;
 }

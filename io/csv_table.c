@@ -93,7 +93,9 @@ static dm_status feed(const char *name, reader *r, struct csv_parser *p, const c
         if (!open) r->row_line = quoted_from = line;
         r->row_ended = 0;
         if (csv_parse(p, text + at, length, take_cell, end_row, r) != length)
-            return bad(name, line, "a quote stands inside a cell; a cell that holds quotes is quoted whole, its quotes doubled");
+            return bad(
+                name, line,
+                "a quote stands inside a cell; a cell that holds quotes is quoted whole, its quotes doubled");
         if (r->row_ended)
             open = 0;
         else if (!blank)
@@ -106,13 +108,17 @@ static dm_status feed(const char *name, reader *r, struct csv_parser *p, const c
 }
 
 static dm_status finish(const char *name, reader *r, dm_csv_table *t) {
-    if (!r->n_lines) return dm_fail(DM_FATAL, "bad_csv", "%s:1: the file is empty; the first line names the columns", name);
+    if (!r->n_lines)
+        return dm_fail(DM_FATAL, "bad_csv", "%s:1: the file is empty; the first line names the columns",
+                       name);
     if (r->width == 1 && strpbrk(r->pool, ";\t"))
-        return bad(name, r->line[0],
-                   "the cells are separated by ';' or tabs; save the table with commas, and points in numbers");
+        return bad(
+            name, r->line[0],
+            "the cells are separated by ';' or tabs; save the table with commas, and points in numbers");
     if (r->bad_line)
         return dm_fail(DM_FATAL, "bad_csv",
-                       "%s:%d: %d cells where the header has %d; quote cells that hold a comma (also decimal commas), and end "
+                       "%s:%d: %d cells where the header has %d; quote cells that hold a comma (also decimal "
+                       "commas), and end "
                        "no row early",
                        name, r->bad_line, r->bad_width, r->width);
     t->n_columns = r->width;
@@ -143,7 +149,11 @@ static dm_status parse(const char *name, const char *text, size_t n, dm_csv_tabl
 
 /* Length of one UTF-8 character (RFC 3629), 0 when the bytes are none. */
 static size_t utf8_length(const unsigned char *c, size_t left) {
-    size_t n = c[0] < 0x80 ? 1 : (c[0] >= 0xc2 && c[0] < 0xe0) ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : (c[0] >= 0xf0 && c[0] < 0xf5) ? 4 : 0;
+    size_t n = c[0] < 0x80                     ? 1
+               : (c[0] >= 0xc2 && c[0] < 0xe0) ? 2
+               : (c[0] & 0xf0) == 0xe0         ? 3
+               : (c[0] >= 0xf0 && c[0] < 0xf5) ? 4
+                                               : 0;
     if (!n || n > left || !c[0]) return 0;
     for (size_t i = 1; i < n; i++)
         if ((c[i] & 0xc0) != 0x80) return 0;
@@ -165,8 +175,8 @@ static dm_status check_names(const dm_csv_table *t) {
     for (int i = 0; i < t->n_columns; i++)
         for (int k = 0; k < i; k++)
             if (!strcmp(t->cell[i], t->cell[k]))
-                return dm_fail(DM_FATAL, "bad_csv", "%s:%d: column '%.40s' stands there twice; keep one", t->name, t->line[0],
-                               t->cell[i]);
+                return dm_fail(DM_FATAL, "bad_csv", "%s:%d: column '%.40s' stands there twice; keep one",
+                               t->name, t->line[0], t->cell[i]);
     return dm_ok;
 }
 
@@ -187,7 +197,8 @@ dm_status dm_csv_table_read(const char *path, dm_csv_table *t) {
     if (dm_good(status)) status = parse(path, text + skip, n - skip, t);
     if (dm_good(status)) status = check_names(t);
     if (skip || crlf)
-        snprintf(t->remark, sizeof t->remark, "%s%s%s; read all the same; save as UTF-8 with LF to be rid of this line",
+        snprintf(t->remark, sizeof t->remark,
+                 "%s%s%s; read all the same; save as UTF-8 with LF to be rid of this line",
                  skip ? "a byte order mark" : "", skip && crlf ? " and " : "", crlf ? "CR LF line ends" : "");
     free(text);
     if (!dm_good(status)) dm_csv_table_free(t);
@@ -233,13 +244,16 @@ dm_status dm_csv_check_header(const dm_csv_table *t, const char *needed, const c
         size_t n = strcspn(at, "|");
         snprintf(one, sizeof one, "%.*s", (int)n, at);
         if (dm_csv_column(t, one) < 0)
-            return dm_fail(DM_FATAL, "bad_csv", "%s:%d: there is no column '%s'; name it in the first line", t->name, t->line[0], one);
+            return dm_fail(DM_FATAL, "bad_csv", "%s:%d: there is no column '%s'; name it in the first line",
+                           t->name, t->line[0], one);
         at += n + (at[n] != 0);
     }
     for (int i = 0; allowed && i < t->n_columns; i++)
         if (!among(needed, t->cell[i]) && !among(allowed, t->cell[i]) && strncmp(t->cell[i], "note", 4) != 0)
-            return dm_fail(DM_FATAL, "bad_csv", "%s:%d: column '%.40s' is unknown; columns are %s%s%s, and any whose name begins with note",
-                           t->name, t->line[0], t->cell[i], needed, *needed && *allowed ? "|" : "", allowed);
+            return dm_fail(
+                DM_FATAL, "bad_csv",
+                "%s:%d: column '%.40s' is unknown; columns are %s%s%s, and any whose name begins with note",
+                t->name, t->line[0], t->cell[i], needed, *needed && *allowed ? "|" : "", allowed);
     return dm_ok;
 }
 
@@ -277,14 +291,15 @@ dm_status dm_csv_check_unique(const dm_csv_table *t, const char *columns) {
     if (dm_good(status)) qsort(all, (size_t)t->n_rows, sizeof *all, by_key);
     for (int i = 1; dm_good(status) && i < t->n_rows; i++)
         if (!strcmp(all[i].key, all[i - 1].key))
-            status = dm_csv_fail(t, all[i].row, "the same %s as in line %d; keep one of the two", columns ? columns : "row",
-                                 t->line[all[i - 1].row + 1]);
+            status = dm_csv_fail(t, all[i].row, "the same %s as in line %d; keep one of the two",
+                                 columns ? columns : "row", t->line[all[i - 1].row + 1]);
     for (int i = 0; i < t->n_rows; i++) free(all[i].key);
     free(all);
     return status;
 }
 
-dm_status dm_csv_number(const dm_csv_table *t, int row, const char *column, double low, double high, double *value) {
+dm_status dm_csv_number(const dm_csv_table *t, int row, const char *column, double low, double high,
+                        double *value) {
     const char *text = dm_csv_text(t, row, column);
     char *end;
     *value = NAN;
@@ -293,9 +308,11 @@ dm_status dm_csv_number(const dm_csv_table *t, int row, const char *column, doub
     if (*end == ',' && end != text)
         return dm_csv_fail(t, row, "a decimal comma in column '%s'; write numbers with a point", column);
     if (end == text || *end || !isfinite(v) || strpbrk(text, "xXnN"))
-        return dm_csv_fail(t, row, "column '%s' holds no number; leave the cell empty when it is not known", column);
+        return dm_csv_fail(t, row, "column '%s' holds no number; leave the cell empty when it is not known",
+                           column);
     if (v < low || v > high)
-        return dm_csv_fail(t, row, "column '%s' holds %g, which is not between %g and %g", column, v, low, high);
+        return dm_csv_fail(t, row, "column '%s' holds %g, which is not between %g and %g", column, v, low,
+                           high);
     *value = v;
     return dm_ok;
 }

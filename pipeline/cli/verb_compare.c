@@ -9,26 +9,37 @@
 
 static const dm_verb_help help = {
     "compare OUT --reference REFERENCE.csv [--treatments T.csv] [--clinical C.csv]",
-    "Compares protocols from OUT/tables and what is known about the patients. Writes OUT/compare: protocols.csv, pairs.csv,\n"
-    "froc.csv, rounds.csv, yield.csv, patients.csv, indirect.csv, participants.csv and unmatched.csv, each with a JSON file that\n"
+    "Compares protocols from OUT/tables and what is known about the patients. Writes OUT/compare: "
+    "protocols.csv, pairs.csv,\n"
+    "froc.csv, rounds.csv, yield.csv, patients.csv, indirect.csv, participants.csv and unmatched.csv, each "
+    "with a JSON file that\n"
     "says what its columns mean, two SVG figures, and summary.md, whose numbers link to their cells.\n\n"
     "REFERENCE.csv, a row for each leak, or one with class none for a patient proven to have none:\n"
-    "  patient_id | study_id | archive   at least one. A study's or archive's row holds for that study, a patient's row for all of\n"
-    "                           the patient's studies. Pseudonyms, or raw IDs (hashed with the key), archives by file name\n"
-    "  source                   surgery, later_myelogram, consensus, phantom; the first of these that speaks of a study is taken\n"
-    "  class                    none, ventral_tear, lateral_tear, dorsal_tear, diverticulum_leak, csf_venous_fistula, sacral,\n"
+    "  patient_id | study_id | archive   at least one. A study's or archive's row holds for that study, a "
+    "patient's row for all of\n"
+    "                           the patient's studies. Pseudonyms, or raw IDs (hashed with the key), "
+    "archives by file name\n"
+    "  source                   surgery, later_myelogram, consensus, phantom; the first of these that speaks "
+    "of a study is taken\n"
+    "  class                    none, ventral_tear, lateral_tear, dorsal_tear, diverticulum_leak, "
+    "csf_venous_fistula, sacral,\n"
     "                           indeterminate\n"
     "  level, side              disc (T7-8) or root (T10); ventral, dorsal, left, right. May be empty\n"
     "  x_mm y_mm z_mm           DICOM patient coordinates in the study named; optional\n"
     "  level_mm                 mm along the canal from the middle of the level, downwards; optional\n"
     "  days, slec               days between study and reference; 1 = long collection, 0 = none; optional\n"
-    "T.csv: patient_id, treatment (blood_patch, fibrin_patch, surgery, embolisation), and date (2024-05-31), day (since the first\n"
+    "T.csv: patient_id, treatment (blood_patch, fibrin_patch, surgery, embolisation), and date (2024-05-31), "
+    "day (since the first\n"
     "study) or after_round.\n"
-    "C.csv: patient_id, and of these what is known: sex, age_years, sheath_supine_mm, sheath_upright_mm, opening_cmh2o,\n"
-    "baseline_mmhg, plateau_mmhg, rate_ml_min, bern_pachymeningeal, bern_sinus, bern_subdural (1 or 0), bern_suprasellar_mm,\n"
+    "C.csv: patient_id, and of these what is known: sex, age_years, sheath_supine_mm, sheath_upright_mm, "
+    "opening_cmh2o,\n"
+    "baseline_mmhg, plateau_mmhg, rate_ml_min, bern_pachymeningeal, bern_sinus, bern_subdural (1 or 0), "
+    "bern_suprasellar_mm,\n"
     "bern_prepontine_mm, bern_mamillopontine_mm.\n\n"
-    "A candidate hits a leak of its class group within 10 mm along the canal (also counted: 5 and 20), or in the level's interval\n"
-    "where the reference knows only the level. One candidate hits one leak; a second one on the same leak is neither true nor false.",
+    "A candidate hits a leak of its class group within 10 mm along the canal (also counted: 5 and 20), or in "
+    "the level's interval\n"
+    "where the reference knows only the level. One candidate hits one leak; a second one on the same leak is "
+    "neither true nor false.",
     "duramap phantom --out cohort --cases 6 --seed 5 --size small\n"
     "  duramap run cohort/c*.* --out OUT\n"
     "  duramap compare OUT --reference cohort/reference.csv"};
@@ -47,19 +58,26 @@ int dm_verb_compare(int argc, char **argv) {
     const char *cut = NULL;
     const dm_option options[] = {
         {"--reference", DM_WORD, &o.reference, "FILE", "what is known: reference.csv"},
-        {"--treatments", DM_WORD, &o.treatments, "FILE", "patches and operations: they cut the sequence of rounds"},
+        {"--treatments", DM_WORD, &o.treatments, "FILE",
+         "patches and operations: they cut the sequence of rounds"},
         {"--clinical", DM_WORD, &o.clinical, "FILE", "other tests, one row per patient"},
-        {"--sheath-cut", DM_WORD, &cut, "MM", "change of the nerve sheath, upright - supine, that speaks for a leak (none: no cut-off is published)"},
+        {"--sheath-cut", DM_WORD, &cut, "MM",
+         "change of the nerve sheath, upright - supine, that speaks for a leak (none: no cut-off is "
+         "published)"},
         {"--key", DM_WORD, &o.key, "FILE", "key of the run (OUT/private/key)"},
         {"--to", DM_WORD, &o.to, "DIR", "folder for what is written (OUT/compare)"},
         {"--seed", DM_WHOLE, &seed, "S", "seed of the bootstrap (1)"},
         {"--draws", DM_WHOLE, &draws, "N", "draws of the bootstrap, 200 to 100000 (2000)"},
     };
-    int words, studies = 0, code = dm_options_parse(argc, argv, &help, options, sizeof options / sizeof *options, &words);
+    int words, studies = 0,
+               code = dm_options_parse(argc, argv, &help, options, sizeof options / sizeof *options, &words);
     if (code >= 0) return code;
     if (words != 1 || !o.reference || draws < 200 || draws > 100000 || !take_cut(cut, &o.sheath_cut_mm)) {
-        fprintf(stderr, "duramap: compare takes one folder, the OUT of a run, --reference, 200 to 100000 --draws, and a number of mm after "
-                        "--sheath-cut\nusage: duramap %s\n", help.usage);
+        fprintf(stderr,
+                "duramap: compare takes one folder, the OUT of a run, --reference, 200 to 100000 --draws, "
+                "and a number of mm after "
+                "--sheath-cut\nusage: duramap %s\n",
+                help.usage);
         return DM_EXIT_USAGE;
     }
     o.out = argv[0];
@@ -67,7 +85,8 @@ int dm_verb_compare(int argc, char **argv) {
     o.draws = (int)draws;
     dm_status s = dm_compare(&o, stderr, &studies);
     code = dm_tell(s);
-    if (code != DM_EXIT_DONE) return !strcmp(s.code, "bad_csv") || !strcmp(s.code, "key") ? DM_EXIT_USAGE : code;
+    if (code != DM_EXIT_DONE)
+        return !strcmp(s.code, "bad_csv") || !strcmp(s.code, "key") ? DM_EXIT_USAGE : code;
     if (!studies) {
         fprintf(stderr, "duramap: %s has no study; run some first\n", o.out);
         return DM_EXIT_NOTHING;

@@ -13,7 +13,8 @@ void dm_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]
     uint32_t c[4] = {counter[0], counter[1], counter[2], counter[3]}, k0 = key[0], k1 = key[1];
     for (int round = 0; round < 10; round++) {
         uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
-        uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k1, (uint32_t)p0};
+        uint32_t next[4] = {(uint32_t)(p1 >> 32) ^ c[1] ^ k0, (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k1,
+                            (uint32_t)p0};
         memcpy(c, next, sizeof c);
         k0 += 0x9E3779B9u;
         k1 += 0xBB67AE85u;
@@ -39,7 +40,8 @@ void dm_draw_patients(uint64_t seed, uint32_t stream, int draw, int n, unsigned 
 }
 
 /* The jackknife's acceleration of each number: skewness of the values with one group of patients left out. */
-static dm_status accelerations(int n, dm_resampled statistic, void *user, int count, unsigned *weight, double *a) {
+static dm_status accelerations(int n, dm_resampled statistic, void *user, int count, unsigned *weight,
+                               double *a) {
     int groups = n < JACKKNIFE_GROUPS ? n : JACKKNIFE_GROUPS;
     double *left = calloc((size_t)groups * (size_t)count, sizeof *left);
     if (!left) return dm_fail(DM_FATAL, "out_of_memory", "no memory for a jackknife of %d groups", groups);
@@ -87,8 +89,8 @@ static void limits_of(double *v, int draws, double seen, double a, int with_bca,
     if (with_bca) bca(v, n, seen, a, l);
 }
 
-dm_status dm_bootstrap(const dm_resampling *plan, uint32_t stream, int n, dm_resampled statistic, void *user, int count,
-                       int with_bca, dm_limits *limits) {
+dm_status dm_bootstrap(const dm_resampling *plan, uint32_t stream, int n, dm_resampled statistic, void *user,
+                       int count, int with_bca, dm_limits *limits) {
     for (int k = 0; k < count; k++) limits[k] = (dm_limits){NAN, NAN, NAN, NAN};
     if (n < 2 || count > MOST_NUMBERS) return dm_ok;
     dm_status status = dm_ok;

@@ -13,9 +13,11 @@ const char *dm_evidence_name(dm_evidence e) {
 }
 
 double dm_bern_score(const dm_bern *b) {
-    if (isnan(b->pachymeningeal + b->sinus + b->subdural + b->suprasellar_mm + b->prepontine_mm + b->mamillopontine_mm)) return NAN;
-    return 2 * (b->pachymeningeal > 0) + 2 * (b->sinus > 0) + 2 * (b->suprasellar_mm <= 4.0) + (b->subdural > 0) +
-           (b->prepontine_mm <= 5.0) + (b->mamillopontine_mm <= 6.5);
+    if (isnan(b->pachymeningeal + b->sinus + b->subdural + b->suprasellar_mm + b->prepontine_mm +
+              b->mamillopontine_mm))
+        return NAN;
+    return 2 * (b->pachymeningeal > 0) + 2 * (b->sinus > 0) + 2 * (b->suprasellar_mm <= 4.0) +
+           (b->subdural > 0) + (b->prepontine_mm <= 5.0) + (b->mamillopontine_mm <= 6.5);
 }
 
 const char *dm_bern_band(double score) {
@@ -41,7 +43,9 @@ dm_evidence dm_evidence_of(const dm_tests *t, double sheath_cut_mm) {
 /* 0 or 1. */
 static dm_status sign(const dm_csv_table *t, int row, const char *column, double *v) {
     DM_TRY(dm_csv_number(t, row, column, 0, 1, v));
-    return isnan(*v) || *v <= 0 || *v >= 1 ? dm_ok : dm_csv_fail(t, row, "column '%s' is 1 (seen) or 0 (not seen)", column);
+    return isnan(*v) || *v <= 0 || *v >= 1
+               ? dm_ok
+               : dm_csv_fail(t, row, "column '%s' is 1 (seen) or 0 (not seen)", column);
 }
 
 /* Ranges are what a body can show, wide: they catch a wrong unit or a slipped point. */
@@ -60,7 +64,8 @@ static dm_status read_tests(const dm_csv_table *t, int row, double sheath_cut_mm
     DM_TRY(dm_csv_number(t, row, "bern_suprasellar_mm", 0, 50, &b.suprasellar_mm));
     DM_TRY(dm_csv_number(t, row, "bern_prepontine_mm", 0, 50, &b.prepontine_mm));
     DM_TRY(dm_csv_number(t, row, "bern_mamillopontine_mm", 0, 50, &b.mamillopontine_mm));
-    if (plateau < baseline) return dm_csv_fail(t, row, "plateau_mmhg is below baseline_mmhg; are they exchanged?");
+    if (plateau < baseline)
+        return dm_csv_fail(t, row, "plateau_mmhg is below baseline_mmhg; are they exchanged?");
     out->known = 1;
     out->r_out = dm_r_out(baseline, plateau, rate);
     out->sheath_change_mm = upright - supine;
@@ -70,7 +75,8 @@ static dm_status read_tests(const dm_csv_table *t, int row, double sheath_cut_mm
 }
 
 static const char *band_of(double years) {
-    static const char *const bands[] = {"0-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69", "70-79", "80-89"};
+    static const char *const bands[] = {"0-9",   "10-19", "20-29", "30-39", "40-49",
+                                        "50-59", "60-69", "70-79", "80-89"};
     return years >= 90 ? "90+" : bands[(int)years / 10]; /* 90+: an age above 89 can tell who it is */
 }
 
@@ -89,14 +95,15 @@ static dm_status fill_exams(const dm_csv_table *t, int row, int patient, dm_mate
     return dm_ok;
 }
 
-dm_status dm_clinical_read(const char *path, const dm_names *names, dm_material *m, double sheath_cut_mm, dm_sheet *unmatched,
-                           dm_clinical *c) {
+dm_status dm_clinical_read(const char *path, const dm_names *names, dm_material *m, double sheath_cut_mm,
+                           dm_sheet *unmatched, dm_clinical *c) {
     dm_csv_table *t = &c->table;
     DM_TRY(dm_csv_table_read(path, t));
-    DM_TRY(dm_csv_check_header(t, "patient_id",
-                               "sex|age_years|sheath_supine_mm|sheath_upright_mm|opening_cmh2o|baseline_mmhg|plateau_mmhg|"
-                               "rate_ml_min|bern_pachymeningeal|bern_sinus|bern_suprasellar_mm|bern_subdural|"
-                               "bern_prepontine_mm|bern_mamillopontine_mm"));
+    DM_TRY(dm_csv_check_header(
+        t, "patient_id",
+        "sex|age_years|sheath_supine_mm|sheath_upright_mm|opening_cmh2o|baseline_mmhg|plateau_mmhg|"
+        "rate_ml_min|bern_pachymeningeal|bern_sinus|bern_suprasellar_mm|bern_subdural|"
+        "bern_prepontine_mm|bern_mamillopontine_mm"));
     DM_TRY(dm_csv_check_unique(t, "patient_id"));
     c->of = calloc((size_t)m->n_patients + 1, sizeof *c->of);
     if (!c->of) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d patients", m->n_patients);
@@ -107,11 +114,13 @@ dm_status dm_clinical_read(const char *path, const dm_names *names, dm_material 
         DM_TRY(read_tests(t, i, sheath_cut_mm, &tests));
         DM_TRY(fill_exams(t, i, patient, m));
         if (patient >= 0 && c->of[patient].known)
-            return dm_csv_fail(t, i, "a second row of the same patient, once by pseudonym and once by raw ID; keep one");
+            return dm_csv_fail(
+                t, i, "a second row of the same patient, once by pseudonym and once by raw ID; keep one");
         if (patient >= 0)
             c->of[patient] = tests;
         else
-            dm_unmatched(unmatched, "clinical.csv", t->line[i + 1], "", "", "clinical_unused", "no patient of this name in OUT");
+            dm_unmatched(unmatched, "clinical.csv", t->line[i + 1], "", "", "clinical_unused",
+                         "no patient of this name in OUT");
     }
     return dm_ok;
 }

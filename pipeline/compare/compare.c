@@ -29,7 +29,8 @@ static void say_remark(FILE *log, const dm_csv_table *t) {
     if (log && *t->remark) fprintf(log, "%s:1: %s\n", t->name, t->remark);
 }
 
-/* The key makes raw IDs comparable; a copy of OUT that was given away has none, and pseudonyms still match. */
+/* The key makes raw IDs comparable; a copy of OUT that was given away has none, and pseudonyms still match.
+ */
 static dm_status open_key(const dm_compare_options *o, inputs *in) {
     char path[PATH];
     DM_TRY(join_path(path, o->out, "private/key"));
@@ -64,9 +65,11 @@ static dm_status read_all(const dm_compare_options *o, FILE *log, inputs *in, dm
     DM_TRY(open_key(o, in));
     DM_TRY(open_mapping(o, in, &c->m));
     DM_TRY(dm_reference_join(&in->reference, &in->names, &c->m, unmatched));
-    if (o->clinical) DM_TRY(dm_clinical_read(o->clinical, &in->names, &c->m, o->sheath_cut_mm, unmatched, &c->clinical));
+    if (o->clinical)
+        DM_TRY(dm_clinical_read(o->clinical, &in->names, &c->m, o->sheath_cut_mm, unmatched, &c->clinical));
     say_remark(log, &c->clinical.table);
-    if (o->treatments) DM_TRY(dm_treatments_read(o->treatments, &in->names, &c->m, unmatched, &c->treatments));
+    if (o->treatments)
+        DM_TRY(dm_treatments_read(o->treatments, &in->names, &c->m, unmatched, &c->treatments));
     say_remark(log, &c->treatments.table);
     return dm_ok;
 }
@@ -90,8 +93,9 @@ static int count_kind(const dm_sheet *unmatched, const char *kind) {
 }
 
 static void count_participants(dm_comparison *c, const dm_csv_table *reference, FILE *log) {
-    static const char *const kinds[] = {"row_without_study", "study_without_reference", "contradiction", "outranked",
-                                        "position_unused",   "treatment_unused",        "clinical_unused", "order_unknown"};
+    static const char *const kinds[] = {
+        "row_without_study", "study_without_reference", "contradiction",   "outranked",
+        "position_unused",   "treatment_unused",        "clinical_unused", "order_unknown"};
     dm_sheet *s = &c->sheet[DM_PARTICIPANTS];
     int failed = 0, usable = 0;
     for (int i = 0; i < c->m.n_exams; i++) {
@@ -131,7 +135,8 @@ static dm_status add_text(product *p, int *n, const char *name, char *text) {
     return dm_ok;
 }
 
-static dm_status make_products(const dm_compare_options *o, const dm_comparison *c, const inputs *in, product *p, int *n) {
+static dm_status make_products(const dm_compare_options *o, const dm_comparison *c, const inputs *in,
+                               product *p, int *n) {
     char name[60], digest[65], provenance[600];
     for (int i = 0; i < DM_COMPARE_TABLES; i++) {
         size_t size;
@@ -143,8 +148,8 @@ static dm_status make_products(const dm_compare_options *o, const dm_comparison 
     }
     DM_TRY(dm_digest_file(in->reference.name, digest));
     snprintf(provenance, sizeof provenance,
-             "duramap %s; bootstrap of patients with %d draws, seed %llu; reference SHA-256 `%.16s`", o->version, o->draws,
-             (unsigned long long)o->seed, digest);
+             "duramap %s; bootstrap of patients with %d draws, seed %llu; reference SHA-256 `%.16s`",
+             o->version, o->draws, (unsigned long long)o->seed, digest);
     DM_TRY(add_text(p, n, "froc.svg", dm_froc_figure(c)));
     DM_TRY(add_text(p, n, "sensitivity.svg", dm_sensitivity_figure(c)));
     return add_text(p, n, "summary.md", dm_summary(c, provenance));
@@ -165,7 +170,8 @@ static dm_status check_ways(const char *to, const product *p, int n) {
     for (int i = 0; i < n; i++) {
         DM_TRY(join_path(into, to, p[i].name));
         if (stat(into, &st) == 0 && S_ISDIR(st.st_mode))
-            return dm_fail(DM_FATAL, "output", "%.300s: a folder has this name; move it away or choose another --to", into);
+            return dm_fail(DM_FATAL, "output",
+                           "%.300s: a folder has this name; move it away or choose another --to", into);
     }
     return dm_ok;
 }
@@ -184,7 +190,8 @@ static dm_status publish(const char *to, const product *p, int n) {
     for (int i = 0; i < n && dm_good(status); i++) {
         status = dm_worse(join_path(from, fresh, p[i].name), join_path(into, to, p[i].name));
         if (dm_good(status) && rename(from, into) != 0)
-            status = dm_fail(DM_FATAL, "output", "%.300s: cannot put it in place: %s; choose another --to", into, strerror(errno));
+            status = dm_fail(DM_FATAL, "output", "%.300s: cannot put it in place: %s; choose another --to",
+                             into, strerror(errno));
     }
     remove_fresh(fresh, p, n);
     return status;

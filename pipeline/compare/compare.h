@@ -19,9 +19,10 @@ typedef struct dm_compare_options {
     int draws; /* of the bootstrap */
 } dm_compare_options;
 
-/* Reads everything, computes everything, and only then writes: all files under temporary names first, then renamed
- * together. Remarks on how the inputs were saved and what did not fit go to `log` (NULL: nowhere), without patient data.
- * FATAL "bad_csv" with file, line and cure, "key", "output", "out_of_memory". *studies = rows of studies.csv. */
+/* Reads everything, computes everything, and only then writes: all files under temporary names first, then
+ * renamed together. Remarks on how the inputs were saved and what did not fit go to `log` (NULL: nowhere),
+ * without patient data. FATAL "bad_csv" with file, line and cure, "key", "output", "out_of_memory". *studies
+ * = rows of studies.csv. */
 dm_status dm_compare(const dm_compare_options *options, FILE *log, int *studies);
 
 #endif

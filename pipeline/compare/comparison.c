@@ -73,7 +73,8 @@ static void choose_units(dm_comparison *c, int *chosen) {
             int at = c->order[i], *have = &chosen[c->m.exam[at].protocol];
             if (*have < 0 || (!c->outcome[*have].usable && c->outcome[at].usable)) *have = at;
         }
-        for (int i = c->first[p]; i < c->first[p + 1]; i++) c->is_unit[chosen[c->m.exam[c->order[i]].protocol]] = 1;
+        for (int i = c->first[p]; i < c->first[p + 1]; i++)
+            c->is_unit[chosen[c->m.exam[c->order[i]].protocol]] = 1;
     }
 }
 
@@ -85,7 +86,8 @@ dm_status dm_comparison_prepare(dm_comparison *c) {
     c->first = calloc((size_t)c->m.n_patients + 2, sizeof *c->first);
     int *chosen = calloc((size_t)c->m.n_protocols + 1, sizeof *chosen);
     int good = c->outcome && c->order && c->is_unit && c->first && chosen;
-    dm_status status = good ? put_in_order(c) : dm_fail(DM_FATAL, "out_of_memory", "no memory for %zu studies", n);
+    dm_status status =
+        good ? put_in_order(c) : dm_fail(DM_FATAL, "out_of_memory", "no memory for %zu studies", n);
     if (dm_good(status)) {
         for (int i = 0; i < c->m.n_exams; i++) c->outcome[i] = dm_outcome_of(&c->m.exam[i]);
         choose_units(c, chosen);

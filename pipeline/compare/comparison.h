@@ -31,7 +31,8 @@ dm_status dm_fill_pairs(dm_comparison *c);
 dm_status dm_fill_froc(dm_comparison *c);
 dm_status dm_fill_rounds(dm_comparison *c);
 
-/* The protocol's exams that a FROC curve counts, in the order of patients; their number. index: room for all exams. */
+/* The protocol's exams that a FROC curve counts, in the order of patients; their number. index: room for all
+ * exams. */
 int dm_froc_exams(const dm_comparison *c, int protocol, int *index);
 
 /* Files made from filled tables; the caller frees. NULL without memory. */

@@ -1,5 +1,5 @@
-/* Distribution functions by Boost.Math, behind C: double throughout (no long double, which differs between machines), and
- * NaN instead of an exception where an argument has no meaning. */
+/* Distribution functions by Boost.Math, behind C: double throughout (no long double, which differs between
+ * machines), and NaN instead of an exception where an argument has no meaning. */
 #ifndef DM_DISTRIBUTIONS_H
 #define DM_DISTRIBUTIONS_H
 

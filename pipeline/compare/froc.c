@@ -9,11 +9,12 @@ const double dm_froc_rates[DM_FROC_RATES] = {0.125, 0.25, 0.5, 1, 2, 4, 8};
 
 enum { HIT, FALSE_MARK, LEAK, STUDY };
 
-/* Ascending by z; what is equal in z by patient and kind, so that sums run in one order on every machine. */
+/* Ascending by z; what is equal in z by all the rest, so that sums run in one order on every machine. */
 static int by_z(const void *a, const void *b) {
     const dm_rating *x = a, *y = b;
     if (x->z < y->z || x->z > y->z) return x->z < y->z ? -1 : 1;
-    return x->patient != y->patient ? x->patient - y->patient : x->kind - y->kind;
+    if (x->patient != y->patient) return x->patient - y->patient;
+    return x->kind != y->kind ? x->kind - y->kind : (x->share > y->share) - (x->share < y->share);
 }
 
 static int by_z_down(const void *a, const void *b) {
@@ -48,7 +49,8 @@ static void add_study(dm_froc *f, const dm_exam *e, int patient, double reach, i
 }
 
 /* Totals, and room for everything; 0 without memory. */
-static int allocate(const dm_exam *exam, const int *index, int n, dm_froc *f, int *most_marks, int *most_leaks) {
+static int allocate(const dm_exam *exam, const int *index, int n, dm_froc *f, int *most_marks,
+                    int *most_leaks) {
     size_t marks = 1, leaks = 1;
     *most_marks = *most_leaks = 1;
     f->without_negatives = 1;
@@ -122,7 +124,8 @@ static int take_run(const dm_froc *f, const unsigned *weight, int i, double *hit
 }
 
 void dm_froc_sensitivity(const dm_froc *f, const unsigned *weight, double *sensitivity, double *threshold) {
-    double studies = weighted(f->studies, weight, f->n_patients), leaks = weighted(f->leaks, weight, f->n_patients);
+    double studies = weighted(f->studies, weight, f->n_patients),
+           leaks = weighted(f->leaks, weight, f->n_patients);
     double hits = 0, falses = 0, seen = INFINITY;
     int rate = 0;
     for (int i = 0; i < f->n_marks && rate < DM_FROC_RATES;) {
@@ -142,8 +145,10 @@ void dm_froc_sensitivity(const dm_froc *f, const unsigned *weight, double *sensi
     }
 }
 
-void dm_froc_operating(const dm_froc *f, const unsigned *weight, double *sensitivity, double *false_per_study) {
-    double studies = weighted(f->studies, weight, f->n_patients), leaks = weighted(f->leaks, weight, f->n_patients);
+void dm_froc_operating(const dm_froc *f, const unsigned *weight, double *sensitivity,
+                       double *false_per_study) {
+    double studies = weighted(f->studies, weight, f->n_patients),
+           leaks = weighted(f->leaks, weight, f->n_patients);
     *sensitivity = leaks > 0 ? weighted(f->hits_at, weight, f->n_patients) / leaks : NAN;
     *false_per_study = studies > 0 ? weighted(f->false_at, weight, f->n_patients) / studies : NAN;
 }

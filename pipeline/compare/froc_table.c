@@ -15,8 +15,8 @@ static void numbers_of(void *user, const unsigned *weight, double *out) {
     out[AREA] = dm_wafroc(user, weight);
 }
 
-static cJSON *start_row(dm_comparison *c, int protocol, double reach, const char *figure, const dm_froc *f, double value,
-                        const dm_limits *limits) {
+static cJSON *start_row(dm_comparison *c, int protocol, double reach, const char *figure, const dm_froc *f,
+                        double value, const dm_limits *limits) {
     cJSON *row = dm_sheet_row(&c->sheet[DM_FROC]);
     dm_put(row, "protocol", c->m.protocol[protocol]);
     dm_put_number(row, "reach_mm", reach);
@@ -34,7 +34,8 @@ static cJSON *start_row(dm_comparison *c, int protocol, double reach, const char
     return row;
 }
 
-static void add_rows(dm_comparison *c, int protocol, double reach, const dm_froc *f, const unsigned *ones, const dm_limits *limits) {
+static void add_rows(dm_comparison *c, int protocol, double reach, const dm_froc *f, const unsigned *ones,
+                     const dm_limits *limits) {
     double sensitivity[DM_FROC_RATES], threshold[DM_FROC_RATES], found, falses;
     cJSON *row;
     dm_froc_sensitivity(f, ones, sensitivity, threshold);
@@ -42,24 +43,29 @@ static void add_rows(dm_comparison *c, int protocol, double reach, const dm_froc
         row = start_row(c, protocol, reach, "sensitivity", f, sensitivity[i], &limits[i]);
         dm_put_number(row, "false_per_study", dm_froc_rates[i]);
         dm_put_number(row, "threshold", threshold[i]);
-        if (f->n_leaks && threshold[i] < 0 && isinf(threshold[i])) dm_put_note(row, "the curve ends before: all candidates are taken");
-        if (f->n_leaks && threshold[i] > 0 && isinf(threshold[i])) dm_put_note(row, "the first score already brings more false marks: no candidate is taken");
+        if (f->n_leaks && threshold[i] < 0 && isinf(threshold[i]))
+            dm_put_note(row, "the curve ends before: all candidates are taken");
+        if (f->n_leaks && threshold[i] > 0 && isinf(threshold[i]))
+            dm_put_note(row, "the first score already brings more false marks: no candidate is taken");
     }
     dm_froc_operating(f, ones, &found, &falses);
     row = start_row(c, protocol, reach, "operating", f, found, &limits[OPERATING]);
     dm_put_number(row, "false_per_study", falses);
     row = start_row(c, protocol, reach, "wafroc", f, dm_wafroc(f, ones), &limits[AREA]);
     if (f->n_leaks && f->without_negatives)
-        dm_put_note(row, "no study without a leak: the area stands on the false marks of studies with one (wAFROC1)");
+        dm_put_note(
+            row, "no study without a leak: the area stands on the false marks of studies with one (wAFROC1)");
 }
 
-static dm_status add_protocol(dm_comparison *c, int protocol, double reach, const int *index, int n, unsigned *ones) {
+static dm_status add_protocol(dm_comparison *c, int protocol, double reach, const int *index, int n,
+                              unsigned *ones) {
     dm_froc f;
     dm_limits limits[NUMBERS];
     char stream[100];
     DM_TRY(dm_froc_make(c->m.exam, index, n, reach, &f));
     snprintf(stream, sizeof stream, "froc|%s|%g", c->m.protocol[protocol], reach);
-    dm_status status = dm_bootstrap(&c->plan, dm_stream(stream), f.n_patients, numbers_of, &f, NUMBERS, 1, limits);
+    dm_status status =
+        dm_bootstrap(&c->plan, dm_stream(stream), f.n_patients, numbers_of, &f, NUMBERS, 1, limits);
     if (dm_good(status)) add_rows(c, protocol, reach, &f, ones, limits);
     dm_froc_free(&f);
     return status;
@@ -79,7 +85,8 @@ dm_status dm_fill_froc(dm_comparison *c) {
     size_t room = (size_t)c->m.n_exams + 1;
     int *index = calloc(room, sizeof *index);
     unsigned *ones = calloc(room, sizeof *ones);
-    dm_status status = index && ones ? dm_ok : dm_fail(DM_FATAL, "out_of_memory", "no memory for %zu studies", room);
+    dm_status status =
+        index && ones ? dm_ok : dm_fail(DM_FATAL, "out_of_memory", "no memory for %zu studies", room);
     for (size_t i = 0; ones && i < room; i++) ones[i] = 1;
     for (int p = 0; p < c->m.n_protocols; p++)
         for (int r = 0; r < DM_REACHES && dm_good(status); r++)

@@ -6,7 +6,8 @@
 
 #include "level.h"
 
-/* Place of the disc below a vertebra. Even numbers are the spine without variants; the disc above C1 has place 2. */
+/* Place of the disc below a vertebra. Even numbers are the spine without variants; the disc above C1 has
+ * place 2. */
 static int below(int vertebra) {
     if (vertebra == DM_T13) return 2 * DM_T12 + 3;
     if (vertebra == DM_L6) return below(DM_L5) + 1;
@@ -29,7 +30,8 @@ static int root_place(int root) {
     return root <= DM_C7 ? below(root - 1) : below(root);
 }
 
-/* 1 when no spine has a vertebra between the two: with 11 thoracic or 4 lumbar ones T11 touches L1 and L4 touches S1. */
+/* 1 when no spine has a vertebra between the two: with 11 thoracic or 4 lumbar ones T11 touches L1 and L4
+ * touches S1. */
 static int touch(int upper, int lower) {
     if (upper == DM_C8 || lower == DM_C8) return 0;
     if (lower == upper + 1) return 1;

@@ -25,12 +25,15 @@ static void curve_point(const dm_rung *rung, int n, int i, double t, double out[
     for (int k = 0; k < 4; k++) {
         double a = control(rung, n, i - 1, k), b = control(rung, n, i, k), c = control(rung, n, i + 1, k);
         double d = control(rung, n, i + 2, k);
-        out[k] = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t * t * t);
+        out[k] = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t +
+                        (3 * b - a - 3 * c + d) * t * t * t);
     }
 }
 
-/* Foot of p on the line through a and b: s there, and the squared distance. Within the piece, or beyond where it is open. */
-static double foot(const double a[4], const double b[4], int open_above, int open_below, const double p[3], double *away) {
+/* Foot of p on the line through a and b: s there, and the squared distance. Within the piece, or beyond where
+ * it is open. */
+static double foot(const double a[4], const double b[4], int open_above, int open_below, const double p[3],
+                   double *away) {
     double along = 0, length2 = 0;
     for (int k = 0; k < 3; k++) {
         along += (b[k] - a[k]) * (p[k] - a[k]);
@@ -40,7 +43,8 @@ static double foot(const double a[4], const double b[4], int open_above, int ope
     if (t < 0 && !open_above) t = 0;
     if (t > 1 && !open_below) t = 1;
     *away = 0;
-    for (int k = 0; k < 3; k++) *away += (p[k] - a[k] - t * (b[k] - a[k])) * (p[k] - a[k] - t * (b[k] - a[k]));
+    for (int k = 0; k < 3; k++)
+        *away += (p[k] - a[k] - t * (b[k] - a[k])) * (p[k] - a[k] - t * (b[k] - a[k]));
     return a[3] + t * (b[3] - a[3]);
 }
 
@@ -101,7 +105,8 @@ static int claim_of(const dm_exam *e, const dm_mark *k, double reach, const int 
     return best;
 }
 
-/* The next mark by score, after one with `after` at index `last`; equal scores in the table's order. -1 at the end. */
+/* The next mark by score, after one with `after` at index `last`; equal scores in the table's order. -1 at
+ * the end. */
 static int next_mark(const dm_exam *e, double after, int last) {
     int best = -1;
     for (int i = 0; i < e->n_marks; i++) {

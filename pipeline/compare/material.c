@@ -9,9 +9,9 @@
 #include "level.h"
 #include "level_place.h"
 
-const char *const dm_leak_class_names[DM_LEAK_CLASSES] = {"none",   "ventral_tear",      "lateral_tear",
-                                                          "dorsal_tear", "diverticulum_leak", "csf_venous_fistula",
-                                                          "sacral", "indeterminate"};
+const char *const dm_leak_class_names[DM_LEAK_CLASSES] = {
+    "none",   "ventral_tear", "lateral_tear", "dorsal_tear", "diverticulum_leak", "csf_venous_fistula",
+    "sacral", "indeterminate"};
 static const char *const ways[] = {"", "ventral", "dorsal", "left", "right"};
 static const char *const answers[] = {"no_leak", "leak", "indeterminate", "failed"};
 
@@ -56,7 +56,8 @@ static int by_study(const void *a, const void *b) {
 
 int dm_exam_find(const dm_material *m, const char *study_id) {
     const dm_exam wanted = {.study_id = study_id};
-    const dm_exam *at = m->n_exams ? bsearch(&wanted, m->exam, (size_t)m->n_exams, sizeof *m->exam, by_study) : NULL;
+    const dm_exam *at =
+        m->n_exams ? bsearch(&wanted, m->exam, (size_t)m->n_exams, sizeof *m->exam, by_study) : NULL;
     return at ? (int)(at - m->exam) : -1;
 }
 
@@ -68,11 +69,14 @@ static dm_status number_at(const dm_csv_table *t, int row, const char *column, d
     return dm_csv_number(t, row, column, -1e9, 1e9, value);
 }
 
-static dm_status vocabulary(const dm_csv_table *t, int row, const char *column, int (*of)(const char *), int *value) {
+static dm_status vocabulary(const dm_csv_table *t, int row, const char *column, int (*of)(const char *),
+                            int *value) {
     const char *text = dm_csv_text(t, row, column);
     *value = *text ? of(text) : 0;
     if (*value >= 0) return dm_ok;
-    return dm_csv_fail(t, row, "unknown %s; the table is damaged or of another version: duramap merge OUT makes it again", column);
+    return dm_csv_fail(
+        t, row, "unknown %s; the table is damaged or of another version: duramap merge OUT makes it again",
+        column);
 }
 
 static dm_status answer_of(const dm_csv_table *t, int row, dm_said *said) {
@@ -80,7 +84,8 @@ static dm_status answer_of(const dm_csv_table *t, int row, dm_said *said) {
     int which = name_in(answers, DM_SAID_NOTHING, answer);
     *said = which >= 0 ? (dm_said)which : DM_SAID_NOTHING;
     if (which >= 0 || !strcmp(status, "failed")) return dm_ok;
-    return dm_csv_fail(t, row, "a study that did not fail has no answer; duramap merge OUT makes the table again");
+    return dm_csv_fail(t, row,
+                       "a study that did not fail has no answer; duramap merge OUT makes the table again");
 }
 
 static dm_status read_exam(const dm_csv_table *t, int row, dm_exam *e) {
@@ -96,7 +101,8 @@ static dm_status read_exam(const dm_csv_table *t, int row, dm_exam *e) {
                    .truth_source = "",
                    .truth_days = NAN,
                    .truth_slec = -1};
-    if (!*e->study_id) return dm_csv_fail(t, row, "study_id is empty; duramap merge OUT makes the table again");
+    if (!*e->study_id)
+        return dm_csv_fail(t, row, "study_id is empty; duramap merge OUT makes the table again");
     DM_TRY(answer_of(t, row, &e->said));
     DM_TRY(vocabulary(t, row, "class", dm_leak_class_of, &e->class_));
     DM_TRY(vocabulary(t, row, "side", dm_way_of, &e->side));
@@ -121,7 +127,8 @@ static dm_status name_patients(dm_material *m) {
     const dm_csv_table *t = &m->studies;
     m->patient = calloc((size_t)m->n_exams + 1, sizeof *m->patient);
     m->protocol = calloc((size_t)m->n_exams + 1, sizeof *m->protocol);
-    if (!m->patient || !m->protocol) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d studies", m->n_exams);
+    if (!m->patient || !m->protocol)
+        return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d studies", m->n_exams);
     for (int i = 0; i < m->n_exams; i++) {
         m->patient[i] = dm_csv_text(t, i, "patient_id");
         m->protocol[i] = protocol_at(t, i);
@@ -137,7 +144,8 @@ static dm_status name_patients(dm_material *m) {
 
 static dm_status read_exams(dm_material *m) {
     const dm_csv_table *t = &m->studies;
-    DM_TRY(dm_csv_check_header(t, "study_id|patient_id|protocol|status|answer|score|class|level|side|s_mm", NULL));
+    DM_TRY(dm_csv_check_header(t, "study_id|patient_id|protocol|status|answer|score|class|level|side|s_mm",
+                               NULL));
     m->n_exams = t->n_rows;
     m->exam = calloc((size_t)m->n_exams + 1, sizeof *m->exam);
     if (!m->exam) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d studies", m->n_exams);
@@ -146,7 +154,8 @@ static dm_status read_exams(dm_material *m) {
     qsort(m->exam, (size_t)m->n_exams, sizeof *m->exam, by_study);
     for (int i = 1; i < m->n_exams; i++)
         if (!strcmp(m->exam[i].study_id, m->exam[i - 1].study_id))
-            return dm_fail(DM_FATAL, "bad_csv", "%s: study %s has two rows; duramap merge OUT makes the table again", t->name,
+            return dm_fail(DM_FATAL, "bad_csv",
+                           "%s: study %s has two rows; duramap merge OUT makes the table again", t->name,
                            m->exam[i].study_id);
     return dm_ok;
 }
@@ -166,12 +175,14 @@ static dm_status read_mark(const dm_csv_table *t, int row, dm_mark *k) {
     double accepted;
     DM_TRY(vocabulary(t, row, "class", dm_leak_class_of, &k->class_));
     DM_TRY(vocabulary(t, row, "side", dm_way_of, &k->side));
-    int by_root = k->class_ == DM_LEAK_LATERAL || k->class_ == DM_LEAK_DIVERTICULUM || k->class_ == DM_LEAK_FISTULA;
+    int by_root =
+        k->class_ == DM_LEAK_LATERAL || k->class_ == DM_LEAK_DIVERTICULUM || k->class_ == DM_LEAK_FISTULA;
     k->place = dm_place_parse(dm_csv_text(t, row, by_root ? "level_root" : "level_disc"));
     DM_TRY(number_at(t, row, "score", &k->score));
     DM_TRY(number_at(t, row, "s_mm", &k->s));
     DM_TRY(number_at(t, row, "accepted", &accepted));
-    if (isnan(k->score)) return dm_csv_fail(t, row, "a candidate has no score; duramap merge OUT makes the table again");
+    if (isnan(k->score))
+        return dm_csv_fail(t, row, "a candidate has no score; duramap merge OUT makes the table again");
     k->accepted = accepted > 0;
     k->is_sign = *dm_csv_text(t, row, "false_sign") != 0;
     return dm_ok;
@@ -179,10 +190,12 @@ static dm_status read_mark(const dm_csv_table *t, int row, dm_mark *k) {
 
 static dm_status read_marks(dm_material *m) {
     const dm_csv_table *t = &m->findings;
-    DM_TRY(dm_csv_check_header(t, "study_id|class|score|accepted|level_disc|level_root|side|s_mm|false_sign", NULL));
+    DM_TRY(dm_csv_check_header(t, "study_id|class|score|accepted|level_disc|level_root|side|s_mm|false_sign",
+                               NULL));
     int *owner = NULL, *count = calloc((size_t)m->n_exams + 1, sizeof *count);
     m->marks = calloc((size_t)t->n_rows + 1, sizeof *m->marks);
-    dm_status status = count && m->marks ? owners(m, t, &owner, count) : dm_fail(DM_FATAL, "out_of_memory", "no memory for findings");
+    dm_status status = count && m->marks ? owners(m, t, &owner, count)
+                                         : dm_fail(DM_FATAL, "out_of_memory", "no memory for findings");
     dm_mark *next = m->marks;
     for (int i = 0; dm_good(status) && i < m->n_exams; next += count[i++]) m->exam[i].mark = next;
     for (int i = 0; dm_good(status) && i < t->n_rows; i++)
@@ -202,7 +215,8 @@ static dm_status read_rung(const dm_csv_table *t, int row, dm_rung *r) {
     DM_TRY(number_at(t, row, "z_mm", &r->p[2]));
     DM_TRY(number_at(t, row, "s_mm", &r->s));
     if (!r->level || isnan(r->p[0] + r->p[1] + r->p[2] + r->s))
-        return dm_csv_fail(t, row, "a vertebra without name or place; duramap merge OUT makes the table again");
+        return dm_csv_fail(t, row,
+                           "a vertebra without name or place; duramap merge OUT makes the table again");
     return dm_ok;
 }
 
@@ -216,7 +230,8 @@ static dm_status read_rungs(dm_material *m) {
     DM_TRY(dm_csv_check_header(t, "study_id|level|x_mm|y_mm|z_mm|s_mm", NULL));
     int *owner = NULL, *count = calloc((size_t)m->n_exams + 1, sizeof *count);
     m->rungs = calloc((size_t)t->n_rows + 1, sizeof *m->rungs);
-    dm_status status = count && m->rungs ? owners(m, t, &owner, count) : dm_fail(DM_FATAL, "out_of_memory", "no memory for levels");
+    dm_status status = count && m->rungs ? owners(m, t, &owner, count)
+                                         : dm_fail(DM_FATAL, "out_of_memory", "no memory for levels");
     dm_rung *next = m->rungs;
     for (int i = 0; dm_good(status) && i < m->n_exams; next += count[i++]) m->exam[i].rung = next;
     for (int i = 0; dm_good(status) && i < t->n_rows; i++)
@@ -235,8 +250,10 @@ static dm_status read_table(const char *out, const char *name, dm_csv_table *t) 
     char path[4096];
     snprintf(path, sizeof path, "%s/tables/%s.csv", out, name);
     if (access(path, R_OK) != 0)
-        return dm_fail(DM_FATAL, "bad_csv", "%.200s: no table %s.csv there; give the OUT of a run, or make its tables: duramap merge OUT",
-                       out, name);
+        return dm_fail(
+            DM_FATAL, "bad_csv",
+            "%.200s: no table %s.csv there; give the OUT of a run, or make its tables: duramap merge OUT",
+            out, name);
     return dm_csv_table_read(path, t);
 }
 

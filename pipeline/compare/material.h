@@ -16,7 +16,12 @@ typedef enum dm_leak_class {
     DM_LEAK_CLASSES
 } dm_leak_class;
 
-typedef enum dm_said { DM_SAID_NO_LEAK, DM_SAID_LEAK, DM_SAID_CANNOT_TELL, DM_SAID_NOTHING } dm_said; /* NOTHING = failed */
+typedef enum dm_said {
+    DM_SAID_NO_LEAK,
+    DM_SAID_LEAK,
+    DM_SAID_CANNOT_TELL,
+    DM_SAID_NOTHING
+} dm_said; /* NOTHING = failed */
 typedef enum dm_way { DM_WAY_NONE, DM_WAY_VENTRAL, DM_WAY_DORSAL, DM_WAY_LEFT, DM_WAY_RIGHT } dm_way;
 
 /* A candidate as findings.csv has it. */
@@ -36,7 +41,7 @@ typedef struct dm_rung {
 typedef struct dm_lesion {
     int class_, side, place; /* side and place 0 = not known */
     double s;                /* mm along this study's canal; NaN when the reference gives no position here */
-    double s_from, s_to;     /* the level's interval, mid-body to mid-body; NaN when the study does not show it */
+    double s_from, s_to; /* the level's interval, mid-body to mid-body; NaN when the study does not show it */
 } dm_lesion;
 
 typedef enum dm_truth { DM_TRUTH_UNKNOWN, DM_TRUTH_NEGATIVE, DM_TRUTH_LEAK, DM_TRUTH_CONTRADICTED } dm_truth;
@@ -44,23 +49,23 @@ typedef enum dm_truth { DM_TRUTH_UNKNOWN, DM_TRUTH_NEGATIVE, DM_TRUTH_LEAK, DM_T
 /* One study. Texts belong to the tables kept in dm_material (or to the test that made it). */
 typedef struct dm_exam {
     const char *study_id, *class_name, *level, *side_name, *sex, *age_band, *scanner;
-    int patient, protocol;   /* indices into dm_material */
-    int round;               /* from the table; 0 = unknown */
-    double day, date;        /* days since the patient's first study; day number of the calendar; NaN = unknown */
+    int patient, protocol; /* indices into dm_material */
+    int round;             /* from the table; 0 = unknown */
+    double day, date; /* days since the patient's first study; day number of the calendar; NaN = unknown */
     dm_said said;
     int class_, side, place; /* of the best accepted finding */
     double score, s, interval_mm;
-    int slec;                /* 1, 0, -1 = unknown */
-    dm_mark *mark;           /* in the table's order, best score first */
+    int slec;      /* 1, 0, -1 = unknown */
+    dm_mark *mark; /* in the table's order, best score first */
     int n_marks;
-    dm_rung *rung;           /* head to feet */
+    dm_rung *rung; /* head to feet */
     int n_rungs;
     dm_truth truth;
-    dm_lesion *lesion;       /* owned; filled from the reference */
+    dm_lesion *lesion; /* owned; filled from the reference */
     int n_lesions;
     const char *truth_source; /* "" without a reference */
-    double truth_days;       /* between study and reference; NaN = not given */
-    int truth_slec;          /* the reference's own slec; -1 = not given */
+    double truth_days;        /* between study and reference; NaN = not given */
+    int truth_slec;           /* the reference's own slec; -1 = not given */
 } dm_exam;
 
 typedef struct dm_material {
@@ -79,7 +84,8 @@ int dm_leak_class_of(const char *name);
 int dm_way_of(const char *name);
 const char *dm_said_name(dm_said said); /* "no_leak", "leak", "indeterminate", "failed" */
 
-/* Reads OUT/tables. FATAL "bad_csv" with file, line and cure. Frees with dm_material_free, also after a failure. */
+/* Reads OUT/tables. FATAL "bad_csv" with file, line and cure. Frees with dm_material_free, also after a
+ * failure. */
 dm_status dm_material_read(const char *out, dm_material *material);
 void dm_material_free(dm_material *material);
 /* Index of a study or patient by its pseudonym; -1 when there is none. */

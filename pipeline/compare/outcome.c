@@ -9,7 +9,9 @@
 const double dm_reach_mm[DM_REACHES] = {5, 10, 20};
 
 static const dm_lesion *nearest_lesion(const dm_exam *e) {
-    enum { LEVELS_AFTER_MM = 10000 }; /* leaks without a position come after those with one, nearest level first */
+    enum {
+        LEVELS_AFTER_MM = 10000
+    }; /* leaks without a position come after those with one, nearest level first */
     const dm_lesion *best = NULL;
     double least = INFINITY;
     for (int i = 0; i < e->n_lesions; i++) {
@@ -57,7 +59,8 @@ int dm_is_right(const dm_exam *e, dm_counting counting, int *right) {
     return told || counting == DM_AS_WRONG;
 }
 
-dm_tally dm_tally_of(const dm_exam *exam, const dm_outcome *outcome, const int *index, int n, dm_counting counting) {
+dm_tally dm_tally_of(const dm_exam *exam, const dm_outcome *outcome, const int *index, int n,
+                     dm_counting counting) {
     dm_tally t = {0};
     for (int i = 0; i < n; i++) {
         const dm_exam *e = &exam[index[i]];

@@ -19,11 +19,12 @@ typedef struct couple {
 
 typedef struct contest {
     dm_comparison *c;
-    int a, b; /* protocols */
+    int a, b;   /* protocols */
     couple *of; /* one per patient */
 } contest;
 
-/* 1 when the study belongs to the measure; *told = it takes part under this counting, *right = it is right. */
+/* 1 when the study belongs to the measure; *told = it takes part under this counting, *right = it is right.
+ */
 static int belongs(const dm_comparison *c, int exam, measure m, dm_counting counting, int *told, int *right) {
     const dm_exam *e = exam < 0 ? NULL : &c->m.exam[exam];
     if (!e || !c->outcome[exam].usable || (e->truth == DM_TRUTH_LEAK) != (m != SPECIFICITY)) return 0;
@@ -54,7 +55,8 @@ static void add_paired(const contest *k, measure m, dm_counting counting) {
     int cell[4] = {0}, left_out = 0;
     for (int p = 0; p < k->c->m.n_patients; p++) {
         int told_a, told_b, right_a, right_b;
-        if (!belongs(k->c, k->of[p].a, m, counting, &told_a, &right_a) || !belongs(k->c, k->of[p].b, m, counting, &told_b, &right_b))
+        if (!belongs(k->c, k->of[p].a, m, counting, &told_a, &right_a) ||
+            !belongs(k->c, k->of[p].b, m, counting, &told_b, &right_b))
             continue;
         if (told_a && told_b)
             cell[2 * !right_a + !right_b]++;
@@ -79,7 +81,8 @@ static void add_paired(const contest *k, measure m, dm_counting counting) {
                    dm_newcombe_paired(cell[0], cell[1], cell[2], cell[3]));
     dm_put_p(row, "p_exact", dm_mcnemar_exact(cell[1], cell[2]));
     dm_put_p(row, "p_midp", dm_mcnemar_midp(cell[1], cell[2]));
-    if (!(cell[1] + cell[2])) dm_put_note(row, "no discordant pair: the mid-p does not exist, the exact p is 1");
+    if (!(cell[1] + cell[2]))
+        dm_put_note(row, "no discordant pair: the mid-p does not exist, the exact p is 1");
 }
 
 /* Independent groups: patients who have one of the protocols and not the other. */
@@ -101,7 +104,8 @@ static void add_unpaired(const contest *k, measure m, dm_counting counting) {
     put_difference(row, dm_wilson(right[0], n[0]).value, dm_wilson(right[1], n[1]).value,
                    dm_newcombe_independent(right[0], n[0], right[1], n[1]));
     dm_put_p(row, "p_fisher", dm_fisher(right[0], n[0], right[1], n[1]));
-    if (!n[0] || !n[1]) dm_put_note(row, "a group has no patient with this protocol alone: nothing to compare");
+    if (!n[0] || !n[1])
+        dm_put_note(row, "a group has no patient with this protocol alone: nothing to compare");
 }
 
 /* ---- agreement level by level ---- */
@@ -234,7 +238,8 @@ static int same_family(const cJSON *a, const cJSON *b) {
     return 1;
 }
 
-/* Adjusts each p among the rows of its design, measure and counting: one question asked of every pair of protocols. */
+/* Adjusts each p among the rows of its design, measure and counting: one question asked of every pair of
+ * protocols. */
 static dm_status adjust(const dm_sheet *s) {
     double *p = calloc((size_t)s->n + 1, sizeof *p);
     cJSON *row, *other;
@@ -255,7 +260,8 @@ static dm_status adjust(const dm_sheet *s) {
 
 dm_status dm_fill_pairs(dm_comparison *c) {
     contest k = {.c = c, .of = calloc((size_t)c->m.n_patients + 1, sizeof *k.of)};
-    dm_status status = k.of ? dm_ok : dm_fail(DM_FATAL, "out_of_memory", "no memory for %d patients", c->m.n_patients);
+    dm_status status =
+        k.of ? dm_ok : dm_fail(DM_FATAL, "out_of_memory", "no memory for %d patients", c->m.n_patients);
     for (k.a = 0; k.a < c->m.n_protocols && dm_good(status); k.a++)
         for (k.b = k.a + 1; k.b < c->m.n_protocols && dm_good(status); k.b++) status = add_contest(&k);
     free(k.of);

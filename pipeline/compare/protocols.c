@@ -93,8 +93,10 @@ static void put_notes(cJSON *row, const dm_tally *t, int n_mm) {
     char text[80];
     int sick = t->tp + t->fn, well = t->tn + t->fp;
     if (!t->n) dm_put_note(row, "no study to count");
-    if (t->n && !sick) dm_put_note(row, "no patient with a leak: sensitivity and predictive values do not exist");
-    if (t->n && !well) dm_put_note(row, "no patient without a leak: specificity and predictive values do not exist");
+    if (t->n && !sick)
+        dm_put_note(row, "no patient with a leak: sensitivity and predictive values do not exist");
+    if (t->n && !well)
+        dm_put_note(row, "no patient without a leak: specificity and predictive values do not exist");
     if (sick && well && !(t->tp + t->fp)) dm_put_note(row, "no leak reported: ppv does not exist");
     if (sick && well && !(t->tn + t->fn)) dm_put_note(row, "no study called leak-free: npv does not exist");
     if (sick && !n_mm) dm_put_note(row, "no site with a known place: distances do not exist");
@@ -123,8 +125,10 @@ static void quantiles_of(void *user, const unsigned *weight, double *out) {
     for (int k = 0; k < QUANTILES; k++) out[k] = dm_quantile_weighted(d->mm, weight, d->n, quantiles[k].p);
 }
 
-/* Percentile limits only: BCa's jackknife does not hold for quantiles (Efron and Tibshirani 1993, 11.6). Sorts d. */
-static dm_status limit_distances(const dm_comparison *c, distances *d, const char *stream, dm_limits *limits) {
+/* Percentile limits only: BCa's jackknife does not hold for quantiles (Efron and Tibshirani 1993, 11.6).
+ * Sorts d. */
+static dm_status limit_distances(const dm_comparison *c, distances *d, const char *stream,
+                                 dm_limits *limits) {
     dm_sort_ascending(d->mm, d->n);
     return dm_bootstrap(&c->plan, dm_stream(stream), d->n, quantiles_of, d, QUANTILES, 0, limits);
 }
@@ -222,8 +226,10 @@ static void add_absent(dm_comparison *c, const char *protocol, const char *strat
     dm_put_note(row, why);
 }
 
-/* One stratum of one protocol: a group for each value that occurs. unit: the protocol's n studies; room for n of each. */
-static dm_status add_stratum(dm_comparison *c, int protocol, int stratum, const int *unit, int n, const char **value, int *chosen) {
+/* One stratum of one protocol: a group for each value that occurs. unit: the protocol's n studies; room for n
+ * of each. */
+static dm_status add_stratum(dm_comparison *c, int protocol, int stratum, const int *unit, int n,
+                             const char **value, int *chosen) {
     const char *name = c->m.protocol[protocol];
     int values = 0;
     for (int i = 0; i < n; i++) {
@@ -246,12 +252,15 @@ dm_status dm_fill_protocols(dm_comparison *c) {
     size_t room = (size_t)c->m.n_exams + 1;
     int *unit = calloc(room, sizeof *unit), *chosen = calloc(room, sizeof *chosen);
     const char **value = calloc(room, sizeof *value);
-    dm_status status = unit && chosen && value ? dm_ok : dm_fail(DM_FATAL, "out_of_memory", "no memory for %zu studies", room);
+    dm_status status = unit && chosen && value
+                           ? dm_ok
+                           : dm_fail(DM_FATAL, "out_of_memory", "no memory for %zu studies", room);
     for (int p = 0; p < c->m.n_protocols && dm_good(status); p++) {
         int n = 0;
         for (int i = 0; i < c->m.n_exams; i++)
             if (c->m.exam[i].protocol == p && c->is_unit[i]) unit[n++] = i;
-        for (int s = 0; s < STRATA && dm_good(status); s++) status = add_stratum(c, p, s, unit, n, value, chosen);
+        for (int s = 0; s < STRATA && dm_good(status); s++)
+            status = add_stratum(c, p, s, unit, n, value, chosen);
     }
     free(unit);
     free(chosen);

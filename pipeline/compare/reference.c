@@ -33,8 +33,8 @@ typedef struct join {
     int n_archives;
 } join;
 
-void dm_unmatched(dm_sheet *u, const char *file, int line, const char *study_id, const char *patient_id, const char *kind,
-                  const char *reason) {
+void dm_unmatched(dm_sheet *u, const char *file, int line, const char *study_id, const char *patient_id,
+                  const char *kind, const char *reason) {
     cJSON *row = dm_sheet_row(u);
     dm_put(row, "file", file);
     if (line) dm_put_number(row, "line", line);
@@ -80,17 +80,23 @@ static dm_status read_words(const join *j, int row, truth_row *r) {
     r->place = dm_place_parse(level);
     for (r->source = 0; r->source < SOURCES && strcmp(source, sources[r->source]) != 0;) r->source++;
     if (r->class_ < 0)
-        return dm_csv_fail(j->t, row,
-                           "class '%.20s' is unknown; classes are none (proven negative), ventral_tear, lateral_tear, "
-                           "dorsal_tear, diverticulum_leak, csf_venous_fistula, sacral, indeterminate",
-                           class_);
+        return dm_csv_fail(
+            j->t, row,
+            "class '%.20s' is unknown; classes are none (proven negative), ventral_tear, lateral_tear, "
+            "dorsal_tear, diverticulum_leak, csf_venous_fistula, sacral, indeterminate",
+            class_);
     if (r->side < 0)
-        return dm_csv_fail(j->t, row, "side '%.12s' is unknown; sides are ventral, dorsal, left, right (the patient's)", side);
-    if (*level && !r->place)
         return dm_csv_fail(j->t, row,
-                           "level '%.12s' is unknown; write a disc as T7-8 or C7-T1, a root as T10, from C1 to S5", level);
+                           "side '%.12s' is unknown; sides are ventral, dorsal, left, right (the patient's)",
+                           side);
+    if (*level && !r->place)
+        return dm_csv_fail(
+            j->t, row,
+            "level '%.12s' is unknown; write a disc as T7-8 or C7-T1, a root as T10, from C1 to S5", level);
     if (r->source == SOURCES)
-        return dm_csv_fail(j->t, row, "source '%.20s' is unknown; sources are surgery, later_myelogram, consensus, phantom", source);
+        return dm_csv_fail(
+            j->t, row, "source '%.20s' is unknown; sources are surgery, later_myelogram, consensus, phantom",
+            source);
     return dm_ok;
 }
 
@@ -107,8 +113,10 @@ static dm_status read_numbers(const join *j, int row, truth_row *r) {
     DM_TRY(dm_csv_number(j->t, row, "slec", 0, 1, &slec));
     r->slec = isnan(slec) ? -1 : slec > 0;
     r->has_position = given == 3;
-    if (given && given < 3) return dm_csv_fail(j->t, row, "x_mm, y_mm and z_mm stand together; give all three or none");
-    if (!isnan(r->level_mm) && !r->place) return dm_csv_fail(j->t, row, "level_mm is counted from a level; give the level too");
+    if (given && given < 3)
+        return dm_csv_fail(j->t, row, "x_mm, y_mm and z_mm stand together; give all three or none");
+    if (!isnan(r->level_mm) && !r->place)
+        return dm_csv_fail(j->t, row, "level_mm is counted from a level; give the level too");
     return dm_ok;
 }
 
@@ -118,12 +126,17 @@ static dm_status read_row(const join *j, int row, truth_row *r) {
     DM_TRY(read_numbers(j, row, r));
     int site = r->place || r->side || r->has_position;
     if (r->class_ == DM_LEAK_NONE && site)
-        return dm_csv_fail(j->t, row, "a proven negative (none) has no level, side or position; empty them or name the class");
+        return dm_csv_fail(
+            j->t, row,
+            "a proven negative (none) has no level, side or position; empty them or name the class");
     if (!*cell(j, row, "class") && !site)
-        return dm_csv_fail(j->t, row, "neither class nor site; write none for a proven negative, indeterminate for a leak of unknown kind");
+        return dm_csv_fail(j->t, row,
+                           "neither class nor site; write none for a proven negative, indeterminate for a "
+                           "leak of unknown kind");
     r->names_study = *cell(j, row, "study_id") || *cell(j, row, "archive");
     if (!r->names_study && !*cell(j, row, "patient_id"))
-        return dm_csv_fail(j->t, row, "names neither a patient nor a study; fill patient_id, study_id or archive");
+        return dm_csv_fail(j->t, row,
+                           "names neither a patient nor a study; fill patient_id, study_id or archive");
     return dm_ok;
 }
 
@@ -247,8 +260,10 @@ static dm_status find_exams(const join *j, truth_row *r, const char **why) {
 }
 
 static dm_status resolve(const join *j, truth_row *r) {
-    const char *why = j->names->key ? "no study or patient of this name in OUT"
-                                    : "no pseudonym of this name in OUT, and no key to make one of a raw ID; give it with --key";
+    const char *why =
+        j->names->key
+            ? "no study or patient of this name in OUT"
+            : "no pseudonym of this name in OUT, and no key to make one of a raw ID; give it with --key";
     DM_TRY(find_exams(j, r, &why));
     if (!r->n_exams) {
         left_out(j, r, "row_without_study", why);
@@ -303,7 +318,8 @@ static double position_of(const truth_row *r, const dm_exam *e, const dm_lesion 
 
 static dm_status add_lesion(const join *j, const truth_row *r, dm_exam *e) {
     if (e->n_lesions == MOST_LESIONS_PER_STUDY)
-        return dm_csv_fail(j->t, r->row, "more than %d leaks of one study; is the column of studies filled in rightly?",
+        return dm_csv_fail(j->t, r->row,
+                           "more than %d leaks of one study; is the column of studies filled in rightly?",
                            MOST_LESIONS_PER_STUDY);
     dm_lesion *more = realloc(e->lesion, ((size_t)e->n_lesions + 1) * sizeof *more);
     if (!more) return dm_fail(DM_FATAL, "out_of_memory", "no memory for a leak");
@@ -317,7 +333,9 @@ static dm_status add_lesion(const join *j, const truth_row *r, dm_exam *e) {
 
 static dm_status apply_row(const join *j, truth_row *r, const verdict *v) {
     if (r->has_position && !r->names_study && r->n_exams > 1) {
-        left_out(j, r, "position_unused", "coordinates belong to one scan and the patient has several; name the study, or use level_mm");
+        left_out(
+            j, r, "position_unused",
+            "coordinates belong to one scan and the patient has several; name the study, or use level_mm");
         r->has_position = 0;
     }
     for (int k = 0; k < r->n_exams; k++) {
@@ -332,7 +350,8 @@ static dm_status apply_row(const join *j, truth_row *r, const verdict *v) {
         if (r->class_ == DM_LEAK_NONE) continue;
         DM_TRY(add_lesion(j, r, e));
         if (r->has_position && isnan(e->lesion[e->n_lesions - 1].s))
-            left_out(j, r, "position_unused", "the position lies beyond the canal that the study shows; compared by its level");
+            left_out(j, r, "position_unused",
+                     "the position lies beyond the canal that the study shows; compared by its level");
     }
     return dm_ok;
 }
@@ -347,7 +366,8 @@ static dm_status join_rows(join *j, truth_row *r, verdict *v) {
     return dm_ok;
 }
 
-dm_status dm_reference_join(const dm_csv_table *reference, const dm_names *names, dm_material *m, dm_sheet *unmatched) {
+dm_status dm_reference_join(const dm_csv_table *reference, const dm_names *names, dm_material *m,
+                            dm_sheet *unmatched) {
     join j = {.t = reference, .names = names, .m = m, .unmatched = unmatched};
     truth_row *rows = calloc((size_t)reference->n_rows + 1, sizeof *rows);
     verdict *v = calloc((size_t)m->n_exams + 1, sizeof *v);
@@ -356,7 +376,8 @@ dm_status dm_reference_join(const dm_csv_table *reference, const dm_names *names
         status = dm_csv_check_header(reference, "source|class|level|side",
                                      "patient_id|study_id|archive|x_mm|y_mm|z_mm|level_mm|days|slec");
     if (dm_good(status) && !reference->n_rows)
-        status = dm_fail(DM_FATAL, "bad_csv", "%s:1: there is no row under the header; fill in what is known", reference->name);
+        status = dm_fail(DM_FATAL, "bad_csv", "%s:1: there is no row under the header; fill in what is known",
+                         reference->name);
     if (dm_good(status)) status = dm_csv_check_unique(reference, NULL);
     if (dm_good(status)) status = index_patients(&j);
     if (dm_good(status)) status = index_archives(&j);

@@ -17,18 +17,20 @@ int dm_names_patient(const dm_names *names, const dm_material *material, const c
 
 /* Reads reference.csv and fills truth and lesions of the exams.
  *
- * A row that names a study (study_id, archive) holds for that study; one that names only a patient holds for all studies
- * of that patient. class none = proven negative. x_mm, y_mm, z_mm are coordinates of the study named, level_mm is the
- * distance along the canal from the middle of the level, downwards. Several rows are several leaks; where sources of
- * different rank speak of one study (surgery, later_myelogram, consensus, phantom), the highest is taken. none beside a
- * leak is a contradiction: the study is set aside.
+ * A row that names a study (study_id, archive) holds for that study; one that names only a patient holds for
+ * all studies of that patient. class none = proven negative. x_mm, y_mm, z_mm are coordinates of the study
+ * named, level_mm is the distance along the canal from the middle of the level, downwards. Several rows are
+ * several leaks; where sources of different rank speak of one study (surgery, later_myelogram, consensus,
+ * phantom), the highest is taken. none beside a leak is a contradiction: the study is set aside.
  *
- * Rows without a study, rows outranked, contradictions and studies without a reference are rows of `unmatched`.
- * FATAL "bad_csv" with file, line and cure. `remark`: as in dm_csv_table. The table must outlive the material. */
-dm_status dm_reference_join(const dm_csv_table *reference, const dm_names *names, dm_material *material, dm_sheet *unmatched);
+ * Rows without a study, rows outranked, contradictions and studies without a reference are rows of
+ * `unmatched`. FATAL "bad_csv" with file, line and cure. `remark`: as in dm_csv_table. The table must outlive
+ * the material. */
+dm_status dm_reference_join(const dm_csv_table *reference, const dm_names *names, dm_material *material,
+                            dm_sheet *unmatched);
 
 /* A row of unmatched.csv; line 0 and NULL texts leave the cells empty. */
-void dm_unmatched(dm_sheet *unmatched, const char *file, int line, const char *study_id, const char *patient_id, const char *kind,
-                  const char *reason);
+void dm_unmatched(dm_sheet *unmatched, const char *file, int line, const char *study_id,
+                  const char *patient_id, const char *kind, const char *reason);
 
 #endif

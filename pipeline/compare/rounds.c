@@ -1,5 +1,5 @@
-/* rounds.csv, yield.csv, patients.csv, indirect.csv: the step-by-step protocol, patient by patient in the order of the
- * examinations. A treatment ends a sequence: what later rounds say is of another dura. */
+/* rounds.csv, yield.csv, patients.csv, indirect.csv: the step-by-step protocol, patient by patient in the
+ * order of the examinations. A treatment ends a sequence: what later rounds say is of another dura. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +38,8 @@ static const dm_treatment *treatment_before(const dm_comparison *c, int position
     *count = 0;
     for (int i = 0; i < c->treatments.n; i++) {
         const dm_treatment *t = &c->treatments.t[i];
-        if (t->patient != e->patient || !dm_treated_before(t, e, position - c->first[e->patient] + 1)) continue;
+        if (t->patient != e->patient || !dm_treated_before(t, e, position - c->first[e->patient] + 1))
+            continue;
         int later = !last || t->after_round > last->after_round || t->date > last->date || t->day > last->day;
         if (later) last = t;
         ++*count;
@@ -169,7 +170,8 @@ static dm_said overall(const dm_comparison *c, const sequence *s) {
     return DM_SAID_NOTHING;
 }
 
-/* The site with the shortest interval: intervals are in mm and mean the same in every protocol, scores do not. */
+/* The site with the shortest interval: intervals are in mm and mean the same in every protocol, scores do
+ * not. */
 static const dm_exam *best_site(const dm_comparison *c, const sequence *s) {
     const dm_exam *best = NULL;
     for (int i = s->from; i < s->to; i++) {
@@ -205,7 +207,8 @@ static void put_best(const dm_comparison *c, const sequence *s, cJSON *row, cons
     dm_put(row, "best_study_id", best->study_id);
     dm_put(row, "best_protocol", c->m.protocol[best->protocol]);
     put_site(row, best);
-    if (isnan(best->interval_mm)) dm_put_note(row, "no study tells the length of canal that holds its site: the last one is taken");
+    if (isnan(best->interval_mm))
+        dm_put_note(row, "no study tells the length of canal that holds its site: the last one is taken");
 }
 
 static void put_tests(const dm_comparison *c, cJSON *row, int patient) {
@@ -248,7 +251,8 @@ static void add_cross(walk *w) {
             dm_put(row, "indirect", dm_evidence_name((dm_evidence)e));
             dm_put_number(row, "n", w->cross[said][e]);
             if (e != DM_EVIDENCE_NONE) dm_put_share(row, "share", w->cross[said][e], with_tests);
-            if (e != DM_EVIDENCE_NONE && !with_tests) dm_put_note(row, "no patient with this answer has a test on record");
+            if (e != DM_EVIDENCE_NONE && !with_tests)
+                dm_put_note(row, "no patient with this answer has a test on record");
         }
     }
 }
@@ -257,7 +261,8 @@ static void note_order(walk *w, int patient) {
     int from = w->c->first[patient], to = w->c->first[patient + 1], unknown = 0;
     for (int i = from; i < to; i++) unknown += !order_known(exam_at(w->c, i));
     if (to - from > 1 && unknown)
-        dm_unmatched(&w->c->sheet[DM_UNMATCHED], "studies.csv", 0, "", w->c->m.patient[patient], "order_unknown",
+        dm_unmatched(&w->c->sheet[DM_UNMATCHED], "studies.csv", 0, "", w->c->m.patient[patient],
+                     "order_unknown",
                      "studies without round and date: their rounds are in the order of the pseudonyms");
 }
 

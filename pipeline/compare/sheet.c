@@ -31,7 +31,8 @@ dm_status dm_sheet_text(const dm_sheet *s, char **text, size_t *size) {
     const cJSON *row;
     dm_csv_header(f, s->table);
     cJSON_ArrayForEach(row, s->rows) dm_csv_row(f, s->table, row);
-    return fclose(f) == 0 ? dm_ok : dm_fail(DM_FATAL, "out_of_memory", "no memory for the table %s", s->table->name);
+    return fclose(f) == 0 ? dm_ok
+                          : dm_fail(DM_FATAL, "out_of_memory", "no memory for the table %s", s->table->name);
 }
 
 void dm_put(cJSON *row, const char *column, const char *text) {

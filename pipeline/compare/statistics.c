@@ -68,7 +68,8 @@ double dm_fisher(int k1, int n1, int k2, int n2) {
     if (n1 <= 0 || n2 <= 0) return NAN;
     int marked = k1 + k2, total = n1 + n2;
     int from = marked > n2 ? marked - n2 : 0, to = marked < n1 ? marked : n1;
-    /* Tables as likely as the one seen must count although their last bits differ: the slack of R's fisher.test. */
+    /* Tables as likely as the one seen must count although their last bits differ: the slack of R's
+     * fisher.test. */
     double seen = dm_hypergeometric_pmf(k1, n1, marked, total) * (1 + 1e-7), sum = 0;
     for (int k = from; k <= to; k++) {
         double p = dm_hypergeometric_pmf(k, n1, marked, total);
@@ -82,7 +83,8 @@ void dm_holm(double *p, int n) {
     for (int i = 0; i < n; i++) tests += !isnan(p[i]);
     double *raw = calloc((size_t)n + 1, sizeof *raw);
     for (int i = 0; raw && i < n; i++) raw[i] = p[i];
-    /* p[i] becomes the largest of (number of p not smaller) * p over all that are not larger: no sorting needed. */
+    /* p[i] becomes the largest of (number of p not smaller) * p over all that are not larger: no sorting
+     * needed. */
     for (int i = 0; i < n; i++) {
         if (!raw) p[i] = NAN;
         if (!raw || isnan(raw[i])) continue;

@@ -1,5 +1,5 @@
-/* Proportions, differences, tests and agreement. Limits are two-sided 95 %. A value that does not exist is NaN: no trial,
- * no pair, a chance agreement of one. Sources stand beside each function. */
+/* Proportions, differences, tests and agreement. Limits are two-sided 95 %. A value that does not exist is
+ * NaN: no trial, no pair, a chance agreement of one. Sources stand beside each function. */
 #ifndef DM_STATISTICS_H
 #define DM_STATISTICS_H
 
@@ -14,16 +14,16 @@ dm_interval dm_clopper_pearson(int k, int n);
 
 /* k1/n1 - k2/n2 of independent groups. Newcombe, Stat Med 17:873 (1998), his method 10: hybrid score. */
 dm_interval dm_newcombe_independent(int k1, int n1, int k2, int n2);
-/* p1 - p2 of pairs: both, only the first, only the second, neither. Newcombe, Stat Med 17:2635 (1998), his method 10:
- * hybrid score with phi, corrected for continuity where it is positive. */
+/* p1 - p2 of pairs: both, only the first, only the second, neither. Newcombe, Stat Med 17:2635 (1998), his
+ * method 10: hybrid score with phi, corrected for continuity where it is positive. */
 dm_interval dm_newcombe_paired(int both, int first, int second, int neither);
 
-/* Two-sided, from the discordant counts alone. Exact conditional: 1 without a discordant pair. Mid-p (Fagerland, BMC Med
- * Res Methodol 13:91, 2013): NaN without one. */
+/* Two-sided, from the discordant counts alone. Exact conditional: 1 without a discordant pair. Mid-p
+ * (Fagerland, BMC Med Res Methodol 13:91, 2013): NaN without one. */
 double dm_mcnemar_exact(int first, int second);
 double dm_mcnemar_midp(int first, int second);
-/* Fisher's exact test of k1/n1 against k2/n2, two-sided: all tables that are no likelier than the one seen. NaN when a
- * group is empty. */
+/* Fisher's exact test of k1/n1 against k2/n2, two-sided: all tables that are no likelier than the one seen.
+ * NaN when a group is empty. */
 double dm_fisher(int k1, int n1, int k2, int n2);
 /* Holm's step-down adjustment in place; NaN stays NaN and does not count. Scand J Stat 6:65 (1979). */
 void dm_holm(double *p, int n);

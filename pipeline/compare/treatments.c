@@ -9,7 +9,8 @@
 double dm_date_parse(const char *text) {
     int y, m, d, end = 0;
     if (strlen(text) == 10 && text[4] == '-')
-        (void)sscanf(text, "%4d-%2d-%2d%n", &y, &m, &d, &end); /* NOLINT(cert-err34-c): the length is checked by %n */
+        (void)sscanf(text, "%4d-%2d-%2d%n", &y, &m, &d,
+                     &end); /* NOLINT(cert-err34-c): the length is checked by %n */
     else if (strlen(text) == 8)
         (void)sscanf(text, "%4d%2d%2d%n", &y, &m, &d, &end); /* NOLINT(cert-err34-c) */
     if (!end || text[end] || strspn(text, "0123456789-") != strlen(text)) return NAN;
@@ -33,7 +34,10 @@ static dm_status read_treatment(const dm_csv_table *t, int row, dm_treatment *ou
     out->what = dm_csv_text(t, row, "treatment");
     out->date = dm_date_parse(date);
     if (!is_treatment(out->what))
-        return dm_csv_fail(t, row, "treatment '%.20s' is unknown; treatments are blood_patch, fibrin_patch, surgery, embolisation", out->what);
+        return dm_csv_fail(
+            t, row,
+            "treatment '%.20s' is unknown; treatments are blood_patch, fibrin_patch, surgery, embolisation",
+            out->what);
     if (*date && isnan(out->date)) return dm_csv_fail(t, row, "date is no day; write it as 2024-05-31");
     DM_TRY(dm_csv_number(t, row, "day", -36500, 36500, &out->day));
     DM_TRY(dm_csv_number(t, row, "after_round", 1, 1000, &round));
@@ -47,11 +51,14 @@ static dm_status read_treatment(const dm_csv_table *t, int row, dm_treatment *ou
 static int can_be_placed(const dm_treatment *t, const dm_material *m) {
     if (t->after_round) return 1;
     for (int i = 0; i < m->n_exams; i++)
-        if (m->exam[i].patient == t->patient && (!isnan(t->date - m->exam[i].date) || !isnan(t->day - m->exam[i].day))) return 1;
+        if (m->exam[i].patient == t->patient &&
+            (!isnan(t->date - m->exam[i].date) || !isnan(t->day - m->exam[i].day)))
+            return 1;
     return 0;
 }
 
-dm_status dm_treatments_read(const char *path, const dm_names *names, const dm_material *m, dm_sheet *unmatched, dm_treatments *out) {
+dm_status dm_treatments_read(const char *path, const dm_names *names, const dm_material *m,
+                             dm_sheet *unmatched, dm_treatments *out) {
     dm_csv_table *t = &out->table;
     DM_TRY(dm_csv_table_read(path, t));
     DM_TRY(dm_csv_check_header(t, "patient_id|treatment", "date|day|after_round"));
@@ -67,8 +74,8 @@ dm_status dm_treatments_read(const char *path, const dm_names *names, const dm_m
                               ? "no study of the patient has a date or day to compare with; fill after_round"
                               : NULL;
         if (why)
-            dm_unmatched(unmatched, "treatments.csv", t->line[i + 1], "", one->patient < 0 ? "" : m->patient[one->patient],
-                         "treatment_unused", why);
+            dm_unmatched(unmatched, "treatments.csv", t->line[i + 1], "",
+                         one->patient < 0 ? "" : m->patient[one->patient], "treatment_unused", why);
         out->n += !why;
     }
     return dm_ok;

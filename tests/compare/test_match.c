@@ -35,13 +35,18 @@ static dm_lesion lesion_at(double s, int class_) {
 START_TEST(names_on_one_scale) {
     static const struct {
         const char *a, *b;
-    } same[] = {{"T7-8", "T7"}, {"T7-T8", "T7-8"}, {"C5-6", "C6"}, {"C7-T1", "C8"}, {"C6-7", "C7"}, {"T12-L1", "T12"}, {"L5-S1", "L5"}};
+    } same[] = {{"T7-8", "T7"}, {"T7-T8", "T7-8"}, {"C5-6", "C6"}, {"C7-T1", "C8"},
+                {"C6-7", "C7"}, {"T12-L1", "T12"}, {"L5-S1", "L5"}};
     for (unsigned i = 0; i < sizeof same / sizeof *same; i++) {
         ck_assert_msg(dm_place_parse(same[i].a) > 0, "%s", same[i].a);
-        ck_assert_msg(dm_place_parse(same[i].a) == dm_place_parse(same[i].b), "%s is not %s", same[i].a, same[i].b);
+        ck_assert_msg(dm_place_parse(same[i].a) == dm_place_parse(same[i].b), "%s is not %s", same[i].a,
+                      same[i].b);
     }
-    static const char *const bad[] = {"", "T", "T0", "T14", "7-8", "T7-9", "T8-7", "T7-", "-T7", "T7 -8", "t7", "L5-S2", "C8-T1", "T7-L1", "T7-8-9", "lumbar", "T7x", "S6"};
-    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(dm_place_parse(bad[i]) == 0, "'%s' has a place", bad[i]);
+    static const char *const bad[] = {"",      "T",     "T0",     "T14",    "7-8", "T7-9",
+                                      "T8-7",  "T7-",   "-T7",    "T7 -8",  "t7",  "L5-S2",
+                                      "C8-T1", "T7-L1", "T7-8-9", "lumbar", "T7x", "S6"};
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(dm_place_parse(bad[i]) == 0, "'%s' has a place", bad[i]);
 }
 END_TEST
 
@@ -63,15 +68,17 @@ END_TEST
 START_TEST(foot_on_the_canal) {
     make_ladder();
     ck_assert_double_eq_tol(dm_canal_s(ladder, RUNGS, (double[3]){0, 0, 0}), 10, 1e-9);
-    ck_assert_double_eq_tol(dm_canal_s(ladder, RUNGS, (double[3]){15, -8, -47}), 57, 1e-9); /* beside the line */
-    ck_assert_double_eq_tol(dm_canal_s(ladder, RUNGS, (double[3]){0, 0, 35}), -25, 1e-9);   /* a level beyond */
+    ck_assert_double_eq_tol(dm_canal_s(ladder, RUNGS, (double[3]){15, -8, -47}), 57,
+                            1e-9); /* beside the line */
+    ck_assert_double_eq_tol(dm_canal_s(ladder, RUNGS, (double[3]){0, 0, 35}), -25, 1e-9); /* a level beyond */
     ck_assert(isnan(dm_canal_s(ladder, RUNGS, (double[3]){0, 0, 60})));
     ck_assert(isnan(dm_canal_s(ladder, 1, (double[3]){0, 0, 0})));
 }
 END_TEST
 
-/* A bent canal, 20 mm from level to level on a radius of 150 mm, tighter than spines are, and points 5 mm off its line. Within
- * it the curve is right to 0.05 mm; in the last levels, where it straightens, to 5 mm times the bend of half a level. */
+/* A bent canal, 20 mm from level to level on a radius of 150 mm, tighter than spines are, and points 5 mm off
+ * its line. Within it the curve is right to 0.05 mm; in the last levels, where it straightens, to 5 mm times
+ * the bend of half a level. */
 START_TEST(foot_on_a_bent_canal) {
     const double radius = 150;
     dm_rung bent[12];
@@ -106,8 +113,10 @@ END_TEST
 
 START_TEST(classes_of_one_group) {
     ck_assert(dm_same_group(DM_LEAK_LATERAL, DM_LEAK_DIVERTICULUM));
-    ck_assert(dm_same_group(DM_LEAK_INDETERMINATE, DM_LEAK_FISTULA) && dm_same_group(DM_LEAK_SACRAL, DM_LEAK_INDETERMINATE));
-    ck_assert(!dm_same_group(DM_LEAK_LATERAL, DM_LEAK_FISTULA) && !dm_same_group(DM_LEAK_VENTRAL, DM_LEAK_DORSAL));
+    ck_assert(dm_same_group(DM_LEAK_INDETERMINATE, DM_LEAK_FISTULA) &&
+              dm_same_group(DM_LEAK_SACRAL, DM_LEAK_INDETERMINATE));
+    ck_assert(!dm_same_group(DM_LEAK_LATERAL, DM_LEAK_FISTULA) &&
+              !dm_same_group(DM_LEAK_VENTRAL, DM_LEAK_DORSAL));
     dm_mark mark = mark_at(100, 1, DM_LEAK_FISTULA);
     dm_lesion lesion = lesion_at(100, DM_LEAK_VENTRAL);
     dm_exam e = {.mark = &mark, .n_marks = 1, .lesion = &lesion, .n_lesions = 1};
@@ -118,15 +127,15 @@ START_TEST(classes_of_one_group) {
 END_TEST
 
 START_TEST(one_claims_one_and_a_second_is_a_duplicate) {
-    dm_mark marks[4] = {mark_at(103, 0.9, DM_LEAK_VENTRAL), mark_at(100, 0.8, DM_LEAK_VENTRAL), mark_at(111, 0.7, DM_LEAK_VENTRAL),
-                        mark_at(300, 0.6, DM_LEAK_VENTRAL)};
+    dm_mark marks[4] = {mark_at(103, 0.9, DM_LEAK_VENTRAL), mark_at(100, 0.8, DM_LEAK_VENTRAL),
+                        mark_at(111, 0.7, DM_LEAK_VENTRAL), mark_at(300, 0.6, DM_LEAK_VENTRAL)};
     dm_lesion lesions[2] = {lesion_at(100, DM_LEAK_VENTRAL), lesion_at(110, DM_LEAK_VENTRAL)};
     dm_exam e = {.mark = marks, .n_marks = 4, .lesion = lesions, .n_lesions = 2};
     int claim[4];
     dm_match(&e, 10, 1, -INFINITY, claim);
-    ck_assert_int_eq(claim[0], 0);             /* the nearer of two */
-    ck_assert_int_eq(claim[1], 1);             /* its nearest is taken, the other is in reach */
-    ck_assert_int_eq(claim[2], DM_DUPLICATE);  /* both in reach are taken */
+    ck_assert_int_eq(claim[0], 0);            /* the nearer of two */
+    ck_assert_int_eq(claim[1], 1);            /* its nearest is taken, the other is in reach */
+    ck_assert_int_eq(claim[2], DM_DUPLICATE); /* both in reach are taken */
     ck_assert_int_eq(claim[3], DM_FALSE_MARK);
     dm_match(&e, 10, 1, 0.85, claim); /* a threshold changes nothing for what stays */
     ck_assert_int_eq(claim[0], 0);
@@ -135,7 +144,8 @@ START_TEST(one_claims_one_and_a_second_is_a_duplicate) {
 END_TEST
 
 START_TEST(scores_choose_not_the_order_in_the_table) {
-    dm_mark marks[3] = {mark_at(100, 0.2, DM_LEAK_VENTRAL), mark_at(104, 0.9, DM_LEAK_VENTRAL), mark_at(96, 0.2, DM_LEAK_VENTRAL)};
+    dm_mark marks[3] = {mark_at(100, 0.2, DM_LEAK_VENTRAL), mark_at(104, 0.9, DM_LEAK_VENTRAL),
+                        mark_at(96, 0.2, DM_LEAK_VENTRAL)};
     dm_lesion lesion = lesion_at(100, DM_LEAK_VENTRAL);
     dm_exam e = {.mark = marks, .n_marks = 3, .lesion = &lesion, .n_lesions = 1};
     int claim[3];
@@ -192,8 +202,16 @@ START_TEST(outcome_of_a_site) {
     lesions[0].place = dm_place_parse("T11-12");
     lesions[1].place = dm_place_parse("C5-6");
     lesions[1].side = DM_WAY_VENTRAL;
-    dm_exam e = {.mark = &mark, .n_marks = 1, .lesion = lesions, .n_lesions = 2, .truth = DM_TRUTH_LEAK, .said = DM_SAID_LEAK, .s = 112,
-                 .place = dm_place_parse("C6-7"), .side = DM_WAY_LEFT, .class_ = DM_LEAK_VENTRAL};
+    dm_exam e = {.mark = &mark,
+                 .n_marks = 1,
+                 .lesion = lesions,
+                 .n_lesions = 2,
+                 .truth = DM_TRUTH_LEAK,
+                 .said = DM_SAID_LEAK,
+                 .s = 112,
+                 .place = dm_place_parse("C6-7"),
+                 .side = DM_WAY_LEFT,
+                 .class_ = DM_LEAK_VENTRAL};
     dm_outcome o = dm_outcome_of(&e);
     ck_assert(o.usable && !o.hit[0] && !o.hit[1] && o.hit[2]);
     ck_assert_double_eq_tol(o.mm, 12, 1e-9);
@@ -205,16 +223,21 @@ START_TEST(outcome_of_a_site) {
 END_TEST
 
 START_TEST(both_ways_of_counting_what_cannot_be_told) {
-    dm_exam e[6] = {{.truth = DM_TRUTH_LEAK, .said = DM_SAID_LEAK},        {.truth = DM_TRUTH_LEAK, .said = DM_SAID_CANNOT_TELL},
-                    {.truth = DM_TRUTH_LEAK, .said = DM_SAID_NOTHING},     {.truth = DM_TRUTH_NEGATIVE, .said = DM_SAID_CANNOT_TELL},
-                    {.truth = DM_TRUTH_NEGATIVE, .said = DM_SAID_NO_LEAK}, {.truth = DM_TRUTH_UNKNOWN, .said = DM_SAID_LEAK}};
+    dm_exam e[6] = {{.truth = DM_TRUTH_LEAK, .said = DM_SAID_LEAK},
+                    {.truth = DM_TRUTH_LEAK, .said = DM_SAID_CANNOT_TELL},
+                    {.truth = DM_TRUTH_LEAK, .said = DM_SAID_NOTHING},
+                    {.truth = DM_TRUTH_NEGATIVE, .said = DM_SAID_CANNOT_TELL},
+                    {.truth = DM_TRUTH_NEGATIVE, .said = DM_SAID_NO_LEAK},
+                    {.truth = DM_TRUTH_UNKNOWN, .said = DM_SAID_LEAK}};
     dm_outcome o[6];
     int index[6];
     for (int i = 0; i < 6; i++) o[i] = dm_outcome_of(&e[i]), index[i] = i;
     dm_tally t = dm_tally_of(e, o, index, 6, DM_LEFT_OUT);
-    ck_assert(t.n == 2 && t.tp == 1 && t.fn == 0 && t.tn == 1 && t.fp == 0 && t.indeterminate == 2 && t.failed == 1);
+    ck_assert(t.n == 2 && t.tp == 1 && t.fn == 0 && t.tn == 1 && t.fp == 0 && t.indeterminate == 2 &&
+              t.failed == 1);
     t = dm_tally_of(e, o, index, 6, DM_AS_WRONG);
-    ck_assert(t.n == 5 && t.tp == 1 && t.fn == 2 && t.tn == 1 && t.fp == 1 && t.indeterminate == 2 && t.failed == 1);
+    ck_assert(t.n == 5 && t.tp == 1 && t.fn == 2 && t.tn == 1 && t.fp == 1 && t.indeterminate == 2 &&
+              t.failed == 1);
 }
 END_TEST
 
@@ -241,7 +264,8 @@ static void make_exams(int with_negatives) {
         exams[e].n_marks = (int)dice(i++, MARKS + 1);
         for (int k = 0; k < LESIONS; k++) truths[e][k] = lesion_at(100 + 100 * k, DM_LEAK_VENTRAL);
         for (int k = 0; k < exams[e].n_marks; k++) {
-            pool[e][k] = mark_at(100 * (1 + dice(i, 4)) + dice(i + 1, 12), dice(i + 2, 6) / 8.0, DM_LEAK_VENTRAL);
+            pool[e][k] =
+                mark_at(100 * (1 + dice(i, 4)) + dice(i + 1, 12), dice(i + 2, 6) / 8.0, DM_LEAK_VENTRAL);
             pool[e][k].accepted = pool[e][k].score > 0.4;
             i += 3;
         }
@@ -250,13 +274,15 @@ static void make_exams(int with_negatives) {
 }
 
 /* Hits and false marks with a score of at least z, over studies counted weight[patient] times. */
-static void count_at(double z, const unsigned *weight, double *hits, double *falses, double *studies, double *leaks) {
+static void count_at(double z, const unsigned *weight, double *hits, double *falses, double *studies,
+                     double *leaks) {
     *hits = *falses = *studies = *leaks = 0;
     for (int e = 0; e < EXAMS; e++) {
         int claim[MARKS];
         double w = weight[exams[e].patient];
         dm_match(&exams[e], 10, 0, z, claim);
-        for (int k = 0; k < exams[e].n_marks; k++) *hits += w * (claim[k] >= 0), *falses += w * (claim[k] == DM_FALSE_MARK);
+        for (int k = 0; k < exams[e].n_marks; k++)
+            *hits += w * (claim[k] >= 0), *falses += w * (claim[k] == DM_FALSE_MARK);
         *studies += w;
         *leaks += w * exams[e].n_lesions;
     }
@@ -290,7 +316,10 @@ static double slow_area(const unsigned *weight, int all_studies) {
                 double z = -INFINITY;
                 for (int k = 0; k < exams[a].n_marks; k++)
                     if (of_a[k] == l) z = pool[a][k].score;
-                sum += w * weight[exams[a].patient] / exams[a].n_lesions * (z > highest ? 1 : z < highest ? 0 : 0.5);
+                sum += w * weight[exams[a].patient] / exams[a].n_lesions *
+                       (z > highest   ? 1
+                        : z < highest ? 0
+                                      : 0.5);
             }
         }
     }
@@ -367,7 +396,8 @@ START_TEST(clinical_cut_offs) {
     t.bern = 7;
     ck_assert_int_eq(dm_evidence_of(&t, NAN), DM_EVIDENCE_MIXED);
     t = (dm_tests){1, NAN, -0.6, 5, 3, DM_EVIDENCE_NONE};
-    ck_assert_int_eq(dm_evidence_of(&t, NAN), DM_EVIDENCE_UNCLEAR); /* no cut-off given: the sheath says nothing */
+    ck_assert_int_eq(dm_evidence_of(&t, NAN),
+                     DM_EVIDENCE_UNCLEAR); /* no cut-off given: the sheath says nothing */
     ck_assert_int_eq(dm_evidence_of(&t, -0.5), DM_EVIDENCE_LEAK);
     t.bern = NAN;
     ck_assert_int_eq(dm_evidence_of(&t, NAN), DM_EVIDENCE_NONE); /* opening pressure alone is no evidence */
@@ -378,8 +408,10 @@ START_TEST(dates) {
     ck_assert_double_eq_tol(dm_date_parse("1970-01-01"), 0, 1e-12);
     ck_assert_double_eq_tol(dm_date_parse("2024-03-01") - dm_date_parse("2024-02-28"), 2, 1e-12);
     ck_assert_double_eq_tol(dm_date_parse("20240301"), 19783, 1e-12);
-    static const char *const bad[] = {"", "2024", "2024-13-01", "2024-00-10", "01.02.2024", "2024-02-32", "2024-2-1", "2024-0a-01", "+0240301"};
-    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(isnan(dm_date_parse(bad[i])), "%s", bad[i]);
+    static const char *const bad[] = {"",           "2024",     "2024-13-01", "2024-00-10", "01.02.2024",
+                                      "2024-02-32", "2024-2-1", "2024-0a-01", "+0240301"};
+    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(isnan(dm_date_parse(bad[i])), "%s", bad[i]);
 }
 END_TEST
 

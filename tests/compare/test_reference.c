@@ -1,5 +1,5 @@
-/* reference.csv joined to studies: names by pseudonym, raw ID with the key, and archive; ranks; contradictions; levels that
- * only some studies show. */
+/* reference.csv joined to studies: names by pseudonym, raw ID with the key, and archive; ranks;
+ * contradictions; levels that only some studies show. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +25,8 @@ static int by_text(const void *a, const void *b) {
     return strcmp(a, b);
 }
 
-/* Patient 0 has studies 0 and 1, patient 1 study 2; pseudonyms made with the key from DOE^A, DOE^B and UIDs. */
+/* Patient 0 has studies 0 and 1, patient 1 study 2; pseudonyms made with the key from DOE^A, DOE^B and UIDs.
+ */
 static void setup(void) {
     dm_pseudonym(&key, "patient", "DOE^A", ids[0]);
     dm_pseudonym(&key, "patient", "DOE^B", ids[1]);
@@ -43,8 +44,15 @@ static void setup(void) {
     for (int i = 0; i < 3; i++) {
         int of = 0;
         while (strcmp(sorted[i], study_ids[of]) != 0) of++;
-        exams[i] = (dm_exam){.study_id = study_ids[of], .patient = of == 2 ? patients[1] != ids[1] ? 0 : 1 : patients[0] == ids[0] ? 0 : 1,
-                             .rung = rungs, .n_rungs = 5, .truth_source = "", .truth_days = NAN, .truth_slec = -1};
+        exams[i] = (dm_exam){.study_id = study_ids[of],
+                             .patient = of == 2                 ? patients[1] != ids[1] ? 0 : 1
+                                        : patients[0] == ids[0] ? 0
+                                                                : 1,
+                             .rung = rungs,
+                             .n_rungs = 5,
+                             .truth_source = "",
+                             .truth_days = NAN,
+                             .truth_slec = -1};
     }
     material = (dm_material){.exam = exams, .n_exams = 3, .patient = patients, .n_patients = 2};
     dm_sheet_start(&unmatched, &dm_compare_schema[DM_UNMATCHED]);
@@ -63,8 +71,9 @@ static dm_status join_with(const char *rows, const dm_key *with, const dm_csv_ta
     const dm_names names = {with, mapping};
     dm_csv_table t;
     FILE *f = fopen(path, "w");
-    ck_assert(f && fputs("patient_id,study_id,archive,source,class,level,side,x_mm,y_mm,z_mm,level_mm\n", f) >= 0 && fputs(rows, f) >= 0 &&
-              fclose(f) == 0);
+    ck_assert(
+        f && fputs("patient_id,study_id,archive,source,class,level,side,x_mm,y_mm,z_mm,level_mm\n", f) >= 0 &&
+        fputs(rows, f) >= 0 && fclose(f) == 0);
     dm_status s = dm_csv_table_read(path, &t);
     ck_assert_msg(dm_good(s), "%s", s.text);
     s = dm_reference_join(&t, &names, &material, &unmatched);
@@ -81,7 +90,8 @@ static int listed(const char *kind) {
 
 START_TEST(raw_patient_ids_by_the_key) {
     ck_assert(dm_good(join_with("DOE^A,,,surgery,ventral_tear,T2-3,ventral,,,,\n", &key, NULL)));
-    ck_assert(study(0)->n_lesions == 1 && study(1)->n_lesions == 1); /* a patient's row holds for all the patient's studies */
+    ck_assert(study(0)->n_lesions == 1 &&
+              study(1)->n_lesions == 1); /* a patient's row holds for all the patient's studies */
     ck_assert_int_eq(study(2)->truth, DM_TRUTH_UNKNOWN);
     ck_assert_int_eq(listed("study_without_reference"), 1);
     ck_assert_double_eq_tol(study(0)->lesion[0].s_from, 40, 1e-9);
@@ -95,14 +105,16 @@ START_TEST(pseudonyms_and_uids) {
     char row[120];
     snprintf(row, sizeof row, "%s,,,surgery,none,,,,,,\n,1.2.2,,surgery,none,,,,,,\n", ids[0]);
     ck_assert(dm_good(join_with(row, &key, NULL)));
-    ck_assert(study(0)->truth == DM_TRUTH_NEGATIVE && study(1)->truth == DM_TRUTH_NEGATIVE && study(2)->truth == DM_TRUTH_NEGATIVE);
+    ck_assert(study(0)->truth == DM_TRUTH_NEGATIVE && study(1)->truth == DM_TRUTH_NEGATIVE &&
+              study(2)->truth == DM_TRUTH_NEGATIVE);
 }
 END_TEST
 
 START_TEST(without_the_key_raw_ids_match_nothing_and_say_so) {
     ck_assert(dm_good(join_with("DOE^A,,,surgery,none,,,,,,\n", NULL, NULL)));
     ck_assert_int_eq(listed("row_without_study"), 1);
-    ck_assert(strstr(cJSON_GetObjectItem(cJSON_GetArrayItem(unmatched.rows, 0), "reason")->valuestring, "--key") != NULL);
+    ck_assert(strstr(cJSON_GetObjectItem(cJSON_GetArrayItem(unmatched.rows, 0), "reason")->valuestring,
+                     "--key") != NULL);
     char *text = NULL;
     size_t size;
     ck_assert(dm_good(dm_sheet_text(&unmatched, &text, &size)));
@@ -122,16 +134,20 @@ START_TEST(archives_by_the_mapping) {
     ck_assert(fclose(f) == 0);
     dm_csv_table mapping;
     ck_assert(dm_good(dm_csv_table_read(mapping_path, &mapping)));
-    ck_assert(dm_good(join_with(",,a.zip,surgery,none,,,,,,\n,,/data/new/a.zip,surgery,none,,,,,,\n,,b.zip,surgery,sacral,,,,,,\n", NULL, &mapping)));
+    ck_assert(dm_good(join_with(
+        ",,a.zip,surgery,none,,,,,,\n,,/data/new/a.zip,surgery,none,,,,,,\n,,b.zip,surgery,sacral,,,,,,\n",
+        NULL, &mapping)));
     ck_assert_int_eq(listed("row_without_study"), 1); /* two archives are called a.zip */
-    ck_assert(study(0)->truth == DM_TRUTH_UNKNOWN && study(1)->truth == DM_TRUTH_NEGATIVE && study(2)->truth == DM_TRUTH_LEAK);
+    ck_assert(study(0)->truth == DM_TRUTH_UNKNOWN && study(1)->truth == DM_TRUTH_NEGATIVE &&
+              study(2)->truth == DM_TRUTH_LEAK);
     dm_csv_table_free(&mapping);
     unlink(mapping_path);
 }
 END_TEST
 
 START_TEST(positions_belong_to_the_study_named) {
-    ck_assert(dm_good(join_with(",1.2.0,,surgery,ventral_tear,T2-3,ventral,3,-4,-33,\n,1.2.1,,surgery,ventral_tear,T2-3,ventral,,,,-4\n"
+    ck_assert(dm_good(join_with(",1.2.0,,surgery,ventral_tear,T2-3,ventral,3,-4,-33,\n,1.2.1,,surgery,"
+                                "ventral_tear,T2-3,ventral,,,,-4\n"
                                 "DOE^B,,,surgery,ventral_tear,T2-3,ventral,0,0,-900,\n",
                                 &key, NULL)));
     ck_assert_double_eq_tol(study(0)->lesion[0].s, 53, 1e-9);
@@ -149,13 +165,16 @@ START_TEST(a_patients_position_in_several_scans_is_not_used) {
 END_TEST
 
 START_TEST(several_leaks_of_one_patient) {
-    ck_assert(dm_good(join_with("DOE^B,,,surgery,csf_venous_fistula,T2,right,,,,\nDOE^B,,,surgery,csf_venous_fistula,T4,right,,,,\n", &key, NULL)));
+    ck_assert(dm_good(join_with(
+        "DOE^B,,,surgery,csf_venous_fistula,T2,right,,,,\nDOE^B,,,surgery,csf_venous_fistula,T4,right,,,,\n",
+        &key, NULL)));
     ck_assert_int_eq(study(2)->n_lesions, 2);
 }
 END_TEST
 
 START_TEST(the_highest_source_is_taken) {
-    ck_assert(dm_good(join_with("DOE^B,,,consensus,ventral_tear,T1-2,,,,,\nDOE^B,,,surgery,ventral_tear,T3-4,,,,,\n", &key, NULL)));
+    ck_assert(dm_good(join_with(
+        "DOE^B,,,consensus,ventral_tear,T1-2,,,,,\nDOE^B,,,surgery,ventral_tear,T3-4,,,,,\n", &key, NULL)));
     ck_assert_int_eq(study(2)->n_lesions, 1);
     ck_assert_int_eq(study(2)->lesion[0].place, dm_place_parse("T3-4"));
     ck_assert_int_eq(listed("outranked"), 1);
@@ -163,7 +182,9 @@ START_TEST(the_highest_source_is_taken) {
 END_TEST
 
 START_TEST(contradictions_are_set_aside_and_listed) {
-    ck_assert(dm_good(join_with("DOE^B,,,consensus,none,,,,,,\nDOE^B,,,surgery,ventral_tear,T3-4,,,,,\nDOE^B,1.2.0,,surgery,none,,,,,,\n", &key, NULL)));
+    ck_assert(dm_good(join_with("DOE^B,,,consensus,none,,,,,,\nDOE^B,,,surgery,ventral_tear,T3-4,,,,,\nDOE^B,"
+                                "1.2.0,,surgery,none,,,,,,\n",
+                                &key, NULL)));
     ck_assert_int_eq(study(2)->truth, DM_TRUTH_CONTRADICTED);
     ck_assert_int_eq(study(2)->n_lesions, 0);
     ck_assert_int_eq(study(0)->truth, DM_TRUTH_UNKNOWN); /* named with another patient */

@@ -1,6 +1,7 @@
-/* A simulated study with known truth: 400 patients, most of them with a leak, each examined by two protocols whose
- * sensitivities and joint results are given. The 95 % limits that the tables print must hold the truth in 93 to 97 of 100
- * replicas (500 replicas: two standard errors of 0.95 are 0.0195), and McNemar's tests must keep their level. */
+/* A simulated study with known truth: 400 patients, most of them with a leak, each examined by two protocols
+ * whose sensitivities and joint results are given. The 95 % limits that the tables print must hold the truth
+ * in 93 to 97 of 100 replicas (500 replicas: two standard errors of 0.95 are 0.0195), and McNemar's tests
+ * must keep their level. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -57,7 +58,11 @@ static void say_leak(source *r, dm_exam *e, int at, double off) {
     e->said = DM_SAID_LEAK;
     e->s = middle(at) + off;
     e->place = dm_place_below(ladder[at].level);
-    e->mark[e->n_marks++] = (dm_mark){.class_ = DM_LEAK_VENTRAL, .place = e->place, .score = 0.5 + uniform(r) / 2, .s = e->s, .accepted = 1};
+    e->mark[e->n_marks++] = (dm_mark){.class_ = DM_LEAK_VENTRAL,
+                                      .place = e->place,
+                                      .score = 0.5 + uniform(r) / 2,
+                                      .s = e->s,
+                                      .accepted = 1};
 }
 
 /* A study without a leak: now and then a false alarm, often a weak candidate that is not accepted. */
@@ -71,16 +76,36 @@ static void make_healthy(source *r, dm_exam *e, int protocol) {
 static void make_patient(source *r, int p) {
     int sick = uniform(r) < share_sick, at = (int)(uniform(r) * LEVELS);
     double u = uniform(r);
-    int hit[2] = {u < found[0] + found[1], u < found[0] || (u >= found[0] + found[1] && u < found[0] + found[1] + found[2])};
-    lesions[p] = (dm_lesion){DM_LEAK_VENTRAL, DM_WAY_VENTRAL, dm_place_below(ladder[at].level), middle(at), NAN, NAN};
+    int hit[2] = {u < found[0] + found[1],
+                  u < found[0] || (u >= found[0] + found[1] && u < found[0] + found[1] + found[2])};
+    lesions[p] =
+        (dm_lesion){DM_LEAK_VENTRAL, DM_WAY_VENTRAL, dm_place_below(ladder[at].level), middle(at), NAN, NAN};
     for (int k = 0; k < 2; k++) {
         dm_exam *e = &exams[2 * p + k];
         double away = uniform(r), sign = uniform(r) < 0.5 ? -1 : 1;
-        *e = (dm_exam){.study_id = names[2 * p + k], .class_name = "", .level = "", .side_name = "", .sex = "", .age_band = "",
-                       .scanner = "", .patient = p, .protocol = k, .day = NAN, .date = NAN, .said = DM_SAID_NO_LEAK, .s = NAN,
-                       .slec = -1, .mark = marks[2 * p + k], .rung = ladder, .n_rungs = RUNGS, .truth_source = "",
-                       .truth_days = NAN, .truth_slec = -1, .truth = sick ? DM_TRUTH_LEAK : DM_TRUTH_NEGATIVE,
-                       .lesion = &lesions[p], .n_lesions = sick};
+        *e = (dm_exam){.study_id = names[2 * p + k],
+                       .class_name = "",
+                       .level = "",
+                       .side_name = "",
+                       .sex = "",
+                       .age_band = "",
+                       .scanner = "",
+                       .patient = p,
+                       .protocol = k,
+                       .day = NAN,
+                       .date = NAN,
+                       .said = DM_SAID_NO_LEAK,
+                       .s = NAN,
+                       .slec = -1,
+                       .mark = marks[2 * p + k],
+                       .rung = ladder,
+                       .n_rungs = RUNGS,
+                       .truth_source = "",
+                       .truth_days = NAN,
+                       .truth_slec = -1,
+                       .truth = sick ? DM_TRUTH_LEAK : DM_TRUTH_NEGATIVE,
+                       .lesion = &lesions[p],
+                       .n_lesions = sick};
         if (!sick) make_healthy(r, e, k);
         if (sick && hit[k]) say_leak(r, e, at, sign * farthest_mm * away * away);
     }
@@ -138,7 +163,8 @@ static const cJSON *row_with(const dm_sheet *s, const char *const *pairs) {
 }
 
 static void look_at(target *t, const cJSON *row, const char *low, const char *high) {
-    const cJSON *l = cJSON_GetObjectItemCaseSensitive(row, low), *h = cJSON_GetObjectItemCaseSensitive(row, high);
+    const cJSON *l = cJSON_GetObjectItemCaseSensitive(row, low),
+                *h = cJSON_GetObjectItemCaseSensitive(row, high);
     look(t, cJSON_IsNumber(l) ? l->valuedouble : NAN, cJSON_IsNumber(h) ? h->valuedouble : NAN);
 }
 
@@ -151,7 +177,23 @@ static void expected_levels(double cell[4]) {
     cell[3] = LEVELS - cell[0] - cell[1] - cell[2];
 }
 
-enum { SENSITIVITY, CLOPPER, SPECIFICITY, LOCATED, DIFFERENCE, MEDIAN, Q3, P90, KAPPA, KAPPA_BCA, AC1, AREA, AREA_BCA, AT_EIGHTH, TARGETS };
+enum {
+    SENSITIVITY,
+    CLOPPER,
+    SPECIFICITY,
+    LOCATED,
+    DIFFERENCE,
+    MEDIAN,
+    Q3,
+    P90,
+    KAPPA,
+    KAPPA_BCA,
+    AC1,
+    AREA,
+    AREA_BCA,
+    AT_EIGHTH,
+    TARGETS
+};
 static target targets[TARGETS];
 
 static void set_targets(void) {
@@ -166,14 +208,18 @@ static void set_targets(void) {
         [MEDIAN] = {.what = "median mm, bootstrap", .truth = farthest_mm * 0.5 * 0.5},
         [Q3] = {.what = "third quartile mm, bootstrap", .truth = farthest_mm * 0.75 * 0.75},
         [P90] = {.what = "90 % mm, bootstrap", .truth = farthest_mm * 0.9 * 0.9},
-        [KAPPA] = {.what = "kappa per level, bootstrap", .truth = dm_kappa(cell[0], cell[1], cell[2], cell[3])},
+        [KAPPA] = {.what = "kappa per level, bootstrap",
+                   .truth = dm_kappa(cell[0], cell[1], cell[2], cell[3])},
         [KAPPA_BCA] = {.what = "kappa per level, BCa", .truth = dm_kappa(cell[0], cell[1], cell[2], cell[3])},
         [AC1] = {.what = "AC1 per level, bootstrap", .truth = dm_ac1(cell[0], cell[1], cell[2], cell[3])},
-        /* Found leaks lie above all but half the false alarms; unmarked ones tie with studies without any mark. With 20 mm
-         * reach every found leak is hit. */
-        [AREA] = {.what = "wAFROC area, bootstrap", .truth = 0.85 * (0.1 * 0.5 + 0.9) + 0.15 * (0.9 * 0.6) * 0.5},
-        [AREA_BCA] = {.what = "wAFROC area, BCa", .truth = 0.85 * (0.1 * 0.5 + 0.9) + 0.15 * (0.9 * 0.6) * 0.5},
-        /* 0.04 false alarms per study, with the weak candidates 0.18: at 1/8 all found leaks and no others. */
+        /* Found leaks lie above all but half the false alarms; unmarked ones tie with studies without any
+         * mark. With 20 mm reach every found leak is hit. */
+        [AREA] = {.what = "wAFROC area, bootstrap",
+                  .truth = 0.85 * (0.1 * 0.5 + 0.9) + 0.15 * (0.9 * 0.6) * 0.5},
+        [AREA_BCA] = {.what = "wAFROC area, BCa",
+                      .truth = 0.85 * (0.1 * 0.5 + 0.9) + 0.15 * (0.9 * 0.6) * 0.5},
+        /* 0.04 false alarms per study, with the weak candidates 0.18: at 1/8 all found leaks and no others.
+         */
         [AT_EIGHTH] = {.what = "sensitivity at 1/8 false marks, bootstrap", .truth = 0.85}};
     memcpy(targets, t, sizeof t);
 }
@@ -199,8 +245,12 @@ static void look_at_curve(const dm_comparison *c) {
 }
 
 static void look_at_tables(const dm_comparison *c) {
-    const cJSON *p = row_with(&c->sheet[DM_PROTOCOLS], (const char *[]){"protocol", "a", "stratum", "all", "indeterminate_as", "left_out", NULL});
-    const cJSON *d = row_with(&c->sheet[DM_PAIRS], (const char *[]){"design", "paired", "measure", "sensitivity", "indeterminate_as", "left_out", NULL});
+    const cJSON *p =
+        row_with(&c->sheet[DM_PROTOCOLS],
+                 (const char *[]){"protocol", "a", "stratum", "all", "indeterminate_as", "left_out", NULL});
+    const cJSON *d =
+        row_with(&c->sheet[DM_PAIRS], (const char *[]){"design", "paired", "measure", "sensitivity",
+                                                       "indeterminate_as", "left_out", NULL});
     const cJSON *k = row_with(&c->sheet[DM_PAIRS], (const char *[]){"measure", "levels", NULL});
     look_at(&targets[SENSITIVITY], p, "sensitivity_wilson_low", "sensitivity_wilson_high");
     look_at(&targets[CLOPPER], p, "sensitivity_clopper_low", "sensitivity_clopper_high");
@@ -234,7 +284,8 @@ START_TEST(limits_hold_the_truth) {
     for (int i = 0; i < TARGETS; i++) {
         double share = (double)targets[i].held / REPLICAS;
         int bad = share < 0.93 || share > 0.97 || targets[i].missing;
-        printf("%-45s truth %.4f, held in %.1f %%%s\n", targets[i].what, targets[i].truth, 100 * share, bad ? "  WRONG" : "");
+        printf("%-45s truth %.4f, held in %.1f %%%s\n", targets[i].what, targets[i].truth, 100 * share,
+               bad ? "  WRONG" : "");
         wrong += bad;
     }
     ck_assert_int_eq(wrong, 0);
@@ -257,8 +308,8 @@ START_TEST(mcnemar_keeps_its_level) {
             exact += dm_mcnemar_exact(first, second) <= 0.05;
             midp += dm_mcnemar_midp(first, second) <= 0.05;
         }
-        printf("McNemar, %2.0f %% discordant: level %.2f %% exact, %.2f %% mid-p\n", 100 * discordant[k], 100.0 * exact / NULL_REPLICAS,
-               100.0 * midp / NULL_REPLICAS);
+        printf("McNemar, %2.0f %% discordant: level %.2f %% exact, %.2f %% mid-p\n", 100 * discordant[k],
+               100.0 * exact / NULL_REPLICAS, 100.0 * midp / NULL_REPLICAS);
         ck_assert(exact <= 0.055 * NULL_REPLICAS && midp <= 0.055 * NULL_REPLICAS);
         ck_assert(midp >= 0.02 * NULL_REPLICAS); /* a test that never cries keeps every level */
     }

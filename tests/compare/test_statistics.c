@@ -1,4 +1,5 @@
-/* Statistics against scipy, statsmodels and irrCAC (golden.csv, made by golden.py), at the edges, and the resampling. */
+/* Statistics against scipy, statsmodels and irrCAC (golden.csv, made by golden.py), at the edges, and the
+ * resampling. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,13 +11,14 @@
 #include "distributions.h"
 #include "statistics.h"
 
-/* Largest deviation allowed from the golden values. Both sides work in double; beta quantiles are found by iteration to
- * about 1e-13. irrCAC rounds to 12 digits. */
+/* Largest deviation allowed from the golden values. Both sides work in double; beta quantiles are found by
+ * iteration to about 1e-13. irrCAC rounds to 12 digits. */
 static const double tolerance = 2e-12;
-/* BCa and percentile limits rest on random draws: 100000 here, 200000 there; this many times the data's unit. */
+/* BCa and percentile limits rest on random draws: 100000 here, 200000 there; this many times the data's unit.
+ */
 static const double tolerance_of_draws = 0.25;
 
-static const double data[20] = {0.3, 0.9, 1.1, 1.4, 2.0, 2.2, 2.9,  3.7,  4.1,  4.4,
+static const double data[20] = {0.3, 0.9, 1.1, 1.4, 2.0,  2.2,  2.9,  3.7,  4.1,  4.4,
                                 5.0, 6.3, 7.9, 9.8, 12.6, 15.5, 20.1, 28.7, 33.0, 61.2};
 
 static void mean_of(void *user, const unsigned *weight, double *out) {
@@ -84,16 +86,16 @@ START_TEST(golden_values) {
     for (int r = 0; r < t.n_rows; r++) {
         double a[4], golden;
         const char *f = dm_csv_text(&t, r, "function");
-        for (int k = 0; k < 4; k++)
-            ck_assert(dm_good(dm_csv_number(&t, r, arguments[k], -1e9, 1e9, &a[k])));
+        for (int k = 0; k < 4; k++) ck_assert(dm_good(dm_csv_number(&t, r, arguments[k], -1e9, 1e9, &a[k])));
         ck_assert(dm_good(dm_csv_number(&t, r, "value", -1e9, 1e9, &golden)));
         double ours = value_of(f, a, holm % 4);
         holm += !strcmp(f, "holm");
-        ck_assert_msg(isnan(golden) == isnan(ours), "line %d, %s: %.17g, golden %.17g", t.line[r + 1], f, ours, golden);
+        ck_assert_msg(isnan(golden) == isnan(ours), "line %d, %s: %.17g, golden %.17g", t.line[r + 1], f,
+                      ours, golden);
         if (isnan(golden)) continue;
         int drawn = strstr(f, "_mean_") != NULL;
-        ck_assert_msg(fabs(ours - golden) <= (drawn ? tolerance_of_draws : tolerance), "line %d, %s: %.17g, golden %.17g",
-                      t.line[r + 1], f, ours, golden);
+        ck_assert_msg(fabs(ours - golden) <= (drawn ? tolerance_of_draws : tolerance),
+                      "line %d, %s: %.17g, golden %.17g", t.line[r + 1], f, ours, golden);
         if (drawn || fabs(ours - golden) <= worst) continue;
         worst = fabs(ours - golden);
         snprintf(worst_name, sizeof worst_name, "%s", f);
@@ -115,7 +117,8 @@ START_TEST(values_by_hand) {
 END_TEST
 
 START_TEST(what_does_not_exist_is_nan) {
-    ck_assert(isnan(dm_wilson(0, 0).value) && isnan(dm_wilson(0, 0).low) && isnan(dm_clopper_pearson(0, 0).high));
+    ck_assert(isnan(dm_wilson(0, 0).value) && isnan(dm_wilson(0, 0).low) &&
+              isnan(dm_clopper_pearson(0, 0).high));
     ck_assert(isnan(dm_newcombe_independent(0, 0, 1, 2).low) && isnan(dm_newcombe_paired(0, 0, 0, 0).value));
     ck_assert(isnan(dm_fisher(0, 0, 1, 2)) && isnan(dm_mcnemar_midp(0, 0)));
     ck_assert(isnan(dm_kappa(0, 0, 0, 0)) && isnan(dm_kappa(4, 0, 0, 0)) && isnan(dm_ac1(0, 0, 0, 0)));
@@ -132,7 +135,8 @@ START_TEST(limits_at_the_ends_are_exact) {
 }
 END_TEST
 
-/* Where GSL's quantile ends the process (n = 422, k = 11 among them) ours has to be a number: I_x(a, b) is what was asked. */
+/* Where GSL's quantile ends the process (n = 422, k = 11 among them) ours has to be a number: I_x(a, b) is
+ * what was asked. */
 START_TEST(clopper_pearson_everywhere) {
     for (int n = 1; n <= 600; n += 7)
         for (int k = 1; k < n; k++) {
@@ -209,7 +213,8 @@ START_TEST(weighted_quantile_is_that_of_the_values_written_out) {
         for (int i = 0; i < 20; i++)
             for (unsigned k = 0; k < weight[i]; k++) all[n++] = data[i];
         for (int p = 0; p <= 20; p++)
-            ck_assert_double_eq_tol(dm_quantile_weighted(data, weight, 20, p / 20.0), dm_quantile(all, n, p / 20.0), 1e-12);
+            ck_assert_double_eq_tol(dm_quantile_weighted(data, weight, 20, p / 20.0),
+                                    dm_quantile(all, n, p / 20.0), 1e-12);
     }
 }
 END_TEST

@@ -1,4 +1,5 @@
-/* CSV files as people save them: read where nothing is lost, refused with file, line and cure where something would be. */
+/* CSV files as people save them: read where nothing is lost, refused with file, line and cure where something
+ * would be. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -47,7 +48,9 @@ END_TEST
 
 START_TEST(byte_order_mark_and_crlf_are_read_over_and_said) {
     dm_csv_table t;
-    ck_assert(dm_good(read_text("\xef\xbb\xbf" "a,b\r\n1,2\r\n3,4\r\n", &t)));
+    ck_assert(dm_good(read_text("\xef\xbb\xbf"
+                                "a,b\r\n1,2\r\n3,4\r\n",
+                                &t)));
     ck_assert_str_eq(t.cell[0], "a");
     ck_assert_int_eq(t.n_rows, 2);
     ck_assert_int_eq(t.line[2], 3);
@@ -78,7 +81,8 @@ START_TEST(refused_with_line_and_cure) {
     ck_assert_msg(s.severity == DM_FATAL, "read: %s", refused[_i].text);
     ck_assert_str_eq(s.code, "bad_csv");
     ck_assert_msg(strstr(s.text, path) != NULL, "no file: %s", s.text);
-    ck_assert_msg(strstr(s.text, refused[_i].says) != NULL, "'%s' does not say '%s'", s.text, refused[_i].says);
+    ck_assert_msg(strstr(s.text, refused[_i].says) != NULL, "'%s' does not say '%s'", s.text,
+                  refused[_i].says);
     ck_assert_ptr_null(t.cell);
 }
 END_TEST
