@@ -102,7 +102,7 @@ static void put_notes(cJSON *row, const dm_tally *t, int n_mm) {
     if (sick && !n_mm) dm_put_note(row, "no site with a known place: distances do not exist");
     if (n_mm == 1) dm_put_note(row, "one site: distances have no limits");
     if (t->n && t->n < FEW) {
-        snprintf(text, sizeof text, "only %d patients: read the limits, not the shares", t->n);
+        snprintf(text, sizeof text, "n = %d: read the limits, not the shares", t->n);
         dm_put_note(row, text);
     }
 }

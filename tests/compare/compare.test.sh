@@ -266,6 +266,40 @@ mkdir -p "$work/full/froc.csv"
 exits 4 compare --to "$work/full"
 [ "$(ls -A "$work/full")" = froc.csv ] || wrong 'something was left where not all could be written'
 
+# ---- one patient, one protocol, no negative, a tie: what does not exist is empty and the note says why ----
+mkdir -p "$work/one/tables"
+{
+    head -n 1 "$work/out/tables/studies.csv"
+    echo 's2,p1,,ctm,ok,leak,2.0,ventral_tear,T2-3,ventral,52,,'
+} >"$work/one/tables/studies.csv"
+{
+    head -n 1 "$work/out/tables/findings.csv"
+    echo 's2,1,ventral_tear,2.0,1,T2-3,T2,ventral,52,'
+    echo 's2,2,ventral_tear,2.0,1,T4-5,T4,ventral,95,'
+} >"$work/one/tables/findings.csv"
+grep -e study_id -e s2, "$work/out/tables/levels.csv" >"$work/one/tables/levels.csv"
+printf '%b' "$header\n" 's2,surgery,ventral_tear,T2-3,ventral\n' | sed 's/patient_id/study_id/' >"$work/one.csv"
+exits 0 "$duramap" compare "$work/one" --reference "$work/one.csv"
+mv "$work/out" "$work/several"
+mv "$work/one" "$work/out"
+is protocols.csv sensitivity "ctm$all" 1
+is protocols.csv sensitivity_wilson_low "ctm$all" 0.2065
+is protocols.csv sensitivity_clopper_low "ctm$all" 0.025
+is protocols.csv specificity "ctm$all" ''
+is protocols.csv ppv "ctm$all" ''
+is froc.csv value 'ctm,10,wafroc' 0.5
+is froc.csv value_low 'ctm,10,wafroc' ''
+is froc.csv value 'ctm,10,sensitivity,0.125' 0
+is froc.csv value 'ctm,10,sensitivity,1,' 1
+grep -q '^ctm,10,wafroc.*one patient: no limits; no study without a leak' "$work/out/compare/froc.csv" || wrong 'no word on one patient without negatives'
+grep -q "^ctm$all.*no patient without a leak.*n = 1: read the limits" "$work/out/compare/protocols.csv" || wrong 'no word on one patient'
+[ "$(wc -l <"$work/out/compare/pairs.csv")" = 1 ] || wrong 'pairs of one protocol'
+grep -q 'There is one protocol' "$work/out/compare/summary.md" || wrong 'the summary does not say that there is one protocol'
+grep -il -e nan -e inf "$work"/out/compare/*.csv "$work"/out/compare/*.svg >"$work/log"
+[ ! -s "$work/log" ] || wrong 'a number that is none'
+rm -r "$work/out"
+mv "$work/several" "$work/out"
+
 # A byte order mark and CR LF are read over, and said.
 {
     printf '\357\273\277'

@@ -192,6 +192,28 @@ START_TEST(contradictions_are_set_aside_and_listed) {
 }
 END_TEST
 
+START_TEST(no_p_value_reads_zero) {
+    static const struct {
+        double p;
+        const char *text;
+    } shown[] = {{0.5, "0.5"},
+                 {0.0214843, "0.021484"},
+                 {0.0001, "0.0001"},
+                 {0.00009999, "1.00e-04"},
+                 {3.456e-12, "3.46e-12"},
+                 {NAN, ""}};
+    dm_sheet pairs;
+    dm_sheet_start(&pairs, &dm_compare_schema[DM_PAIRS]);
+    for (int i = 0; i < 6; i++) {
+        char text[64];
+        dm_put_p(dm_sheet_row(&pairs), "p_midp", shown[i].p);
+        dm_sheet_cell(&pairs, i, "p_midp", text);
+        ck_assert_str_eq(text, shown[i].text);
+    }
+    dm_sheet_free(&pairs);
+}
+END_TEST
+
 int main(void) {
     int fd = mkstemp(path);
     if (fd < 0) return 1;
@@ -208,6 +230,7 @@ int main(void) {
     tcase_add_test(t, several_leaks_of_one_patient);
     tcase_add_test(t, the_highest_source_is_taken);
     tcase_add_test(t, contradictions_are_set_aside_and_listed);
+    tcase_add_test(t, no_p_value_reads_zero);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
