@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "labels.h"
 #include "pictures.h"
 #include "run.h"
 #include "verbs.h"
@@ -66,7 +67,7 @@ static const dm_verb_help help = {
 
 typedef struct words {
     const char *out, *protocols, *device, *key;
-    int retry, no_pictures, no_selftest;
+    int retry, labels, no_pictures, no_selftest;
     long long memory_mb;
 } words;
 
@@ -93,6 +94,7 @@ static int run_all(char **argv, int count, const words *w) {
                                   .selftest = w->no_selftest ? "skipped" : "passed",
                                   .retry_failed = w->retry,
                                   .illustrate = w->no_pictures ? NULL : dm_pictures_write,
+                                  .label = w->labels ? dm_labels_write : NULL,
                                   .progress = show_progress,
                                   .user = &terminal,
                                   .stop = &stop_asked};
@@ -114,6 +116,7 @@ int dm_verb_run(int argc, char **argv) {
         {"--memory", DM_WHOLE, &w.memory_mb, "MB", "device memory to use at most (80 % of it)"},
         {"--key", DM_WORD, &w.key, "FILE", "key of the pseudonyms (OUT/private/key, made if missing)"},
         {"--retry-failed", DM_FLAG, &w.retry, NULL, "measure failed studies again"},
+        {"--labels", DM_FLAG, &w.labels, NULL, "write OUT/labels/<study>.nii.gz: 1 sac, 2 canal, 3 pool, 4 diverticulum, 5 vein"},
         {"--no-pictures", DM_FLAG, &w.no_pictures, NULL, "tables only"},
         {"--no-selftest", DM_FLAG, &w.no_selftest, NULL, "leave out the self-test before the first study"},
     };

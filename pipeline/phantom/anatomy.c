@@ -43,6 +43,10 @@ int dm_ph_find(const dm_anatomy *a, int level) {
     return -1;
 }
 
+int dm_ph_whole(const dm_anatomy *a, int i) {
+    return a->vert[i].s_from > 6.0 && a->vert[i].s_to < a->n_nodes - 12.0;
+}
+
 double dm_ph_foramen(const dm_anatomy *a, int i) {
     const dm_ph_vert *v = &a->vert[i];
     if (v->level <= DM_C7) return v->s_from + 1.0;

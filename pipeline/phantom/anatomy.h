@@ -58,6 +58,7 @@ typedef struct dm_anatomy {
     dm_ph_protocol protocol;
     char kind[24];
     int female, n_thoracic, n_lumbar, metal;
+    int painted, touches;      /* contrast in a real scan; without fat between sac and bone somewhere */
     double age, scale, girth;  /* years; size of bones; of the canal */
     double slice_s0, slice_s1; /* s of the field of view's ends */
     int n_verts, n_nodes, n_z, n_prims, n_ribs, n_organs, n_buckets;
@@ -83,6 +84,8 @@ void dm_anatomy_clear(dm_anatomy *a);
 
 /* The parts, in the order in which dm_anatomy_make calls them. */
 void dm_ph_make_levels(dm_anatomy *a); /* vert[] */
+/* Sizes of vert of the level v->level, and s_to from s_from; disc_wear = share of the disc's height left. */
+void dm_ph_size_vertebra(const dm_anatomy *a, dm_ph_rng *r, dm_ph_vert *v, double disc_wear);
 dm_status dm_ph_make_line(dm_anatomy *a);
 dm_status dm_ph_make_walls(dm_anatomy *a);
 void dm_ph_make_materials(dm_anatomy *a);
@@ -99,6 +102,7 @@ float *dm_ph_wall_row(const dm_anatomy *a, int table, int node);
 double dm_ph_wall_at(const dm_anatomy *a, int table, double s, double theta);
 int dm_ph_vert_at(const dm_anatomy *a, double s); /* index into vert */
 int dm_ph_find(const dm_anatomy *a, int level);   /* index into vert, -1 = this spine has none */
+int dm_ph_whole(const dm_anatomy *a, int i);      /* 1 when vert[i] lies well within the line */
 /* s where the root sleeve below (thoracic, lumbar) or above (cervical) vertebra i leaves through its foramen.
  */
 double dm_ph_foramen(const dm_anatomy *a, int i);

@@ -46,6 +46,11 @@ static void put_line(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, int 
     fputs("]", f);
 }
 
+/* The direction of theta = 0 before it is made normal to the line: the anatomy's front, in LPS. */
+static void put_anterior(FILE *f, const dm_ph_scanner *sc) {
+    fprintf(f, ",\n\"anterior\":[%.5f,%.5f,%.5f]", -sc->turn[0][1], -sc->turn[1][1], -sc->turn[2][1]);
+}
+
 static void put_wall(FILE *f, const dm_anatomy *a, const char *key, int table, int from, int to) {
     fprintf(f, ",\n\"%s\":[", key);
     for (int i = from; i <= to; i += 2) {
@@ -57,10 +62,11 @@ static void put_wall(FILE *f, const dm_anatomy *a, const char *key, int table, i
     fputs("]", f);
 }
 
+/* A host's names are the program's own: nothing to be judged by them. */
 static void put_vertebrae(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, int from) {
     int n = 0;
     fputs(",\n\"vertebrae\":[", f);
-    for (int i = 0; i < a->n_verts; i++) {
+    for (int i = 0; i < a->n_verts && !a->painted; i++) {
         const dm_ph_vert *v = &a->vert[i];
         double p[3];
         dm_ph_point_at(a, 0.5 * (v->body_top + v->body_low), 0, 0, p);
@@ -127,9 +133,12 @@ void dm_ph_write_truth(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, co
             "\"protocol\":\"%s\",\n",
             name, archive, patient, a->kind, a->protocol == PH_MRM ? "MR" : "CT",
             dm_ph_protocol_name(a->protocol));
+    fprintf(f, "\"synthetic\":true,\"origin\":\"%s\",\"touches_bone\":%s,\n",
+            a->painted ? "painted host" : "drawn", a->touches ? "true" : "false");
     fprintf(f, "\"field\":\"%s\",\"noise_sd\":%.2f,\"n_thoracic\":%d,\"n_lumbar\":%d,\"sac_value\":%.0f,\n",
             sc->field, sc->noise, a->n_thoracic, a->n_lumbar, a->sac_level);
     put_line(f, a, sc, from, to);
+    put_anterior(f, sc);
     put_wall(f, a, "r_dura", PH_RD, from, to);
     put_wall(f, a, "r_bone", PH_RB, from, to);
     put_vertebrae(f, a, sc, from);

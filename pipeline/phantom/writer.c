@@ -6,13 +6,15 @@
 
 #include "archive.h"
 #include "dicom.h"
+#include "host.h"
 #include "phantom.h"
 #include "record.h"
 #include "truth.h"
 
 const char *const dm_phantom_kinds[] = {"none",        "ventral",           "no_contrast", "lateral_left",
                                         "diverticula", "lateral_right",     "dorsal",      "fistula",
-                                        "c1c2",        "diverticulum_leak", "puncture",    NULL};
+                                        "c1c2",        "diverticulum_leak", "puncture",    "dorsal_trap",
+                                        NULL};
 
 /* What is written for one case. */
 typedef struct job {
@@ -35,6 +37,10 @@ static int count_kinds(void) {
 }
 
 static dm_status choose_protocol(const dm_phantom_options *o, job *j) {
+    if (o->host) { /* iodine is all that is painted */
+        j->protocol = PH_CTM;
+        return dm_ok;
+    }
     int kinds = count_kinds(), mr = (j->patient + j->patient / kinds + j->round) % 2;
     if (o->protocol) {
         if (strcmp(o->protocol, "ctm") == 0)
@@ -60,13 +66,29 @@ static void make_uid(dm_ph_rng *r, char out[72]) { /* 2.25.<number>: ISO/IEC 983
     snprintf(out, 72, "2.25.%llu", n);
 }
 
+/* The kinds in turn; of a host those that its levels allow. */
+static const char *turn_of(const dm_phantom_options *o, int patient) {
+    int kinds = count_kinds(), allowed = 0;
+    for (int i = 0; i < kinds; i++) allowed += !o->host || dm_ph_host_allows(o->host, dm_phantom_kinds[i]);
+    int left = patient % allowed; /* "none" is always allowed */
+    for (int i = 0; i < kinds; i++)
+        if ((!o->host || dm_ph_host_allows(o->host, dm_phantom_kinds[i])) && left-- == 0)
+            return dm_phantom_kinds[i];
+    return dm_phantom_kinds[0];
+}
+
+/* A host is one patient a case: the same contrast is not painted twice. */
+static void choose_patient(const dm_phantom_options *o, job *j) {
+    j->patient = o->host ? j->number : patient_of(j->number);
+    j->round = !o->host && j->number > 0 && patient_of(j->number - 1) == j->patient;
+}
+
 static dm_status plan_job(const dm_phantom_options *o, int number, job *j) {
     static const char *const endings[4] = {"zip", "tar", "tar.gz", "tar.zst"};
     memset(j, 0, sizeof *j);
     j->number = number;
-    j->patient = patient_of(number);
-    j->round = number > 0 && patient_of(number - 1) == j->patient;
-    j->kind = o->kind ? o->kind : dm_phantom_kinds[j->patient % count_kinds()];
+    choose_patient(o, j);
+    j->kind = o->kind ? o->kind : turn_of(o, j->patient);
     j->ending = endings[number % 4];
     DM_TRY(choose_protocol(o, j));
     snprintf(j->name, sizeof j->name, "c%04d", number);
@@ -80,7 +102,9 @@ static dm_status plan_job(const dm_phantom_options *o, int number, job *j) {
     return dm_ok;
 }
 
-static const char *describe(dm_ph_protocol p) {
+static const char *describe(const dm_anatomy *a) {
+    dm_ph_protocol p = a->protocol;
+    if (a->painted) return "CT MYELO SYNTHETIC PAINTED";
     return p == PH_MRM ? "T2 MYELO 3D" : (p == PH_PLAIN ? "CT SPINE PLAIN" : "CT MYELO");
 }
 
@@ -104,19 +128,22 @@ static void fill_image(const job *j, const dm_anatomy *a, const dm_ph_scanner *s
                            .patient_id = j->patient_id,
                            .patient_sex = a->female ? "F" : "M",
                            .patient_age = t->age,
-                           .study_description = "DIGITAL PHANTOM SPINE",
-                           .series_description = describe(a->protocol),
-                           .protocol_name = describe(a->protocol),
+                           .study_description =
+                               a->painted ? "SYNTHETIC CONTRAST IN A REAL CT" : "DIGITAL PHANTOM SPINE",
+                           .series_description = describe(a),
+                           .protocol_name = describe(a),
                            .date = t->date,
                            .time = t->time,
                            .patient_position = t->position,
-                           .kernel = mr ? "" : (sc->sharp ? "B60s" : "B30s"),
-                           .image_type = mr ? "ORIGINAL\\PRIMARY\\M" : "ORIGINAL\\PRIMARY\\AXIAL",
+                           .kernel = mr || a->painted ? "" : (sc->sharp ? "B60s" : "B30s"),
+                           .image_type = a->painted ? "DERIVED\\SECONDARY\\AXIAL"
+                                         : mr       ? "ORIGINAL\\PRIMARY\\M"
+                                                    : "ORIGINAL\\PRIMARY\\AXIAL",
                            .series_number = 2,
                            .rows = sc->args.ny,
                            .columns = sc->args.nx,
                            .slice_thickness = sc->slice,
-                           .kvp = mr ? 0.0 : sc->kvp,
+                           .kvp = mr || isnan(sc->kvp) ? 0.0 : sc->kvp,
                            .slope = 1.0};
     for (int c = 0; c < 3; c++) {
         double step[3];
@@ -174,28 +201,39 @@ static dm_status write_archive(const dm_phantom_options *o, const job *j, const 
 }
 
 static void write_reference(FILE *f, const job *j, const dm_anatomy *a, const dm_ph_scanner *sc) {
-    if (!a->n_leaks) fprintf(f, "%s,%s,phantom,none,,,,,\n", j->archive, j->patient_id);
+    const char *source = a->painted ? "synthetic_painted" : "phantom";
+    if (!a->n_leaks) fprintf(f, "%s,%s,%s,none,,,,,\n", j->archive, j->patient_id, source);
     for (int i = 0; i < a->n_leaks; i++) {
         const dm_ph_leak *k = &a->leak[i];
         double p[3];
         dm_ph_to_patient(sc, k->p, p);
         int by_root = k->side[0] == 'l' || k->side[0] == 'r';
-        fprintf(f, "%s,%s,phantom,%s,%s,%s,%.2f,%.2f,%.2f\n", j->archive, j->patient_id, k->class_,
+        fprintf(f, "%s,%s,%s,%s,%s,%s,%.2f,%.2f,%.2f\n", j->archive, j->patient_id, source, k->class_,
                 by_root ? k->level_root : k->level_disc, k->side, p[0], p[1], p[2]);
     }
 }
 
-/* Renders and writes one case; adds it to the open truth and reference. */
+static dm_status make_case(const dm_phantom_options *o, const job *j, dm_anatomy *a, dm_ph_scanner *sc) {
+    if (o->host) {
+        DM_TRY(dm_ph_host_anatomy(o->host, o->seed, j->number, j->kind, a));
+        dm_ph_host_scanner(o->host, a, sc);
+        return dm_ok;
+    }
+    DM_TRY(dm_anatomy_make(o->seed, j->patient, j->kind, j->protocol, a));
+    a->scan = j->number;
+    dm_ph_make_scanner(a, o->full, sc);
+    return dm_ok;
+}
+
+/* Renders (or paints) and writes one case; adds it to the open truth and reference. */
 static dm_status one_case(dm_gpu *gpu, const dm_phantom_options *o, const job *j, dm_anatomy *a, FILE *truth,
                           FILE *reference) {
     dm_ph_scanner sc;
-    DM_TRY(dm_anatomy_make(o->seed, j->patient, j->kind, j->protocol, a));
-    a->scan = j->number;
-    dm_ph_make_scanner(a, o->full, &sc);
+    DM_TRY(make_case(o, j, a, &sc));
     size_t n = (size_t)sc.args.nx * (size_t)sc.args.ny * (size_t)sc.args.nz;
     int16_t *v = malloc(n * sizeof *v);
     if (!v) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a phantom of %zu voxels", n);
-    dm_status s = dm_ph_render(gpu, &sc, a, v);
+    dm_status s = o->host ? dm_ph_paint(o->host, &sc, a, v) : dm_ph_render(gpu, &sc, a, v);
     if (dm_good(s)) s = write_archive(o, j, a, &sc, v);
     free(v);
     if (!dm_good(s)) return s;
@@ -218,6 +256,21 @@ static dm_status all_cases(dm_gpu *gpu, const dm_phantom_options *o, FILE *truth
     free(a);
     return s;
 }
+
+static const char drawn_note[] = "SYNTHETIC: digital reference objects, drawn by duramap phantom. No patient "
+                                 "was scanned. The archives hold what a\n"
+                                 "scanner would give, truth.json what was drawn, reference.csv the leaks as "
+                                 "a reference for duramap compare.\n";
+static const char painted_note[] =
+    "SYNTHETIC: contrast, leaks, outpouchings and veins were painted by duramap phantom --host into a real "
+    "CT without\n"
+    "contrast. Bone, soft tissue, noise and blur are the scan's; everything bright in the canal, and every "
+    "finding, is\n"
+    "painted. truth.json holds what was painted; its line, bone and names of levels are those of the "
+    "program's own frame\n"
+    "of the scan without contrast, not a reader's. The archives hold voxels of a patient: what may be done "
+    "with the host\n"
+    "may be done with them, and no more. No diagnosis and no study of patients may be built on them.\n";
 
 static dm_status keep(const dm_phantom_options *o, const char *name, const char *text, size_t size) {
     char path[1200];
@@ -242,6 +295,8 @@ dm_status dm_phantom_make(dm_gpu *gpu, const dm_phantom_options *o) {
     if (reference) fclose(reference);
     if (dm_good(s)) s = keep(o, "truth.json", text[0], size[0]);
     if (dm_good(s)) s = keep(o, "reference.csv", text[1], size[1]);
+    const char *note = o->host ? painted_note : drawn_note;
+    if (dm_good(s)) s = keep(o, "README.txt", note, strlen(note));
     free(text[0]);
     free(text[1]);
     return s;
