@@ -8,8 +8,9 @@
 #include "level_place.h"
 #include "match.h"
 
-static const char *const sources[] = {"surgery", "later_myelogram", "consensus", "phantom"}; /* by rank */
-enum { SOURCES = 4, MOST_LESIONS_PER_STUDY = 64 };
+static const char *const sources[] = {"surgery", "later_myelogram", "consensus", "phantom",
+                                      "synthetic_painted"}; /* by rank */
+enum { SOURCES = sizeof sources / sizeof *sources, MOST_LESIONS_PER_STUDY = 64 };
 
 /* One row of reference.csv and the studies it holds for. */
 typedef struct truth_row {
@@ -94,9 +95,10 @@ static dm_status read_words(const join *j, int row, truth_row *r) {
             j->t, row,
             "level '%.12s' is unknown; write a disc as T7-8 or C7-T1, a root as T10, from C1 to S5", level);
     if (r->source == SOURCES)
-        return dm_csv_fail(
-            j->t, row, "source '%.20s' is unknown; sources are surgery, later_myelogram, consensus, phantom",
-            source);
+        return dm_csv_fail(j->t, row,
+                           "source '%.20s' is unknown; sources are surgery, later_myelogram, consensus, "
+                           "phantom, synthetic_painted",
+                           source);
     return dm_ok;
 }
 
