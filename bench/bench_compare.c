@@ -65,7 +65,7 @@ static void put_study(tables *t, int patient, int round, int protocol, int sick,
                     : "no_leak",
             uniform(t), found ? "ventral_tear" : "", name, found ? "ventral" : "");
     if (found) fprintf(t->studies, "%.1f", s + off);
-    fprintf(t->studies, ",%d,%d,%s,%d0-%d9,scanner%d\n", 8, sick && uniform(t) < 0.5, patient % 3 ? "F" : "M",
+    fprintf(t->studies, ",%d,%d,%s,%d0-%d4,maker%d\n", 8, sick && uniform(t) < 0.5, patient % 3 ? "F" : "M",
             2 + patient % 6, 2 + patient % 6, patient % 4);
     put_candidates(t, id, found, at, s + off);
     for (int i = 0; i < VERTEBRAE; i++)
@@ -94,7 +94,7 @@ static int make_tables(const char *folder, unsigned studies) {
     tables t = {
         .studies = open_table(sub, "studies.csv",
                               "study_id,patient_id,round,protocol,status,answer,score,class,level,side,s_mm,"
-                              "interval_mm,slec,sex,age_band,scanner"),
+                              "interval_mm,slec,sex,age_band,scanner_maker"),
         .findings =
             open_table(sub, "findings.csv",
                        "study_id,finding,class,score,accepted,level_disc,level_root,side,s_mm,false_sign"),

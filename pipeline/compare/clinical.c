@@ -74,10 +74,12 @@ static dm_status read_tests(const dm_csv_table *t, int row, double sheath_cut_mm
     return dm_ok;
 }
 
+/* Bands as studies.csv has them. */
 static const char *band_of(double years) {
-    static const char *const bands[] = {"0-9",   "10-19", "20-29", "30-39", "40-49",
-                                        "50-59", "60-69", "70-79", "80-89"};
-    return years >= 90 ? "90+" : bands[(int)years / 10]; /* 90+: an age above 89 can tell who it is */
+    static const char *const bands[] = {"0-4",   "5-9",   "10-14", "15-19", "20-24", "25-29",
+                                        "30-34", "35-39", "40-44", "45-49", "50-54", "55-59",
+                                        "60-64", "65-69", "70-74", "75-79", "80-84", "85-89"};
+    return years >= 90 ? "90+" : bands[(int)years / 5]; /* 90+: an age above 89 can tell who it is */
 }
 
 static dm_status fill_exams(const dm_csv_table *t, int row, int patient, dm_material *m) {
@@ -87,7 +89,7 @@ static dm_status fill_exams(const dm_csv_table *t, int row, int patient, dm_mate
     if (*sex && strcmp(sex, "F") != 0 && strcmp(sex, "M") != 0 && strcmp(sex, "O") != 0)
         return dm_csv_fail(t, row, "sex is F, M or O");
     for (int i = 0; patient >= 0 && i < m->n_exams; i++) {
-        dm_exam *e = &m->exam[i];
+        dm_examination *e = &m->exam[i];
         if (e->patient != patient) continue;
         if (!*e->sex) e->sex = sex;
         if (!*e->age_band && !isnan(years)) e->age_band = band_of(years);

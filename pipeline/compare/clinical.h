@@ -52,8 +52,10 @@ dm_status dm_clinical_read(const char *path, const dm_names *names, dm_material 
 void dm_clinical_free(dm_clinical *clinical);
 
 typedef struct dm_treatment {
-    int patient, after_round; /* 0 = not given */
-    double day, date;         /* days since the first study; day number of the calendar; NaN = not given */
+    int patient, after_round; /* after_round 0 = not given */
+    double day;               /* days since the patient's first study; NaN = not given */
+    double
+        time; /* beginning of the treatment's day, seconds, moved like the patient's exams; NaN = not known */
     const char *what;
 } dm_treatment;
 
@@ -63,16 +65,15 @@ typedef struct dm_treatments {
     int n;
 } dm_treatments;
 
-/* Reads treatments.csv; a treatment that no study can be put before or after is a row of unmatched. FATAL
+/* Reads treatments.csv. A date is compared with exam_time of studies.csv, which ingest has moved by an amount
+ * that is known only with the key and the patient's raw ID (in treatments.csv itself, or by
+ * OUT/private/mapping.csv). A treatment that no study can be put before or after is a row of unmatched. FATAL
  * "bad_csv". */
 dm_status dm_treatments_read(const char *path, const dm_names *names, const dm_material *material,
                              dm_sheet *unmatched, dm_treatments *treatments);
 void dm_treatments_free(dm_treatments *treatments);
 /* 1 when the treatment came before the study, which is its patient's position-th (from 1). A study on a
  * treatment's day is before it: the needle follows the myelogram. */
-int dm_treated_before(const dm_treatment *treatment, const dm_exam *exam, int position);
-
-/* Day number of "2024-05-31" or "20240531", counted from 1970-01-01; NaN for another text. */
-double dm_date_parse(const char *text);
+int dm_treated_before(const dm_treatment *treatment, const dm_examination *exam, int position);
 
 #endif

@@ -44,16 +44,12 @@ static dm_status open_key(const dm_compare_options *o, inputs *in) {
     return dm_ok;
 }
 
-static dm_status open_mapping(const dm_compare_options *o, inputs *in, dm_material *m) {
+static dm_status open_mapping(const dm_compare_options *o, inputs *in) {
     char path[PATH];
     DM_TRY(join_path(path, o->out, "private/mapping.csv"));
     if (access(path, R_OK) != 0) return dm_ok;
     DM_TRY(dm_csv_table_read(path, &in->mapping));
     in->names.mapping = &in->mapping;
-    for (int i = 0; i < in->mapping.n_rows; i++) {
-        int exam = dm_exam_find(m, dm_csv_text(&in->mapping, i, "study_id"));
-        if (exam >= 0) m->exam[exam].date = dm_date_parse(dm_csv_text(&in->mapping, i, "study_date"));
-    }
     return dm_ok;
 }
 
@@ -63,7 +59,7 @@ static dm_status read_all(const dm_compare_options *o, FILE *log, inputs *in, dm
     say_remark(log, &in->reference);
     DM_TRY(dm_material_read(o->out, &c->m));
     DM_TRY(open_key(o, in));
-    DM_TRY(open_mapping(o, in, &c->m));
+    DM_TRY(open_mapping(o, in));
     DM_TRY(dm_reference_join(&in->reference, &in->names, &c->m, unmatched));
     if (o->clinical)
         DM_TRY(dm_clinical_read(o->clinical, &in->names, &c->m, o->sheath_cut_mm, unmatched, &c->clinical));

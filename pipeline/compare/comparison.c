@@ -4,22 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An exam's place among its patient's: by round, then date, then day, then study_id (the index). */
+/* An exam's place among its patient's: by round, then time, then study_id (the index). */
 typedef struct place {
     int patient, round, exam;
-    double date, day;
+    double time;
 } place;
-
-static int compare_known(double a, double b) {
-    return a < b ? -1 : a > b; /* 0 when one is NaN */
-}
 
 static int by_place(const void *a, const void *b) {
     const place *x = a, *y = b;
     if (x->patient != y->patient) return x->patient - y->patient;
     if (x->round != y->round) return x->round - y->round;
-    int d = compare_known(x->date, y->date);
-    if (!d) d = compare_known(x->day, y->day);
+    int d = (x->time > y->time) - (x->time < y->time); /* 0 when one is NaN */
     return d ? d : x->exam - y->exam;
 }
 
@@ -27,16 +22,14 @@ static int by_place(const void *a, const void *b) {
 static void drop_partial(const dm_comparison *c, place *all) {
     int n = c->m.n_exams;
     for (int from = 0, to; from < n; from = to) {
-        int rounds = 1, dates = 1, days = 1;
+        int rounds = 1, times = 1;
         for (to = from; to < n && all[to].patient == all[from].patient; to++) {
             rounds &= all[to].round > 0;
-            dates &= !isnan(all[to].date);
-            days &= !isnan(all[to].day);
+            times &= !isnan(all[to].time);
         }
         for (int i = from; i < to; i++) {
             if (!rounds) all[i].round = 0;
-            if (!dates) all[i].date = NAN;
-            if (!days) all[i].day = NAN;
+            if (!times) all[i].time = NAN;
         }
     }
 }
@@ -51,8 +44,8 @@ static dm_status put_in_order(dm_comparison *c) {
     place *all = calloc((size_t)n + 1, sizeof *all);
     if (!all) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d studies", n);
     for (int i = 0; i < n; i++) {
-        const dm_exam *e = &c->m.exam[i];
-        all[i] = (place){e->patient, e->round, i, e->date, e->day};
+        const dm_examination *e = &c->m.exam[i];
+        all[i] = (place){e->patient, e->round, i, e->time};
     }
     qsort(all, (size_t)n, sizeof *all, by_patient);
     drop_partial(c, all);

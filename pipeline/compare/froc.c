@@ -22,7 +22,8 @@ static int by_z_down(const void *a, const void *b) {
 }
 
 /* Adds one study's ratings. claim: room for its marks. rated: room for its leaks. */
-static void add_study(dm_froc *f, const dm_exam *e, int patient, double reach, int *claim, double *rated) {
+static void add_study(dm_froc *f, const dm_examination *e, int patient, double reach, int *claim,
+                      double *rated) {
     double highest = -INFINITY;
     for (int i = 0; i < e->n_lesions; i++) rated[i] = -INFINITY;
     dm_match(e, reach, 0, -INFINITY, claim);
@@ -49,13 +50,13 @@ static void add_study(dm_froc *f, const dm_exam *e, int patient, double reach, i
 }
 
 /* Totals, and room for everything; 0 without memory. */
-static int allocate(const dm_exam *exam, const int *index, int n, dm_froc *f, int *most_marks,
+static int allocate(const dm_examination *exam, const int *index, int n, dm_froc *f, int *most_marks,
                     int *most_leaks) {
     size_t marks = 1, leaks = 1;
     *most_marks = *most_leaks = 1;
     f->without_negatives = 1;
     for (int i = 0; i < n; i++) {
-        const dm_exam *e = &exam[index[i]];
+        const dm_examination *e = &exam[index[i]];
         marks += (size_t)e->n_marks;
         leaks += (size_t)e->n_lesions;
         if (e->n_marks > *most_marks) *most_marks = e->n_marks;
@@ -74,7 +75,7 @@ static int allocate(const dm_exam *exam, const int *index, int n, dm_froc *f, in
     return good;
 }
 
-dm_status dm_froc_make(const dm_exam *exam, const int *index, int n, double reach, dm_froc *f) {
+dm_status dm_froc_make(const dm_examination *exam, const int *index, int n, double reach, dm_froc *f) {
     int most_marks, most_leaks;
     *f = (dm_froc){.n_studies = n};
     int good = allocate(exam, index, n, f, &most_marks, &most_leaks);

@@ -28,7 +28,7 @@ typedef struct dm_froc {
 
 /* Ratings of the exams index[0..n), which have a usable reference and did not fail; patients are renumbered
  * 0.. in the order of the index. FATAL "out_of_memory". */
-dm_status dm_froc_make(const dm_exam *exam, const int *index, int n, double reach, dm_froc *froc);
+dm_status dm_froc_make(const dm_examination *exam, const int *index, int n, double reach, dm_froc *froc);
 void dm_froc_free(dm_froc *froc); /* accepts a zeroed one */
 
 /* With patients weighted: sensitivity at the lowest threshold with at most `rate` false marks per study, for

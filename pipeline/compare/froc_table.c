@@ -75,7 +75,7 @@ int dm_froc_exams(const dm_comparison *c, int protocol, int *index) {
     int n = 0;
     for (int i = 0; i < c->m.n_exams; i++) {
         int at = c->order[i];
-        const dm_exam *e = &c->m.exam[at];
+        const dm_examination *e = &c->m.exam[at];
         if (e->protocol == protocol && c->outcome[at].usable && e->said != DM_SAID_NOTHING) index[n++] = at;
     }
     return n;

@@ -91,7 +91,7 @@ static double reached(const dm_mark *k, const dm_lesion *l, double reach) {
     return d <= (isnan(l->s) ? 0 : reach) ? d : NAN;
 }
 
-static int claim_of(const dm_exam *e, const dm_mark *k, double reach, const int *taken) {
+static int claim_of(const dm_examination *e, const dm_mark *k, double reach, const int *taken) {
     int best = DM_FALSE_MARK;
     double nearest = INFINITY;
     for (int i = 0; i < e->n_lesions; i++) {
@@ -107,7 +107,7 @@ static int claim_of(const dm_exam *e, const dm_mark *k, double reach, const int 
 
 /* The next mark by score, after one with `after` at index `last`; equal scores in the table's order. -1 at
  * the end. */
-static int next_mark(const dm_exam *e, double after, int last) {
+static int next_mark(const dm_examination *e, double after, int last) {
     int best = -1;
     for (int i = 0; i < e->n_marks; i++) {
         double score = e->mark[i].score;
@@ -117,10 +117,10 @@ static int next_mark(const dm_exam *e, double after, int last) {
     return best;
 }
 
-void dm_match(const dm_exam *e, double reach, int accepted_only, double threshold, int *claim) {
+void dm_match(const dm_examination *e, double reach, int accepted_only, double threshold, int *claim) {
     enum { MOST_LESIONS = 64 };
     int taken[MOST_LESIONS] = {0};
-    dm_exam seen = *e;
+    dm_examination seen = *e;
     if (seen.n_lesions > MOST_LESIONS) seen.n_lesions = MOST_LESIONS;
     double after = INFINITY;
     for (int last = -1, i; (i = next_mark(e, after, last)) >= 0; last = i) {

@@ -28,6 +28,6 @@ int dm_place_interval(const dm_rung *rung, int n, int place, double *from, doubl
 double dm_lesion_distance(const dm_lesion *lesion, double s);
 /* Claims of the study's marks with a score of at least `threshold` (only accepted ones when accepted_only):
  * claim[i] = index of the lesion that mark i hits, or one of the numbers above. */
-void dm_match(const dm_exam *exam, double reach, int accepted_only, double threshold, int *claim);
+void dm_match(const dm_examination *exam, double reach, int accepted_only, double threshold, int *claim);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dates.h"
 #include "level.h"
 #include "level_place.h"
 
@@ -51,12 +52,12 @@ int dm_name_find(const char **name, int n, const char *wanted) {
 }
 
 static int by_study(const void *a, const void *b) {
-    return strcmp(((const dm_exam *)a)->study_id, ((const dm_exam *)b)->study_id);
+    return strcmp(((const dm_examination *)a)->study_id, ((const dm_examination *)b)->study_id);
 }
 
-int dm_exam_find(const dm_material *m, const char *study_id) {
-    const dm_exam wanted = {.study_id = study_id};
-    const dm_exam *at =
+int dm_examination_find(const dm_material *m, const char *study_id) {
+    const dm_examination wanted = {.study_id = study_id};
+    const dm_examination *at =
         m->n_exams ? bsearch(&wanted, m->exam, (size_t)m->n_exams, sizeof *m->exam, by_study) : NULL;
     return at ? (int)(at - m->exam) : -1;
 }
@@ -88,19 +89,21 @@ static dm_status answer_of(const dm_csv_table *t, int row, dm_said *said) {
                        "a study that did not fail has no answer; duramap merge OUT makes the table again");
 }
 
-static dm_status read_exam(const dm_csv_table *t, int row, dm_exam *e) {
+static dm_status read_exam(const dm_csv_table *t, int row, dm_examination *e) {
     double round, slec;
-    *e = (dm_exam){.study_id = dm_csv_text(t, row, "study_id"),
-                   .class_name = dm_csv_text(t, row, "class"),
-                   .level = dm_csv_text(t, row, "level"),
-                   .side_name = dm_csv_text(t, row, "side"),
-                   .sex = dm_csv_text(t, row, "sex"),
-                   .age_band = dm_csv_text(t, row, "age_band"),
-                   .scanner = dm_csv_text(t, row, "scanner"),
-                   .date = NAN,
-                   .truth_source = "",
-                   .truth_days = NAN,
-                   .truth_slec = -1};
+    *e = (dm_examination){.study_id = dm_csv_text(t, row, "study_id"),
+                          .class_name = dm_csv_text(t, row, "class"),
+                          .level = dm_csv_text(t, row, "level"),
+                          .side_name = dm_csv_text(t, row, "side"),
+                          .sex = dm_csv_text(t, row, "sex"),
+                          .age_band = dm_csv_text(t, row, "age_band"),
+                          .scanner_maker = dm_csv_text(t, row, "scanner_maker"),
+                          .scanner_model = dm_csv_text(t, row, "scanner_model"),
+                          .time = dm_time_parse(dm_csv_text(t, row, "exam_time")),
+                          .day = NAN,
+                          .truth_source = "",
+                          .truth_days = NAN,
+                          .truth_slec = -1};
     if (!*e->study_id)
         return dm_csv_fail(t, row, "study_id is empty; duramap merge OUT makes the table again");
     DM_TRY(answer_of(t, row, &e->said));
@@ -108,7 +111,6 @@ static dm_status read_exam(const dm_csv_table *t, int row, dm_exam *e) {
     DM_TRY(vocabulary(t, row, "side", dm_way_of, &e->side));
     e->place = dm_place_parse(e->level);
     DM_TRY(number_at(t, row, "round", &round));
-    DM_TRY(number_at(t, row, "day", &e->day));
     DM_TRY(number_at(t, row, "score", &e->score));
     DM_TRY(number_at(t, row, "s_mm", &e->s));
     DM_TRY(number_at(t, row, "interval_mm", &e->interval_mm));
@@ -142,6 +144,19 @@ static dm_status name_patients(dm_material *m) {
     return dm_ok;
 }
 
+/* Days since the patient's first exam; exams without a time have none. */
+static dm_status count_days(dm_material *m) {
+    double *first = calloc((size_t)m->n_patients + 1, sizeof *first);
+    if (!first) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d patients", m->n_patients);
+    for (int p = 0; p < m->n_patients; p++) first[p] = INFINITY;
+    for (int i = 0; i < m->n_exams; i++)
+        first[m->exam[i].patient] = fmin(first[m->exam[i].patient], m->exam[i].time);
+    for (int i = 0; i < m->n_exams; i++)
+        m->exam[i].day = (m->exam[i].time - first[m->exam[i].patient]) / 86400;
+    free(first);
+    return dm_ok;
+}
+
 static dm_status read_exams(dm_material *m) {
     const dm_csv_table *t = &m->studies;
     DM_TRY(dm_csv_check_header(t, "study_id|patient_id|protocol|status|answer|score|class|level|side|s_mm",
@@ -151,6 +166,7 @@ static dm_status read_exams(dm_material *m) {
     if (!m->exam) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d studies", m->n_exams);
     for (int i = 0; i < m->n_exams; i++) DM_TRY(read_exam(t, i, &m->exam[i]));
     DM_TRY(name_patients(m));
+    DM_TRY(count_days(m));
     qsort(m->exam, (size_t)m->n_exams, sizeof *m->exam, by_study);
     for (int i = 1; i < m->n_exams; i++)
         if (!strcmp(m->exam[i].study_id, m->exam[i - 1].study_id))
@@ -165,7 +181,7 @@ static dm_status owners(const dm_material *m, const dm_csv_table *t, int **owner
     *owner = calloc((size_t)t->n_rows + 1, sizeof **owner);
     if (!*owner) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d rows", t->n_rows);
     for (int i = 0; i < t->n_rows; i++) {
-        (*owner)[i] = dm_exam_find(m, dm_csv_text(t, i, "study_id"));
+        (*owner)[i] = dm_examination_find(m, dm_csv_text(t, i, "study_id"));
         if ((*owner)[i] >= 0) count[(*owner)[i]]++;
     }
     return dm_ok;
@@ -200,7 +216,7 @@ static dm_status read_marks(dm_material *m) {
     for (int i = 0; dm_good(status) && i < m->n_exams; next += count[i++]) m->exam[i].mark = next;
     for (int i = 0; dm_good(status) && i < t->n_rows; i++)
         if (owner[i] >= 0) {
-            dm_exam *e = &m->exam[owner[i]];
+            dm_examination *e = &m->exam[owner[i]];
             status = read_mark(t, i, &e->mark[e->n_marks++]);
         }
     free(owner);
@@ -236,7 +252,7 @@ static dm_status read_rungs(dm_material *m) {
     for (int i = 0; dm_good(status) && i < m->n_exams; next += count[i++]) m->exam[i].rung = next;
     for (int i = 0; dm_good(status) && i < t->n_rows; i++)
         if (owner[i] >= 0) {
-            dm_exam *e = &m->exam[owner[i]];
+            dm_examination *e = &m->exam[owner[i]];
             status = read_rung(t, i, &e->rung[e->n_rungs++]);
         }
     for (int i = 0; dm_good(status) && i < m->n_exams; i++)

@@ -47,11 +47,12 @@ typedef struct dm_lesion {
 typedef enum dm_truth { DM_TRUTH_UNKNOWN, DM_TRUTH_NEGATIVE, DM_TRUTH_LEAK, DM_TRUTH_CONTRADICTED } dm_truth;
 
 /* One study. Texts belong to the tables kept in dm_material (or to the test that made it). */
-typedef struct dm_exam {
-    const char *study_id, *class_name, *level, *side_name, *sex, *age_band, *scanner;
+typedef struct dm_examination {
+    const char *study_id, *class_name, *level, *side_name, *sex, *age_band, *scanner_maker, *scanner_model;
     int patient, protocol; /* indices into dm_material */
     int round;             /* from the table; 0 = unknown */
-    double day, date; /* days since the patient's first study; day number of the calendar; NaN = unknown */
+    double time;           /* of the exam, seconds, moved by the patient's secret amount; NaN = unknown */
+    double day;            /* since the patient's first study; NaN = unknown */
     dm_said said;
     int class_, side, place; /* of the best accepted finding */
     double score, s, interval_mm;
@@ -66,11 +67,11 @@ typedef struct dm_exam {
     const char *truth_source; /* "" without a reference */
     double truth_days;        /* between study and reference; NaN = not given */
     int truth_slec;           /* the reference's own slec; -1 = not given */
-} dm_exam;
+} dm_examination;
 
 typedef struct dm_material {
     dm_csv_table studies, findings, levels;
-    dm_exam *exam; /* sorted by study_id */
+    dm_examination *exam; /* sorted by study_id */
     int n_exams;
     const char **patient, **protocol; /* sorted names */
     int n_patients, n_protocols;
@@ -89,7 +90,7 @@ const char *dm_said_name(dm_said said); /* "no_leak", "leak", "indeterminate", "
 dm_status dm_material_read(const char *out, dm_material *material);
 void dm_material_free(dm_material *material);
 /* Index of a study or patient by its pseudonym; -1 when there is none. */
-int dm_exam_find(const dm_material *material, const char *study_id);
+int dm_examination_find(const dm_material *material, const char *study_id);
 int dm_patient_find(const dm_material *material, const char *patient_id);
 /* Sorts the texts, drops repeats; the number left. */
 int dm_sort_names(const char **name, int n);

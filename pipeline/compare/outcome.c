@@ -8,7 +8,7 @@
 
 const double dm_reach_mm[DM_REACHES] = {5, 10, 20};
 
-static const dm_lesion *nearest_lesion(const dm_exam *e) {
+static const dm_lesion *nearest_lesion(const dm_examination *e) {
     enum {
         LEVELS_AFTER_MM = 10000
     }; /* leaks without a position come after those with one, nearest level first */
@@ -24,7 +24,7 @@ static const dm_lesion *nearest_lesion(const dm_exam *e) {
     return best;
 }
 
-static void judge_site(const dm_exam *e, dm_outcome *o) {
+static void judge_site(const dm_examination *e, dm_outcome *o) {
     const dm_lesion *l = nearest_lesion(e);
     if (!l) return;
     o->has_level = l->place != 0;
@@ -35,7 +35,7 @@ static void judge_site(const dm_exam *e, dm_outcome *o) {
     o->mm = fabs(e->s - l->s);
 }
 
-static void judge_hits(const dm_exam *e, dm_outcome *o) {
+static void judge_hits(const dm_examination *e, dm_outcome *o) {
     int *claim = calloc((size_t)e->n_marks + 1, sizeof *claim);
     for (int r = 0; claim && r < DM_REACHES; r++) {
         dm_match(e, dm_reach_mm[r], 1, -INFINITY, claim);
@@ -44,7 +44,7 @@ static void judge_hits(const dm_exam *e, dm_outcome *o) {
     free(claim);
 }
 
-dm_outcome dm_outcome_of(const dm_exam *e) {
+dm_outcome dm_outcome_of(const dm_examination *e) {
     dm_outcome o = {.usable = e->truth == DM_TRUTH_NEGATIVE || e->truth == DM_TRUTH_LEAK, .mm = NAN};
     if (e->truth == DM_TRUTH_LEAK && e->said == DM_SAID_LEAK) {
         judge_site(e, &o);
@@ -53,17 +53,17 @@ dm_outcome dm_outcome_of(const dm_exam *e) {
     return o;
 }
 
-int dm_is_right(const dm_exam *e, dm_counting counting, int *right) {
+int dm_is_right(const dm_examination *e, dm_counting counting, int *right) {
     int told = e->said == DM_SAID_LEAK || e->said == DM_SAID_NO_LEAK;
     *right = told && (e->said == DM_SAID_LEAK) == (e->truth == DM_TRUTH_LEAK);
     return told || counting == DM_AS_WRONG;
 }
 
-dm_tally dm_tally_of(const dm_exam *exam, const dm_outcome *outcome, const int *index, int n,
+dm_tally dm_tally_of(const dm_examination *exam, const dm_outcome *outcome, const int *index, int n,
                      dm_counting counting) {
     dm_tally t = {0};
     for (int i = 0; i < n; i++) {
-        const dm_exam *e = &exam[index[i]];
+        const dm_examination *e = &exam[index[i]];
         const dm_outcome *o = &outcome[index[i]];
         int right, leak = e->truth == DM_TRUTH_LEAK;
         if (!o->usable) continue;

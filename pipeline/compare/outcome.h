@@ -17,14 +17,14 @@ typedef struct dm_outcome {
 } dm_outcome;
 
 /* Site parts are filled where a leak was reported and is there. */
-dm_outcome dm_outcome_of(const dm_exam *exam);
+dm_outcome dm_outcome_of(const dm_examination *exam);
 
 /* How a study that cannot tell (or failed) counts. WRONG: as missed where there is a leak and as a false
  * alarm where there is none: intention to diagnose, Schuetz et al., BMJ 345:e6717 (2012). */
 typedef enum dm_counting { DM_LEFT_OUT, DM_AS_WRONG } dm_counting;
 
 /* 1 when the study takes part; *right = its answer (leak or none) is the reference's. */
-int dm_is_right(const dm_exam *exam, dm_counting counting, int *right);
+int dm_is_right(const dm_examination *exam, dm_counting counting, int *right);
 
 typedef struct dm_tally {
     int n, tp, fp, fn, tn, indeterminate, failed; /* n = tp + fp + fn + tn */
@@ -33,7 +33,7 @@ typedef struct dm_tally {
 } dm_tally;
 
 /* Counts exams with a usable reference; index[i] selects from exam and outcome. */
-dm_tally dm_tally_of(const dm_exam *exam, const dm_outcome *outcome, const int *index, int n,
+dm_tally dm_tally_of(const dm_examination *exam, const dm_outcome *outcome, const int *index, int n,
                      dm_counting counting);
 
 #endif

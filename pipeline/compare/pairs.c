@@ -26,7 +26,7 @@ typedef struct contest {
 /* 1 when the study belongs to the measure; *told = it takes part under this counting, *right = it is right.
  */
 static int belongs(const dm_comparison *c, int exam, measure m, dm_counting counting, int *told, int *right) {
-    const dm_exam *e = exam < 0 ? NULL : &c->m.exam[exam];
+    const dm_examination *e = exam < 0 ? NULL : &c->m.exam[exam];
     if (!e || !c->outcome[exam].usable || (e->truth == DM_TRUTH_LEAK) != (m != SPECIFICITY)) return 0;
     *told = dm_is_right(e, counting, right);
     if (m == LOCATED) *right = c->outcome[exam].hit[TEN_MM];
@@ -113,7 +113,7 @@ static void add_unpaired(const contest *k, measure m, dm_counting counting) {
 enum { MOST_PLACES = 80 };
 
 /* 1 = the study shows this disc, 2 = and marks it. */
-static void rate_levels(const dm_exam *e, unsigned char rating[MOST_PLACES]) {
+static void rate_levels(const dm_examination *e, unsigned char rating[MOST_PLACES]) {
     memset(rating, 0, MOST_PLACES);
     for (int i = 0; i + 1 < e->n_rungs; i++) {
         int place = dm_place_below(e->rung[i].level);
@@ -208,7 +208,7 @@ static dm_status add_levels(const contest *k) {
 static dm_status add_contest(const contest *k) {
     for (int p = 0; p < k->c->m.n_patients; p++) k->of[p] = (couple){-1, -1};
     for (int i = 0; i < k->c->m.n_exams; i++) {
-        const dm_exam *e = &k->c->m.exam[i];
+        const dm_examination *e = &k->c->m.exam[i];
         if (!k->c->is_unit[i]) continue;
         if (e->protocol == k->a) k->of[e->patient].a = i;
         if (e->protocol == k->b) k->of[e->patient].b = i;

@@ -7,37 +7,41 @@
 #include "comparison.h"
 #include "level_place.h"
 
-typedef const char *(*stratum_value)(const dm_exam *e);
+typedef const char *(*stratum_value)(const dm_examination *e);
 
-static const char *value_all(const dm_exam *e) {
+static const char *value_all(const dm_examination *e) {
     (void)e;
     return "all";
 }
 
-static const char *value_class(const dm_exam *e) {
+static const char *value_class(const dm_examination *e) {
     for (int i = 1; i < e->n_lesions; i++)
         if (e->lesion[i].class_ != e->lesion[0].class_) return "mixed";
     return e->n_lesions ? dm_leak_class_names[e->lesion[0].class_] : "";
 }
 
-static const char *value_slec(const dm_exam *e) {
+static const char *value_slec(const dm_examination *e) {
     int slec = e->truth_slec >= 0 ? e->truth_slec : e->slec;
     return slec < 0 ? "" : slec ? "1" : "0";
 }
 
-static const char *value_sex(const dm_exam *e) {
+static const char *value_sex(const dm_examination *e) {
     return e->sex;
 }
 
-static const char *value_age(const dm_exam *e) {
+static const char *value_age(const dm_examination *e) {
     return e->age_band;
 }
 
-static const char *value_scanner(const dm_exam *e) {
-    return e->scanner;
+static const char *value_maker(const dm_examination *e) {
+    return e->scanner_maker;
 }
 
-static const char *value_source(const dm_exam *e) {
+static const char *value_model(const dm_examination *e) {
+    return e->scanner_model;
+}
+
+static const char *value_source(const dm_examination *e) {
     return e->truth_source;
 }
 
@@ -51,7 +55,8 @@ static const struct {
     {"slec", value_slec, "neither the reference nor the studies tell whether there is a long collection"},
     {"sex", value_sex, "neither studies.csv nor clinical.csv tells the sex"},
     {"age_band", value_age, "neither studies.csv nor clinical.csv tells the age"},
-    {"scanner", value_scanner, "studies.csv does not tell the scanner"},
+    {"scanner_maker", value_maker, "studies.csv does not tell the scanner's maker"},
+    {"scanner_model", value_model, "studies.csv does not tell the scanner's model"},
     {"source", value_source, "no study has a reference"},
 };
 enum { STRATA = sizeof strata / sizeof *strata };
@@ -162,7 +167,7 @@ static cJSON *start_row(dm_comparison *c, const group *g, const char *counting) 
 static void put_others(const dm_comparison *c, cJSON *row, int protocol) {
     int repeated = 0, unknown = 0, contradicted = 0;
     for (int i = 0; i < c->m.n_exams; i++) {
-        const dm_exam *e = &c->m.exam[i];
+        const dm_examination *e = &c->m.exam[i];
         if (e->protocol != protocol) continue;
         unknown += e->truth == DM_TRUTH_UNKNOWN;
         contradicted += e->truth == DM_TRUTH_CONTRADICTED;

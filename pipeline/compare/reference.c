@@ -46,7 +46,7 @@ void dm_unmatched(dm_sheet *u, const char *file, int line, const char *study_id,
 }
 
 static void left_out(const join *j, const truth_row *r, const char *kind, const char *reason) {
-    const dm_exam *e = r->n_exams == 1 ? &j->m->exam[r->exam[0]] : NULL;
+    const dm_examination *e = r->n_exams == 1 ? &j->m->exam[r->exam[0]] : NULL;
     dm_unmatched(j->unmatched, "reference.csv", j->t->line[r->row + 1], e ? e->study_id : "",
                  r->n_exams ? j->m->patient[j->m->exam[r->exam[0]].patient] : "", kind, reason);
 }
@@ -61,10 +61,10 @@ int dm_names_patient(const dm_names *names, const dm_material *m, const char *te
 
 static int study_of(const join *j, const char *text) {
     char id[17];
-    int at = dm_exam_find(j->m, text);
+    int at = dm_examination_find(j->m, text);
     if (at >= 0 || !j->names->key) return at;
     dm_pseudonym(j->names->key, "study", text, id);
-    return dm_exam_find(j->m, id);
+    return dm_examination_find(j->m, id);
 }
 
 /* ---- one row's cells ---- */
@@ -235,7 +235,7 @@ static dm_status keep_archive(const join *j, const char *name, truth_row *r, con
             return dm_ok;
         }
         seen = path;
-        DM_TRY(keep_exam(r, dm_exam_find(j->m, mapped(j, j->archive[i].row, "study_id"))));
+        DM_TRY(keep_exam(r, dm_examination_find(j->m, mapped(j, j->archive[i].row, "study_id"))));
     }
     if (!j->names->mapping) *why = "archive names are matched by OUT/private/mapping.csv, which is not there";
     return dm_ok;
@@ -296,7 +296,7 @@ static void weigh(const join *j, const truth_row *r, int n, verdict *v) {
 
 static void settle(const join *j, const verdict *v) {
     for (int i = 0; i < j->m->n_exams; i++) {
-        dm_exam *e = &j->m->exam[i];
+        dm_examination *e = &j->m->exam[i];
         const char *patient = j->m->patient[e->patient];
         e->truth_source = v[i].best_source < SOURCES ? sources[v[i].best_source] : "";
         e->truth = v[i].none && v[i].leaks ? DM_TRUTH_CONTRADICTED
@@ -313,12 +313,12 @@ static void settle(const join *j, const verdict *v) {
 }
 
 /* s of the reference's position on this study's canal; NaN when there is none. */
-static double position_of(const truth_row *r, const dm_exam *e, const dm_lesion *l) {
+static double position_of(const truth_row *r, const dm_examination *e, const dm_lesion *l) {
     if (r->has_position) return dm_canal_s(e->rung, e->n_rungs, r->p);
     return (l->s_from + l->s_to) / 2 + r->level_mm; /* NaN when either is missing */
 }
 
-static dm_status add_lesion(const join *j, const truth_row *r, dm_exam *e) {
+static dm_status add_lesion(const join *j, const truth_row *r, dm_examination *e) {
     if (e->n_lesions == MOST_LESIONS_PER_STUDY)
         return dm_csv_fail(j->t, r->row,
                            "more than %d leaks of one study; is the column of studies filled in rightly?",
@@ -341,7 +341,7 @@ static dm_status apply_row(const join *j, truth_row *r, const verdict *v) {
         r->has_position = 0;
     }
     for (int k = 0; k < r->n_exams; k++) {
-        dm_exam *e = &j->m->exam[r->exam[k]];
+        dm_examination *e = &j->m->exam[r->exam[k]];
         if (e->truth == DM_TRUTH_CONTRADICTED) continue;
         if (r->source > v[r->exam[k]].best_source) {
             left_out(j, r, "outranked", "a source of higher rank speaks of the same study");

@@ -27,20 +27,20 @@ typedef struct sequence {
     const char *treated_before;
 } sequence;
 
-static const dm_exam *exam_at(const dm_comparison *c, int position) {
+static const dm_examination *exam_at(const dm_comparison *c, int position) {
     return &c->m.exam[c->order[position]];
 }
 
 /* The latest treatment before a study; NULL when there is none. *count = how many. */
 static const dm_treatment *treatment_before(const dm_comparison *c, int position, int *count) {
-    const dm_exam *e = exam_at(c, position);
+    const dm_examination *e = exam_at(c, position);
     const dm_treatment *last = NULL;
     *count = 0;
     for (int i = 0; i < c->treatments.n; i++) {
         const dm_treatment *t = &c->treatments.t[i];
         if (t->patient != e->patient || !dm_treated_before(t, e, position - c->first[e->patient] + 1))
             continue;
-        int later = !last || t->after_round > last->after_round || t->date > last->date || t->day > last->day;
+        int later = !last || t->after_round > last->after_round || t->time > last->time || t->day > last->day;
         if (later) last = t;
         ++*count;
     }
@@ -62,20 +62,20 @@ static sequence next_sequence(const dm_comparison *c, int patient, int number, i
 /* ---- rounds.csv ---- */
 
 /* The latest round before `position` in the sequence that reports a leak; NULL when there is none. */
-static const dm_exam *earlier_leak(const dm_comparison *c, const sequence *s, int position) {
+static const dm_examination *earlier_leak(const dm_comparison *c, const sequence *s, int position) {
     for (int i = position - 1; i >= s->from; i--)
         if (exam_at(c, i)->said == DM_SAID_LEAK) return exam_at(c, i);
     return NULL;
 }
 
-static const char *added_by(const dm_exam *e, const dm_exam *earlier) {
+static const char *added_by(const dm_examination *e, const dm_examination *earlier) {
     if (e->said == DM_SAID_LEAK && !earlier) return "first_leak";
     if (e->said == DM_SAID_LEAK && e->place && earlier->place)
         return dm_place_near(e->place, earlier->place, 1) ? "confirmed" : "new_site";
     return e->said == DM_SAID_NO_LEAK && earlier ? "lost" : "nothing";
 }
 
-static const char *agreement_of(const dm_exam *e, const dm_exam *earlier) {
+static const char *agreement_of(const dm_examination *e, const dm_examination *earlier) {
     if (!earlier || e->said != DM_SAID_LEAK || !e->place || !earlier->place) return "";
     if (dm_place_near(e->place, earlier->place, 0)) return "exact";
     return dm_place_near(e->place, earlier->place, 1) ? "within_1" : "different";
@@ -86,20 +86,20 @@ static const char *truth_name(dm_truth t) {
     return names[t];
 }
 
-static void put_site(cJSON *row, const dm_exam *e) {
+static void put_site(cJSON *row, const dm_examination *e) {
     dm_put(row, "class", e->class_name);
     dm_put(row, "level", e->level);
     dm_put(row, "side", e->side_name);
     dm_put_number(row, "interval_mm", e->interval_mm);
 }
 
-static int order_known(const dm_exam *e) {
-    return e->round > 0 || !isnan(e->date) || !isnan(e->day);
+static int order_known(const dm_examination *e) {
+    return e->round > 0 || !isnan(e->time);
 }
 
 static void add_round(walk *w, const sequence *s, int position) {
     const dm_comparison *c = w->c;
-    const dm_exam *e = exam_at(c, position), *earlier = earlier_leak(c, s, position);
+    const dm_examination *e = exam_at(c, position), *earlier = earlier_leak(c, s, position);
     cJSON *row = dm_sheet_row(&w->c->sheet[DM_ROUNDS]);
     dm_put(row, "patient_id", c->m.patient[s->patient]);
     dm_put_number(row, "sequence", s->number);
@@ -114,7 +114,7 @@ static void add_round(walk *w, const sequence *s, int position) {
     dm_put(row, "treated_before", s->treated_before);
     dm_put(row, "reference", truth_name(e->truth));
     if (c->first[s->patient + 1] - c->first[s->patient] > 1 && !order_known(e))
-        dm_put_note(row, "neither round nor date is known: the order is that of the pseudonyms");
+        dm_put_note(row, "neither round nor time is known: the order is that of the pseudonyms");
 }
 
 /* ---- yield.csv ---- */
@@ -124,7 +124,7 @@ static void count_yield(walk *w, const sequence *s) {
     if (s->number > 1) return;
     w->sequences++;
     for (int i = s->from; i < s->to && i - s->from < MOST_ROUNDS; i++) {
-        const dm_exam *e = exam_at(w->c, i), *earlier = earlier_leak(w->c, s, i);
+        const dm_examination *e = exam_at(w->c, i), *earlier = earlier_leak(w->c, s, i);
         yield_row *y = &w->yield[i - s->from];
         const char *same = agreement_of(e, earlier);
         y->n++;
@@ -172,10 +172,10 @@ static dm_said overall(const dm_comparison *c, const sequence *s) {
 
 /* The site with the shortest interval: intervals are in mm and mean the same in every protocol, scores do
  * not. */
-static const dm_exam *best_site(const dm_comparison *c, const sequence *s) {
-    const dm_exam *best = NULL;
+static const dm_examination *best_site(const dm_comparison *c, const sequence *s) {
+    const dm_examination *best = NULL;
     for (int i = s->from; i < s->to; i++) {
-        const dm_exam *e = exam_at(c, i);
+        const dm_examination *e = exam_at(c, i);
         if (e->said != DM_SAID_LEAK) continue;
         double width = isnan(e->interval_mm) ? INFINITY : e->interval_mm;
         double least = !best || isnan(best->interval_mm) ? INFINITY : best->interval_mm;
@@ -191,10 +191,10 @@ static dm_truth overall_truth(const dm_comparison *c, const sequence *s) {
     return t;
 }
 
-static void put_best(const dm_comparison *c, const sequence *s, cJSON *row, const dm_exam *best) {
+static void put_best(const dm_comparison *c, const sequence *s, cJSON *row, const dm_examination *best) {
     int sites = 0, agree = 0, first = 0;
     for (int i = s->from; i < s->to; i++) {
-        const dm_exam *e = exam_at(c, i);
+        const dm_examination *e = exam_at(c, i);
         if (e->said != DM_SAID_LEAK) continue;
         if (!first) first = i - c->first[s->patient] + 1;
         sites += e->place != 0;
@@ -263,7 +263,7 @@ static void note_order(walk *w, int patient) {
     if (to - from > 1 && unknown)
         dm_unmatched(&w->c->sheet[DM_UNMATCHED], "studies.csv", 0, "", w->c->m.patient[patient],
                      "order_unknown",
-                     "studies without round and date: their rounds are in the order of the pseudonyms");
+                     "studies without round and time: their rounds are in the order of the pseudonyms");
 }
 
 dm_status dm_fill_rounds(dm_comparison *c) {

@@ -33,7 +33,8 @@
 
 static const dm_column protocols[] = {
     TEXT("protocol", "", "protocol of the studies; unknown = the study failed before it was chosen"),
-    TEXT("stratum", "all|class|slec|sex|age_band|scanner|source", "what the studies are sorted by"),
+    TEXT("stratum", "all|class|slec|sex|age_band|scanner_maker|scanner_model|source",
+         "what the studies are sorted by"),
     TEXT("value", "",
          "value of the stratum; class, source: the reference's; slec: the reference's, else the study's"),
     TEXT("indeterminate_as", "left_out|wrong",

@@ -44,15 +44,15 @@ is() {
 # ---- four patients, two protocols, numbers for pencil and paper ----
 mkdir -p "$work/out/tables" "$work/out/private"
 cat >"$work/out/tables/studies.csv" <<'T'
-study_id,patient_id,round,protocol,status,answer,score,class,level,side,s_mm,interval_mm,slec
-s1,p1,1,mrm,ok,no_leak,0.1,,,,,,0
-s2,p1,2,ctm,ok,leak,2.0,ventral_tear,T2-3,ventral,52,8,1
-s3,p2,1,mrm,ok,leak,1.5,ventral_tear,T1-2,ventral,33,30,0
-s4,p2,2,ctm,ok,leak,1.8,ventral_tear,T2-3,ventral,58,8,0
-s5,p3,1,ctm,ok,no_leak,0.2,,,,,,0
-s6,p3,2,mrm,ok,indeterminate,0.2,,,,,,0
-s7,p4,1,ctm,failed,,,,,,,,
-s8,p5,1,ctm,ok,leak,1.1,csf_venous_fistula,T3,left,70,8,0
+study_id,patient_id,round,protocol,status,answer,score,class,level,side,s_mm,interval_mm,slec,exam_time
+s1,p1,1,mrm,ok,no_leak,0.1,,,,,,0,1904-01-01T23:00
+s2,p1,2,ctm,ok,leak,2.0,ventral_tear,T2-3,ventral,52,8,1,1904-01-10T09:00
+s3,p2,1,mrm,ok,leak,1.5,ventral_tear,T1-2,ventral,33,30,0,1904-01-01T08:00
+s4,p2,2,ctm,ok,leak,1.8,ventral_tear,T2-3,ventral,58,8,0,1904-03-01T08:00
+s5,p3,1,ctm,ok,no_leak,0.2,,,,,,0,
+s6,p3,2,mrm,ok,indeterminate,0.2,,,,,,0,
+s7,p4,1,ctm,failed,,,,,,,,,
+s8,p5,1,ctm,ok,leak,1.1,csf_venous_fistula,T3,left,70,8,0,1904-01-01T08:00
 T
 cat >"$work/out/tables/findings.csv" <<'T'
 study_id,finding,class,score,accepted,level_disc,level_root,side,s_mm,false_sign
@@ -74,11 +74,11 @@ T
     done
 } >"$work/out/tables/levels.csv"
 cat >"$work/out/private/mapping.csv" <<'T'
-study_id,patient_id,archive,study_uid,patient,study_date
-s1,p1,in/one.zip,,,20240101
-s2,p1,in/two.zip,,,20240110
-s3,p2,in/three.zip,,,20240101
-s4,p2,in/four.zip,,,20240301
+study_id,patient_id,archive,study_uid,patient
+s1,p1,in/one.zip,,
+s2,p1,in/two.zip,,
+s3,p2,in/three.zip,,
+s4,p2,in/four.zip,,
 T
 cat >"$work/reference.csv" <<'T'
 archive,patient_id,study_id,source,class,level,side,x_mm,y_mm,z_mm,level_mm,days
@@ -137,12 +137,12 @@ grep -q 'reference.csv,9,,,row_without_study' "$work/out/compare/unmatched.csv" 
 
 # ---- treatments cut the sequence; other tests give indirect evidence ----
 cat >"$work/treatments.csv" <<'T'
-patient_id,treatment,date,after_round
-p1,blood_patch,2024-01-05,
-p2,surgery,2024-02-01,
-p3,blood_patch,,1
-nobody,surgery,,1
-p5,surgery,2024-01-01,
+patient_id,treatment,day,date,after_round
+p1,blood_patch,4,,
+p2,surgery,60,,
+p3,blood_patch,,,1
+nobody,surgery,,,1
+p5,surgery,,2024-01-01,
 T
 cat >"$work/clinical.csv" <<'T'
 patient_id,sex,age_years,sheath_supine_mm,sheath_upright_mm,opening_cmh2o,baseline_mmhg,plateau_mmhg,rate_ml_min,bern_pachymeningeal,bern_sinus,bern_subdural,bern_suprasellar_mm,bern_prepontine_mm,bern_mamillopontine_mm
@@ -153,7 +153,8 @@ T
 exits 0 compare --treatments "$work/treatments.csv" --clinical "$work/clinical.csv"
 is rounds.csv sequence 'p1,2,2,s2' 2
 is rounds.csv treated_before 'p1,2,2,s2' blood_patch
-is rounds.csv added 'p2,2,2,s4' first_leak
+is rounds.csv added 'p2,1,2,s4' confirmed # on the day of its operation, so before it
+is rounds.csv sequence 'p3,2,2,s6' 2
 is patients.csv r_out 'p1,1,' 4
 is patients.csv sheath_change_mm 'p1,1,' -0.6
 is patients.csv bern_score 'p1,1,' 7
@@ -270,7 +271,7 @@ exits 4 compare --to "$work/full"
 mkdir -p "$work/one/tables"
 {
     head -n 1 "$work/out/tables/studies.csv"
-    echo 's2,p1,,ctm,ok,leak,2.0,ventral_tear,T2-3,ventral,52,,'
+    echo 's2,p1,,ctm,ok,leak,2.0,ventral_tear,T2-3,ventral,52,,,'
 } >"$work/one/tables/studies.csv"
 {
     head -n 1 "$work/out/tables/findings.csv"

@@ -6,6 +6,7 @@
 
 #include "bootstrap.h"
 #include "clinical.h"
+#include "dates.h"
 #include "froc.h"
 #include "level.h"
 #include "level_place.h"
@@ -96,7 +97,7 @@ END_TEST
 START_TEST(within_reach_and_not_beyond) {
     dm_mark marks[1];
     dm_lesion lesion = lesion_at(100, DM_LEAK_VENTRAL);
-    dm_exam e = {.mark = marks, .n_marks = 1, .lesion = &lesion, .n_lesions = 1};
+    dm_examination e = {.mark = marks, .n_marks = 1, .lesion = &lesion, .n_lesions = 1};
     int claim;
     marks[0] = mark_at(110, 1, DM_LEAK_VENTRAL);
     dm_match(&e, 10, 1, -INFINITY, &claim);
@@ -119,7 +120,7 @@ START_TEST(classes_of_one_group) {
               !dm_same_group(DM_LEAK_VENTRAL, DM_LEAK_DORSAL));
     dm_mark mark = mark_at(100, 1, DM_LEAK_FISTULA);
     dm_lesion lesion = lesion_at(100, DM_LEAK_VENTRAL);
-    dm_exam e = {.mark = &mark, .n_marks = 1, .lesion = &lesion, .n_lesions = 1};
+    dm_examination e = {.mark = &mark, .n_marks = 1, .lesion = &lesion, .n_lesions = 1};
     int claim;
     dm_match(&e, 10, 1, -INFINITY, &claim);
     ck_assert_int_eq(claim, DM_FALSE_MARK);
@@ -130,7 +131,7 @@ START_TEST(one_claims_one_and_a_second_is_a_duplicate) {
     dm_mark marks[4] = {mark_at(103, 0.9, DM_LEAK_VENTRAL), mark_at(100, 0.8, DM_LEAK_VENTRAL),
                         mark_at(111, 0.7, DM_LEAK_VENTRAL), mark_at(300, 0.6, DM_LEAK_VENTRAL)};
     dm_lesion lesions[2] = {lesion_at(100, DM_LEAK_VENTRAL), lesion_at(110, DM_LEAK_VENTRAL)};
-    dm_exam e = {.mark = marks, .n_marks = 4, .lesion = lesions, .n_lesions = 2};
+    dm_examination e = {.mark = marks, .n_marks = 4, .lesion = lesions, .n_lesions = 2};
     int claim[4];
     dm_match(&e, 10, 1, -INFINITY, claim);
     ck_assert_int_eq(claim[0], 0);            /* the nearer of two */
@@ -147,7 +148,7 @@ START_TEST(scores_choose_not_the_order_in_the_table) {
     dm_mark marks[3] = {mark_at(100, 0.2, DM_LEAK_VENTRAL), mark_at(104, 0.9, DM_LEAK_VENTRAL),
                         mark_at(96, 0.2, DM_LEAK_VENTRAL)};
     dm_lesion lesion = lesion_at(100, DM_LEAK_VENTRAL);
-    dm_exam e = {.mark = marks, .n_marks = 3, .lesion = &lesion, .n_lesions = 1};
+    dm_examination e = {.mark = marks, .n_marks = 3, .lesion = &lesion, .n_lesions = 1};
     int claim[3];
     dm_match(&e, 10, 1, -INFINITY, claim);
     ck_assert_int_eq(claim[1], 0);
@@ -159,7 +160,7 @@ END_TEST
 START_TEST(signs_and_rejected_candidates_are_no_marks) {
     dm_mark marks[2] = {mark_at(100, 0.9, DM_LEAK_VENTRAL), mark_at(100, 0.5, DM_LEAK_VENTRAL)};
     dm_lesion lesion = lesion_at(100, DM_LEAK_VENTRAL);
-    dm_exam e = {.mark = marks, .n_marks = 2, .lesion = &lesion, .n_lesions = 1};
+    dm_examination e = {.mark = marks, .n_marks = 2, .lesion = &lesion, .n_lesions = 1};
     int claim[2];
     marks[0].is_sign = 1;
     marks[1].accepted = 0;
@@ -178,7 +179,7 @@ START_TEST(a_level_is_its_interval) {
     ck_assert_double_eq_tol(l.s_from, 10 + 20 * 13, 1e-9); /* T7 is the 14th rung */
     ck_assert_double_eq_tol(l.s_to, 10 + 20 * 14, 1e-9);
     dm_mark mark = mark_at(l.s_to, 1, DM_LEAK_VENTRAL);
-    dm_exam e = {.mark = &mark, .n_marks = 1, .lesion = &l, .n_lesions = 1};
+    dm_examination e = {.mark = &mark, .n_marks = 1, .lesion = &l, .n_lesions = 1};
     int claim;
     dm_match(&e, 5, 1, -INFINITY, &claim);
     ck_assert_int_eq(claim, 0);
@@ -202,16 +203,16 @@ START_TEST(outcome_of_a_site) {
     lesions[0].place = dm_place_parse("T11-12");
     lesions[1].place = dm_place_parse("C5-6");
     lesions[1].side = DM_WAY_VENTRAL;
-    dm_exam e = {.mark = &mark,
-                 .n_marks = 1,
-                 .lesion = lesions,
-                 .n_lesions = 2,
-                 .truth = DM_TRUTH_LEAK,
-                 .said = DM_SAID_LEAK,
-                 .s = 112,
-                 .place = dm_place_parse("C6-7"),
-                 .side = DM_WAY_LEFT,
-                 .class_ = DM_LEAK_VENTRAL};
+    dm_examination e = {.mark = &mark,
+                        .n_marks = 1,
+                        .lesion = lesions,
+                        .n_lesions = 2,
+                        .truth = DM_TRUTH_LEAK,
+                        .said = DM_SAID_LEAK,
+                        .s = 112,
+                        .place = dm_place_parse("C6-7"),
+                        .side = DM_WAY_LEFT,
+                        .class_ = DM_LEAK_VENTRAL};
     dm_outcome o = dm_outcome_of(&e);
     ck_assert(o.usable && !o.hit[0] && !o.hit[1] && o.hit[2]);
     ck_assert_double_eq_tol(o.mm, 12, 1e-9);
@@ -223,12 +224,12 @@ START_TEST(outcome_of_a_site) {
 END_TEST
 
 START_TEST(both_ways_of_counting_what_cannot_be_told) {
-    dm_exam e[6] = {{.truth = DM_TRUTH_LEAK, .said = DM_SAID_LEAK},
-                    {.truth = DM_TRUTH_LEAK, .said = DM_SAID_CANNOT_TELL},
-                    {.truth = DM_TRUTH_LEAK, .said = DM_SAID_NOTHING},
-                    {.truth = DM_TRUTH_NEGATIVE, .said = DM_SAID_CANNOT_TELL},
-                    {.truth = DM_TRUTH_NEGATIVE, .said = DM_SAID_NO_LEAK},
-                    {.truth = DM_TRUTH_UNKNOWN, .said = DM_SAID_LEAK}};
+    dm_examination e[6] = {{.truth = DM_TRUTH_LEAK, .said = DM_SAID_LEAK},
+                           {.truth = DM_TRUTH_LEAK, .said = DM_SAID_CANNOT_TELL},
+                           {.truth = DM_TRUTH_LEAK, .said = DM_SAID_NOTHING},
+                           {.truth = DM_TRUTH_NEGATIVE, .said = DM_SAID_CANNOT_TELL},
+                           {.truth = DM_TRUTH_NEGATIVE, .said = DM_SAID_NO_LEAK},
+                           {.truth = DM_TRUTH_UNKNOWN, .said = DM_SAID_LEAK}};
     dm_outcome o[6];
     int index[6];
     for (int i = 0; i < 6; i++) o[i] = dm_outcome_of(&e[i]), index[i] = i;
@@ -244,7 +245,7 @@ END_TEST
 /* ---- curves ---- */
 
 enum { EXAMS = 60, MARKS = 5, LESIONS = 2 };
-static dm_exam exams[EXAMS];
+static dm_examination exams[EXAMS];
 static dm_mark pool[EXAMS][MARKS];
 static dm_lesion truths[EXAMS][LESIONS];
 
@@ -258,7 +259,7 @@ static uint32_t dice(uint32_t i, uint32_t sides) {
 static void make_exams(int with_negatives) {
     uint32_t i = 1;
     for (int e = 0; e < EXAMS; e++) {
-        exams[e] = (dm_exam){.patient = e / 2, .mark = pool[e], .lesion = truths[e]};
+        exams[e] = (dm_examination){.patient = e / 2, .mark = pool[e], .lesion = truths[e]};
         exams[e].n_lesions = (int)dice(i++, 3);
         if (!with_negatives && !exams[e].n_lesions) exams[e].n_lesions = 1;
         exams[e].n_marks = (int)dice(i++, MARKS + 1);
@@ -359,7 +360,7 @@ END_TEST
 
 START_TEST(nothing_marked_is_an_area_of_one_half) {
     dm_lesion lesion = lesion_at(100, DM_LEAK_VENTRAL);
-    dm_exam two[2] = {{.patient = 0, .lesion = &lesion, .n_lesions = 1}, {.patient = 1}};
+    dm_examination two[2] = {{.patient = 0, .lesion = &lesion, .n_lesions = 1}, {.patient = 1}};
     const int index[2] = {0, 1};
     const unsigned ones[2] = {1, 1};
     double sensitivity, falses;
@@ -408,8 +409,10 @@ START_TEST(dates) {
     ck_assert_double_eq_tol(dm_date_parse("1970-01-01"), 0, 1e-12);
     ck_assert_double_eq_tol(dm_date_parse("2024-03-01") - dm_date_parse("2024-02-28"), 2, 1e-12);
     ck_assert_double_eq_tol(dm_date_parse("20240301"), 19783, 1e-12);
+    ck_assert_double_eq_tol(dm_time_parse("1970-01-02T01:02"), 86400 + 3600 + 120, 1e-12);
+    ck_assert(isnan(dm_time_parse("1970-01-02")) && isnan(dm_time_parse("1970-01-02T24:00")));
     static const char *const bad[] = {"",           "2024",     "2024-13-01", "2024-00-10", "01.02.2024",
-                                      "2024-02-32", "2024-2-1", "2024-0a-01", "+0240301"};
+                                      "2024-02-32", "2024-2-1", "2024-0a-01", "+0240301",   "2023-02-29"};
     for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(isnan(dm_date_parse(bad[i])), "%s", bad[i]);
 }

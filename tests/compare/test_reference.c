@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clinical.h"
+#include "dates.h"
 #include "level.h"
 #include "level_place.h"
 #include "reference.h"
@@ -17,7 +19,7 @@ static const dm_key key = {{1, 2, 3}};
 static char ids[2][17], study_ids[3][17];
 static const char *patients[2];
 static dm_rung rungs[5];
-static dm_exam exams[3];
+static dm_examination exams[3];
 static dm_material material;
 static dm_sheet unmatched;
 
@@ -44,15 +46,17 @@ static void setup(void) {
     for (int i = 0; i < 3; i++) {
         int of = 0;
         while (strcmp(sorted[i], study_ids[of]) != 0) of++;
-        exams[i] = (dm_exam){.study_id = study_ids[of],
-                             .patient = of == 2                 ? patients[1] != ids[1] ? 0 : 1
-                                        : patients[0] == ids[0] ? 0
-                                                                : 1,
-                             .rung = rungs,
-                             .n_rungs = 5,
-                             .truth_source = "",
-                             .truth_days = NAN,
-                             .truth_slec = -1};
+        exams[i] = (dm_examination){.study_id = study_ids[of],
+                                    .patient = of == 2                 ? patients[1] != ids[1] ? 0 : 1
+                                               : patients[0] == ids[0] ? 0
+                                                                       : 1,
+                                    .rung = rungs,
+                                    .n_rungs = 5,
+                                    .time = NAN,
+                                    .day = NAN,
+                                    .truth_source = "",
+                                    .truth_days = NAN,
+                                    .truth_slec = -1};
     }
     material = (dm_material){.exam = exams, .n_exams = 3, .patient = patients, .n_patients = 2};
     dm_sheet_start(&unmatched, &dm_compare_schema[DM_UNMATCHED]);
@@ -63,8 +67,8 @@ static void teardown(void) {
     dm_sheet_free(&unmatched);
 }
 
-static dm_exam *study(int which) {
-    return &exams[dm_exam_find(&material, study_ids[which])];
+static dm_examination *study(int which) {
+    return &exams[dm_examination_find(&material, study_ids[which])];
 }
 
 static dm_status join_with(const char *rows, const dm_key *with, const dm_csv_table *mapping) {
@@ -192,6 +196,28 @@ START_TEST(contradictions_are_set_aside_and_listed) {
 }
 END_TEST
 
+/* Dates in treatments.csv are true, times in studies.csv are moved by the patient's secret amount. */
+START_TEST(dates_of_treatments_meet_moved_times) {
+    const dm_names names = {&key, NULL};
+    dm_treatments t = {0};
+    double shift = dm_date_shift(&key, "DOE^A");
+    ck_assert(shift >= 43830 * 86400.0 && shift < (43830 + 365) * 86400.0);
+    study(0)->time = 86400 * dm_date_parse("2024-05-31") + 23 * 3600 - shift;
+    study(1)->time = 86400 * dm_date_parse("2024-06-01") + 60 - shift;
+    FILE *f = fopen(path, "w");
+    ck_assert(f &&
+              fputs("patient_id,treatment,date\nDOE^A,blood_patch,2024-05-31\nDOE^B,surgery,2024-05-31\n",
+                    f) >= 0 &&
+              fclose(f) == 0);
+    ck_assert(dm_good(dm_treatments_read(path, &names, &material, &unmatched, &t)));
+    ck_assert_int_eq(t.n, 1); /* patient B's exam has no time */
+    ck_assert_int_eq(listed("treatment_unused"), 1);
+    ck_assert(!dm_treated_before(&t.t[0], study(0), 1)); /* the day of the patch: the myelogram came first */
+    ck_assert(dm_treated_before(&t.t[0], study(1), 2));
+    dm_treatments_free(&t);
+}
+END_TEST
+
 START_TEST(no_p_value_reads_zero) {
     static const struct {
         double p;
@@ -230,6 +256,7 @@ int main(void) {
     tcase_add_test(t, several_leaks_of_one_patient);
     tcase_add_test(t, the_highest_source_is_taken);
     tcase_add_test(t, contradictions_are_set_aside_and_listed);
+    tcase_add_test(t, dates_of_treatments_meet_moved_times);
     tcase_add_test(t, no_p_value_reads_zero);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);

@@ -37,7 +37,7 @@ static double uniform(source *r) {
 /* ---- one replica ---- */
 
 static dm_rung ladder[RUNGS];
-static dm_exam exams[2 * PATIENTS];
+static dm_examination exams[2 * PATIENTS];
 static dm_mark marks[2 * PATIENTS][2];
 static dm_lesion lesions[PATIENTS];
 static char names[2 * PATIENTS][12];
@@ -54,7 +54,7 @@ static double middle(int at) {
     return 20 + 20.0 * at;
 }
 
-static void say_leak(source *r, dm_exam *e, int at, double off) {
+static void say_leak(source *r, dm_examination *e, int at, double off) {
     e->said = DM_SAID_LEAK;
     e->s = middle(at) + off;
     e->place = dm_place_below(ladder[at].level);
@@ -66,7 +66,7 @@ static void say_leak(source *r, dm_exam *e, int at, double off) {
 }
 
 /* A study without a leak: now and then a false alarm, often a weak candidate that is not accepted. */
-static void make_healthy(source *r, dm_exam *e, int protocol) {
+static void make_healthy(source *r, dm_examination *e, int protocol) {
     if (uniform(r) < false_alarm[protocol])
         say_leak(r, e, (int)(uniform(r) * LEVELS), 0);
     else if (uniform(r) < 0.4)
@@ -81,31 +81,32 @@ static void make_patient(source *r, int p) {
     lesions[p] =
         (dm_lesion){DM_LEAK_VENTRAL, DM_WAY_VENTRAL, dm_place_below(ladder[at].level), middle(at), NAN, NAN};
     for (int k = 0; k < 2; k++) {
-        dm_exam *e = &exams[2 * p + k];
+        dm_examination *e = &exams[2 * p + k];
         double away = uniform(r), sign = uniform(r) < 0.5 ? -1 : 1;
-        *e = (dm_exam){.study_id = names[2 * p + k],
-                       .class_name = "",
-                       .level = "",
-                       .side_name = "",
-                       .sex = "",
-                       .age_band = "",
-                       .scanner = "",
-                       .patient = p,
-                       .protocol = k,
-                       .day = NAN,
-                       .date = NAN,
-                       .said = DM_SAID_NO_LEAK,
-                       .s = NAN,
-                       .slec = -1,
-                       .mark = marks[2 * p + k],
-                       .rung = ladder,
-                       .n_rungs = RUNGS,
-                       .truth_source = "",
-                       .truth_days = NAN,
-                       .truth_slec = -1,
-                       .truth = sick ? DM_TRUTH_LEAK : DM_TRUTH_NEGATIVE,
-                       .lesion = &lesions[p],
-                       .n_lesions = sick};
+        *e = (dm_examination){.study_id = names[2 * p + k],
+                              .class_name = "",
+                              .level = "",
+                              .side_name = "",
+                              .sex = "",
+                              .age_band = "",
+                              .scanner_maker = "",
+                              .scanner_model = "",
+                              .patient = p,
+                              .protocol = k,
+                              .day = NAN,
+                              .time = NAN,
+                              .said = DM_SAID_NO_LEAK,
+                              .s = NAN,
+                              .slec = -1,
+                              .mark = marks[2 * p + k],
+                              .rung = ladder,
+                              .n_rungs = RUNGS,
+                              .truth_source = "",
+                              .truth_days = NAN,
+                              .truth_slec = -1,
+                              .truth = sick ? DM_TRUTH_LEAK : DM_TRUTH_NEGATIVE,
+                              .lesion = &lesions[p],
+                              .n_lesions = sick};
         if (!sick) make_healthy(r, e, k);
         if (sick && hit[k]) say_leak(r, e, at, sign * farthest_mm * away * away);
     }
