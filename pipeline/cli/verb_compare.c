@@ -20,7 +20,7 @@ static const dm_verb_help help = {
     "                  row for all of the patient's studies. Pseudonyms, or raw IDs (hashed with the\n"
     "                  key), archives by file name\n"
     "  source          surgery, later_myelogram, consensus, phantom, synthetic_painted: the first of\n"
-    "                  these that speaks of a study is taken\n"
+    "                  these that speaks of a study is taken; empty = unstated, after all others\n"
     "  class           none, ventral_tear, lateral_tear, dorsal_tear, diverticulum_leak,\n"
     "                  csf_venous_fistula, sacral, indeterminate\n"
     "  level, side     disc (T7-8) or root (T10); ventral, dorsal, left, right; either may be empty\n"

@@ -8,8 +8,8 @@
 #include "level_place.h"
 #include "match.h"
 
-static const char *const sources[] = {"surgery", "later_myelogram", "consensus", "phantom",
-                                      "synthetic_painted"}; /* by rank */
+static const char *const sources[] = {"surgery", "later_myelogram",   "consensus",
+                                      "phantom", "synthetic_painted", "unstated"}; /* by rank */
 enum { SOURCES = sizeof sources / sizeof *sources, MOST_LESIONS_PER_STUDY = 64 };
 
 /* One row of reference.csv and the studies it holds for. */
@@ -73,13 +73,25 @@ static const char *cell(const join *j, int row, const char *column) {
     return dm_csv_text(j->t, row, column);
 }
 
+/* Rank of a source, "later myelogram" as good as "later_myelogram"; an empty cell is unstated. SOURCES:
+ * unknown. */
+static int source_of(const char *text) {
+    int rank = 0;
+    for (; rank < SOURCES; rank++) {
+        const char *a = sources[rank], *b = *text ? text : "unstated";
+        while (*b && (*a == *b || (*a == '_' && *b == ' '))) a++, b++;
+        if (!*a && !*b) break;
+    }
+    return rank;
+}
+
 static dm_status read_words(const join *j, int row, truth_row *r) {
     const char *class_ = cell(j, row, "class"), *side = cell(j, row, "side"), *level = cell(j, row, "level");
     const char *source = cell(j, row, "source");
     r->class_ = *class_ ? dm_leak_class_of(class_) : DM_LEAK_INDETERMINATE;
     r->side = dm_way_of(side);
     r->place = dm_place_parse(level);
-    for (r->source = 0; r->source < SOURCES && strcmp(source, sources[r->source]) != 0;) r->source++;
+    r->source = source_of(source);
     if (r->class_ < 0)
         return dm_csv_fail(
             j->t, row,

@@ -185,6 +185,16 @@ START_TEST(the_highest_source_is_taken) {
 }
 END_TEST
 
+START_TEST(sources_as_people_write_them) {
+    ck_assert(dm_good(
+        join_with("DOE^B,,,later myelogram,ventral_tear,T1-2,,,,,\nDOE^A,,,,none,,,,,,\n", &key, NULL)));
+    ck_assert_str_eq(study(2)->truth_source, "later_myelogram");
+    ck_assert_str_eq(study(0)->truth_source, "unstated");
+    ck_assert(!dm_good(join_with("DOE^B,,,surger,none,,,,,,\n", &key, NULL)));
+    ck_assert(!dm_good(join_with("DOE^B,,,surgery room,none,,,,,,\n", &key, NULL)));
+}
+END_TEST
+
 START_TEST(contradictions_are_set_aside_and_listed) {
     ck_assert(dm_good(join_with("DOE^B,,,consensus,none,,,,,,\nDOE^B,,,surgery,ventral_tear,T3-4,,,,,\nDOE^B,"
                                 "1.2.0,,surgery,none,,,,,,\n",
@@ -255,6 +265,7 @@ int main(void) {
     tcase_add_test(t, a_patients_position_in_several_scans_is_not_used);
     tcase_add_test(t, several_leaks_of_one_patient);
     tcase_add_test(t, the_highest_source_is_taken);
+    tcase_add_test(t, sources_as_people_write_them);
     tcase_add_test(t, contradictions_are_set_aside_and_listed);
     tcase_add_test(t, dates_of_treatments_meet_moved_times);
     tcase_add_test(t, no_p_value_reads_zero);
