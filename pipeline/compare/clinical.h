@@ -46,7 +46,8 @@ double dm_r_out(double baseline_mmhg, double plateau_mmhg, double rate_ml_min);
  * sheath_cut_mm is NaN: no cut-off is published, only means (Fichtner 2016). */
 dm_evidence dm_evidence_of(const dm_tests *tests, double sheath_cut_mm);
 
-/* Reads clinical.csv; sex and age_years also fill the exams that lack them. FATAL "bad_csv". */
+/* Reads clinical.csv; sex and age_years also fill the exams that lack them. The table must outlive the
+ * material. FATAL "bad_csv". */
 dm_status dm_clinical_read(const char *path, const dm_names *names, dm_material *material,
                            double sheath_cut_mm, dm_sheet *unmatched, dm_clinical *clinical);
 void dm_clinical_free(dm_clinical *clinical);

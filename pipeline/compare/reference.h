@@ -21,11 +21,11 @@ int dm_names_patient(const dm_names *names, const dm_material *material, const c
  * all studies of that patient. class none = proven negative. x_mm, y_mm, z_mm are coordinates of the study
  * named, level_mm is the distance along the canal from the middle of the level, downwards. Several rows are
  * several leaks; where sources of different rank speak of one study (surgery, later_myelogram, consensus,
- * phantom), the highest is taken. none beside a leak is a contradiction: the study is set aside.
+ * phantom, synthetic_painted, unstated), the highest is taken. none beside a leak is a contradiction: the
+ * study is set aside.
  *
  * Rows without a study, rows outranked, contradictions and studies without a reference are rows of
- * `unmatched`. FATAL "bad_csv" with file, line and cure. `remark`: as in dm_csv_table. The table must outlive
- * the material. */
+ * `unmatched`. FATAL "bad_csv" with file, line and cure. */
 dm_status dm_reference_join(const dm_csv_table *reference, const dm_names *names, dm_material *material,
                             dm_sheet *unmatched);
 
