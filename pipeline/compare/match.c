@@ -48,7 +48,10 @@ static double foot(const double a[4], const double b[4], int open_above, int ope
     return a[3] + t * (b[3] - a[3]);
 }
 
-enum { BEYOND_ENDS_MM = 40 }; /* one lumbar level: further out the curve says nothing */
+/* Straight on beyond its ends the curve is soon off by centimetres; that leaves a far site far, where leaving
+ * it out would flatter the protocol. Further out, or further beside the canal than any leak, the point is of
+ * another scan. */
+enum { BEYOND_ENDS_MM = 300, BESIDE_MM = 100 };
 
 double dm_canal_s(const dm_rung *rung, int n, const double p[3]) {
     enum { PIECES = 8 }; /* per level: pieces of 2 to 4 mm, whose bend no longer matters */
@@ -62,7 +65,9 @@ double dm_canal_s(const dm_rung *rung, int n, const double p[3]) {
         nearest = away;
         s = at;
     }
-    return n > 1 && s >= rung[0].s - BEYOND_ENDS_MM && s <= rung[n - 1].s + BEYOND_ENDS_MM ? s : NAN;
+    int near = n > 1 && nearest <= BESIDE_MM * BESIDE_MM && s >= rung[0].s - BEYOND_ENDS_MM &&
+               s <= rung[n - 1].s + BEYOND_ENDS_MM;
+    return near ? s : NAN;
 }
 
 int dm_place_interval(const dm_rung *rung, int n, int place, double *from, double *to) {

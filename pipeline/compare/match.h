@@ -18,8 +18,8 @@ enum { DM_FALSE_MARK = -1, DM_DUPLICATE = -2, DM_NO_MARK = -3 };
 
 int dm_same_group(int class_a, int class_b);
 /* s of a point (LPS, mm): its foot on the smooth curve (Catmull-Rom) through the canal's centres at mid-body,
- * which goes straight on at its ends by at most one level (40 mm); NaN beyond and with fewer than two
- * vertebrae. */
+ * which goes straight on at its ends. NaN with fewer than two vertebrae, and for a point that belongs to no
+ * leak of this scan: more than 300 mm beyond the ends or 100 mm beside. */
 double dm_canal_s(const dm_rung *rung, int n, const double p[3]);
 /* Interval of a place: between the mid-bodies above and below. 0 when the study does not show both. */
 int dm_place_interval(const dm_rung *rung, int n, int place, double *from, double *to);

@@ -365,7 +365,8 @@ static dm_status apply_row(const join *j, truth_row *r, const verdict *v) {
         DM_TRY(add_lesion(j, r, e));
         if (r->has_position && isnan(e->lesion[e->n_lesions - 1].s))
             left_out(j, r, "position_unused",
-                     "the position lies beyond the canal that the study shows; compared by its level");
+                     "the position is far from the canal that the study shows: of another scan? compared by "
+                     "its level");
     }
     return dm_ok;
 }

@@ -72,7 +72,11 @@ START_TEST(foot_on_the_canal) {
     ck_assert_double_eq_tol(dm_canal_s(ladder, RUNGS, (double[3]){15, -8, -47}), 57,
                             1e-9); /* beside the line */
     ck_assert_double_eq_tol(dm_canal_s(ladder, RUNGS, (double[3]){0, 0, 35}), -25, 1e-9); /* a level beyond */
-    ck_assert(isnan(dm_canal_s(ladder, RUNGS, (double[3]){0, 0, 60})));
+    ck_assert_double_eq_tol(dm_canal_s(ladder, RUNGS, (double[3]){0, 0, 200}), -190,
+                            1e-9); /* far, and said so */
+    ck_assert(isnan(dm_canal_s(ladder, RUNGS, (double[3]){0, 0, 320})));
+    ck_assert(
+        isnan(dm_canal_s(ladder, RUNGS, (double[3]){101, 0, -40}))); /* no leak is so far from the canal */
     ck_assert(isnan(dm_canal_s(ladder, 1, (double[3]){0, 0, 0})));
 }
 END_TEST
