@@ -20,6 +20,8 @@ build/accuracy "$out" "$cohort/truth.json"
 echo
 echo "tables:"
 ls -1 "$out"/tables/*.csv
+echo "protocols against the phantoms' truth:"
+build/duramap compare "$out" --reference "$cohort/reference.csv"
 echo "pictures: $out/pictures/<study>/  for example:"
 find "$out/pictures" -name map.png | sort | head -n 3
 exit "$rc"
