@@ -13,13 +13,15 @@ echo "making 6 archived phantom studies in $cohort"
 build/duramap phantom --out "$cohort" --cases 6 --seed 2026 --size small
 echo "running the pipeline"
 rc=0
-build/duramap run "$cohort"/c*.* --out "$out" --device cpu || rc=$?
+build/duramap run "$cohort"/c*.* --out "$out" --device cpu --labels || rc=$?
 echo
 echo "answers against the phantoms' truth:"
 build/accuracy "$out" "$cohort/truth.json"
 echo
 echo "tables:"
 ls -1 "$out"/tables/*.csv
+echo "protocols against the phantoms' truth:"
+build/duramap compare "$out" --reference "$cohort/reference.csv"
 echo "pictures: $out/pictures/<study>/  for example:"
 find "$out/pictures" -name map.png | sort | head -n 3
 exit "$rc"

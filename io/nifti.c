@@ -233,3 +233,50 @@ dm_status dm_nifti_write(const char *path, const dm_scan *scan) {
     nifti_image_free(image);
     return status;
 }
+
+static int write_header(gzFile f, nifti_image *image) {
+    image->nifti_type = NIFTI_FTYPE_NIFTI1_1;
+    image->iname_offset = sizeof(nifti_1_header) + 4;
+    nifti_1_header header;
+    const char no_extension[4] = {0, 0, 0, 0};
+    if (nifti_convert_nim2n1hdr(image, &header) != 0) return 0;
+    return gzwrite(f, &header, sizeof header) == (int)sizeof header && gzwrite(f, no_extension, 4) == 4;
+}
+
+static dm_status write_slices(gzFile f, const char *name, const dm_scan *like, dm_label_slice fill, void *user) {
+    size_t plane = (size_t)like->nx * (size_t)like->ny;
+    uint8_t *slice = malloc(plane);
+    dm_status status = dm_ok;
+    if (!slice) return dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for a slice of %zu labels", name, plane);
+    for (int k = 0; k < like->nz && dm_good(status); k++) {
+        memset(slice, 0, plane);
+        status = fill(user, k, slice);
+        if (dm_good(status) && gzwrite(f, slice, (unsigned)plane) != (int)plane)
+            status = dm_fail(DM_STUDY, "nifti_write", "%s: not written whole; check the disk's space", name);
+    }
+    free(slice);
+    return status;
+}
+
+dm_status dm_nifti_write_labels(const char *path, const dm_scan *like, dm_label_slice fill, void *user) {
+    const char *name = base_name(path);
+    char part[4096];
+    const int64_t dims[8] = {3, like->nx, like->ny, like->nz, 1, 1, 1, 1};
+    int length = snprintf(part, sizeof part, "%s.part", path);
+    dm_scan grid = {.nx = like->nx, .ny = like->ny, .nz = like->nz, .to_lps = like->to_lps, .scale = 1};
+    nifti_image *image = nifti_make_new_nim(dims, DT_UINT8, 0);
+    size_t tail = strlen(path);
+    int packed = tail > 3 && strcmp(path + tail - 3, ".gz") == 0;
+    gzFile f = image && length < (int)sizeof part ? gzopen(part, packed ? "wb6" : "wbT") : NULL;
+    dm_status status = dm_fail(DM_STUDY, "nifti_write", "%s: cannot be written; check the folder's rights", name);
+    if (f) {
+        fill_header(image, &grid);
+        if (write_header(f, image)) status = write_slices(f, name, like, fill, user);
+        int closed = gzclose(f) == Z_OK;
+        if (dm_good(status) && (!closed || rename(part, path) != 0))
+            status = dm_fail(DM_STUDY, "nifti_write", "%s: not written whole; check the disk's space", name);
+        if (!dm_good(status)) remove(part);
+    }
+    nifti_image_free(image);
+    return status;
+}

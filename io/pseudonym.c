@@ -67,6 +67,16 @@ void dm_pseudonym(const dm_key *key, const char *domain, const char *text, char 
     }
 }
 
+double dm_date_shift(const dm_key *key, const char *patient) {
+    enum { DAY = 86400, DAYS_OF_120_YEARS = 43830 };
+    char word[17];
+    unsigned long long secret = 0;
+    dm_pseudonym(key, "date", patient, word);
+    for (int i = 0; i < 12; i++) /* 60 bits, five by each letter of base 32 */
+        secret = secret << 5 | (unsigned long long)(word[i] >= 'a' ? word[i] - 'a' : word[i] - '2' + 26);
+    return (double)DAYS_OF_120_YEARS * DAY + (double)(secret % (365ull * DAY));
+}
+
 static void hex(const unsigned char *bytes, char out[65]) {
     for (int i = 0; i < 32; i++) snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }

@@ -15,6 +15,9 @@ typedef struct dm_key {
 dm_status dm_key_open(const char *path, dm_key *key);
 /* domain: "patient", "study", "series". out: at least 17 bytes. */
 void dm_pseudonym(const dm_key *key, const char *domain, const char *text, char out[17]);
+/* Seconds by which the times of a patient (raw PatientID) are moved back: 120 years, so that no moved date can be taken for a
+ * true one, and up to one year more, the patient's own secret. Intervals between a patient's exams stay true. */
+double dm_date_shift(const dm_key *key, const char *patient);
 /* SHA-256 as 64 hex digits + NUL. */
 void dm_digest(const void *bytes, size_t count, char out[65]);
 dm_status dm_digest_file(const char *path, char out[65]);

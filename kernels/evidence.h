@@ -211,6 +211,27 @@ DM_FN void dm_ev_rays(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const floa
               dm_ev_width(&f);
 }
 
+/* Raises *enc to what one tilt line gives; a line that is blocked over a quarter of its length gives nothing. */
+DM_FN void dm_ev_wall_line(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const uchar *DM_RESTRICT mask,
+                           const dm_ev_args *a, int x, int y, int z, int t, float shape, float *enc) {
+    uint all = 0;
+    int n = 0, blocked = 0, most = (2 * a->half_line + 1) / 4 + 1;
+    float tx = dm_tilt_x(t), ty = dm_tilt_y(t);
+    for (int k = -a->half_line; k <= a->half_line && blocked <= most; k++) {
+        int px = x + dm_shift(tx, k), py = y + dm_shift(ty, k), pz = z + k;
+        if (!dm_ev_in(a, px, py, pz)) continue;
+        size_t at = dm_ev_at(a, px, py, pz);
+        uint m = mask[at];
+        if (m & DM_EV_OUT) continue;
+        n++;
+        all |= bits[at];
+        blocked += (m & (DM_EV_BONE | DM_EV_STOP)) != 0;
+    }
+    if (n <= a->half_line || blocked > most) return;
+    float open = dm_clampf(1.0f - 4.0f * (float)blocked / (float)n, 0.0f, 1.0f);
+    *enc = dm_fmax(*enc, dm_ramp((float)dm_popcount(all & 0xffffu) / 16.0f, 0.4f, 1.0f) * open * shape);
+}
+
 /* Raises *enc and *column to what one tilt line gives. */
 DM_FN void dm_ev_line(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const float *DM_RESTRICT shapes,
                       DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z, int t,
@@ -264,13 +285,13 @@ DM_FN float dm_ev_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_arg
 }
 
 /* Agreement (Jaccard) of the bone (MR: bright) mask with its mirror image in the patient's midplane through the cell:
- * 4 to 30 mm to each side, 30 mm ventral to 22 mm dorsal. -1 where there is too little. */
+ * 4 to 28 mm to each side, 28 mm ventral to 20 mm dorsal, every 4 mm. -1 where there is too little. */
 DM_FN float dm_ev_mirror(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z, float c,
                          float s) {
     int both = 0, any = 0;
-    float cell = 2.0f / a->step;
-    for (int j = -15; j <= 11; j++)
-        for (int i = 2; i <= 15; i++) {
+    float cell = 4.0f / a->step;
+    for (int j = -7; j <= 5; j++)
+        for (int i = 1; i <= 7; i++) {
             float u = (float)i * cell, v = (float)j * cell;
             int lx = x + (int)dm_floor(-c * u - s * v + 0.5f), ly = y + (int)dm_floor(-s * u + c * v + 0.5f);
             int rx = x + (int)dm_floor(c * u - s * v + 0.5f), ry = y + (int)dm_floor(s * u + c * v + 0.5f);
@@ -280,7 +301,7 @@ DM_FN float dm_ev_mirror(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_ar
             both += (l & r & DM_EV_BONE) != 0;
             any += ((l | r) & DM_EV_BONE) != 0;
         }
-    return any >= 12 ? (float)both / (float)any : -1.0f;
+    return any >= 4 ? (float)both / (float)any : -1.0f;
 }
 
 /* Cosine and sine of 0, 15, 30 and 45 degrees: a vertebra turned by scoliosis, a patient half on the side. */
@@ -313,7 +334,10 @@ DM_FN void dm_ev_cues(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const fl
     *column = a->mr ? tube : 0.0f;
     if (a->mr || (dm_popcount(bits[at] & 0xffffu) < 3 && tube < 0.1f)) return;
     for (int t = 0; t < DM_EV_TILTS_Y * DM_EV_TILTS_X; t++)
-        dm_ev_line(bits, shapes, mask, a, x, y, z, t, enc, column);
+        if (tube > 0.45f) /* less is no column on any line */
+            dm_ev_line(bits, shapes, mask, a, x, y, z, t, enc, column);
+        else
+            dm_ev_wall_line(bits, mask, a, x, y, z, t, shapes[2 * at], enc);
 }
 
 /* Evidence: the better cue. A column no brighter than cancellous bone counts less: dense laminae that overlap look alike. */
@@ -321,8 +345,8 @@ DM_FN float dm_ev_join(float enc, float column, float filled, DM_GLOBAL const uc
                        const dm_ev_args *a, int x, int y, int z) {
     float trust = a->mr ? 1.0f : 0.7f + 0.3f * dm_ramp(filled, 1.25f * a->dense, 2.25f * a->dense);
     float best = dm_fmax(enc, column * trust);
-    if (best > 0.1f) best *= dm_ev_around(mask, a, x, y, z);
-    return best;
+    /* Weak cells pay no toll anyway (kernels/path.h): they are not worth a look round. 0.4 = the least that it leaves. */
+    return best * (best > 0.25f ? dm_ev_around(mask, a, x, y, z) : 0.4f);
 }
 
 /* Mean over +-reach cells along one axis (0, 1, 2), cells outside the field left out; DM_OUTSIDE where none is inside. */

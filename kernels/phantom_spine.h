@@ -112,18 +112,32 @@ DM_FN float dm_ph_cauda(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT 
     return value;
 }
 
-/* Inside of the canal's wall: epidural space, pool, sac, cord; exact sum over nested blurred shells. */
+/* Fat of the epidural space with its plexus. */
+DM_FN float dm_ph_epidural(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT walls,
+                           const dm_ph_point *q, float x, float y, float z) {
+    float flesh = dm_ph_wall(walls, g->n_nodes, PH_FLESH, q);
+    float vein = dm_ph_lattice(g->seed ^ 0x71u, 5.0f, x, y, z * 0.4f);
+    return dm_ph_mixf(g->mat[PH_M_EPI], g->mat[PH_M_VEIN],
+                      dm_clampf(flesh + 0.5f * vein * (flesh > 0.15f ? 1.0f : 0.0f), 0.0f, 1.0f));
+}
+
+/* Loss of signal where fluid pulses: patches behind the cord, T2 only; 1 = none. */
+DM_FN float dm_ph_flow(const dm_ph_args *g, const dm_ph_point *q, float x, float y, float z) {
+    float depth = g->mat[PH_M_FLOW];
+    if (depth <= 0.0f) return 1.0f;
+    float patch = dm_clampf(2.5f * (dm_ph_lattice(g->seed ^ 0x73u, 9.0f, x, y, z * 0.5f) - 0.2f), 0.0f, 1.0f);
+    return 1.0f - depth * patch * dm_clampf(0.4f - 0.15f * q->a, 0.0f, 1.0f);
+}
+
+/* Inside of the canal's wall: epidural space (of value epi), pool, sac, cord; exact sum over nested blurred
+ * shells. */
 DM_FN float dm_ph_canal(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT nodes,
-                        DM_GLOBAL const float *DM_RESTRICT walls, const dm_ph_point *q, float rb, float x,
-                        float y, float z, float value) {
+                        DM_GLOBAL const float *DM_RESTRICT walls, const dm_ph_point *q, float rb, float epi,
+                        float x, float y, float z, float value) {
     DM_GLOBAL const float *n = nodes + (size_t)q->node * PH_NODE;
     float f = q->s - (float)q->node;
     float rd = dm_ph_wall(walls, g->n_nodes, PH_RD, q), w = g->w;
     float in = dm_ph_wall(walls, g->n_nodes, PH_PI, q), out = dm_ph_wall(walls, g->n_nodes, PH_PO, q);
-    float flesh = dm_ph_wall(walls, g->n_nodes, PH_FLESH, q);
-    float vein = dm_ph_lattice(g->seed ^ 0x71u, 5.0f, x, y, z * 0.4f);
-    float epi = dm_ph_mixf(g->mat[PH_M_EPI], g->mat[PH_M_VEIN],
-                           dm_clampf(flesh + 0.5f * vein * (flesh > 0.15f ? 1.0f : 0.0f), 0.0f, 1.0f));
     float sac = dm_ph_mixf(n[PH_SAC], n[PH_NODE + PH_SAC], f);
     sac *= 1.0f + n[PH_LAYER] * (q->r > 0.5f ? q->a / q->r : 0.0f) * dm_fmin(q->r * 0.15f, 1.0f);
     float cover_b = dm_ph_cover(q->r - rb, w), cover_d = rd > 0.2f ? dm_ph_cover(q->r - rd, w) : 0.0f;
@@ -132,7 +146,7 @@ DM_FN float dm_ph_canal(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT 
     cover_d = dm_fmin(cover_d, cover_i);
     float pool = dm_ph_wall(walls, g->n_nodes, PH_PV, q);
     if (cover_o > cover_i) pool *= 1.0f + 0.18f * dm_ph_lattice(g->seed ^ 0x72u, 4.0f, x, y, z);
-    float inside = sac;
+    float inside = sac * dm_ph_flow(g, q, x, y, z);
     if (cover_d > 0.0f) {
         float ap = dm_ph_mixf(n[PH_CORD_AP], n[PH_NODE + PH_CORD_AP], f),
               tr = dm_ph_mixf(n[PH_CORD_TR], n[PH_NODE + PH_CORD_TR], f);
@@ -197,7 +211,8 @@ DM_FN float dm_ph_spine(const dm_ph_args *g, PH_TABLES, float s, float x, float 
         while (i < end && (int)prims[(size_t)list[i] * PH_PROW + PH_LAYER_NO] == PH_BONE) i++;
     }
     i = dm_ph_layer(g, prims, list, i, end, PH_SOFT, &q, sac, &bone, &value);
-    if (rel < g->w) value = dm_ph_canal(g, nodes, walls, &q, rb, x, y, z, value);
+    if (rel < g->w)
+        value = dm_ph_canal(g, nodes, walls, &q, rb, dm_ph_epidural(g, walls, &q, x, y, z), x, y, z, value);
     dm_ph_layer(g, prims, list, i, end, PH_OVER, &q, sac, &bone, &value);
     return value;
 }

@@ -60,7 +60,7 @@ typedef struct dm_crop {
     dm_grid coarse;    /* the whole pass on a 2 mm LPS grid, smoothed where the source is finer; outside = DM_OUTSIDE */
     dm_grid evidence;  /* same grid: how much a cell looks like the middle of the canal, 0..1 */
     int n_path;        /* 0 = not known */
-    double (*path)[3]; /* n_path: the rough way of the canal from head to feet, LPS mm, one point per slice of coarse; owned */
+    double (*path)[3]; /* n_path: the rough way of the canal from head to feet, LPS mm, a point every step of coarse; owned */
     dm_volume raw;     /* detect on this */
     dm_volume clean;   /* denoised near the path, elsewhere as raw; same grid: for surfaces and references */
     double noise_sd;   /* HU or signal, median over the box */

@@ -12,6 +12,7 @@ static const struct {
     {"run", dm_verb_run, "measure studies: archives, folders, NIfTI files"},
     {"merge", dm_verb_merge, "make the tables again from the records"},
     {"status", dm_verb_status, "what is done and what failed, from files alone"},
+    {"compare", dm_verb_compare, "compare protocols against what is known about the patients"},
     {"phantom", dm_verb_phantom, "make digital reference objects with their truth"},
     {"devices", dm_verb_devices, "list the OpenCL devices"},
     {"selftest", dm_verb_selftest, "every kernel against its scalar reference"},

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "labels.h"
 #include "pictures.h"
 #include "record.h"
 #include "run.h"
@@ -69,7 +70,7 @@ static const dm_verb_help help = {
 
 typedef struct words {
     const char *out, *protocols, *device, *key, *passphrase_file;
-    int retry, no_pictures, no_selftest;
+    int retry, labels, no_pictures, no_selftest;
     long long memory_mb, read_memory_mb, read_seconds, max_mb, max_entry_mb, max_ratio, max_entries, depth;
 } words;
 
@@ -133,6 +134,7 @@ static int run_all(char **argv, int count, const words *w) {
                                   .read_memory = (uint64_t)w->read_memory_mb << 20,
                                   .retry_failed = w->retry,
                                   .illustrate = w->no_pictures ? NULL : dm_pictures_write,
+                                  .label = w->labels ? dm_labels_write : NULL,
                                   .progress = show_progress,
                                   .user = &terminal,
                                   .stop = &stop_asked};
@@ -162,6 +164,7 @@ int dm_verb_run(int argc, char **argv) {
         {"--read-seconds", DM_WHOLE, &w.read_seconds, "S", "time to read a source (3600)"},
         {"--read-memory", DM_WHOLE, &w.read_memory_mb, "MB", "memory of the process that reads a source (8192)"},
         {"--retry-failed", DM_FLAG, &w.retry, NULL, "measure failed studies again"},
+        {"--labels", DM_FLAG, &w.labels, NULL, "write OUT/labels/<study>.nii.gz: 1 sac, 2 canal, 3 pool, 4 diverticulum, 5 vein"},
         {"--no-pictures", DM_FLAG, &w.no_pictures, NULL, "tables only"},
         {"--no-selftest", DM_FLAG, &w.no_selftest, NULL, "leave out the self-test before the first study"},
     };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "host_frame.h"
 #include "phantom.h"
 #include "protocol.h"
 #include "run.h"
@@ -91,31 +92,45 @@ int dm_verb_check(int argc, char **argv) {
     return DM_EXIT_DONE;
 }
 
+/* Draws the studies, or paints them into the host. */
+static dm_status make_phantoms(dm_gpu *gpu, const char *host, dm_phantom_options *o) {
+    if (!host) return dm_phantom_make(gpu, o);
+    dm_host_frame frame;
+    dm_status s = dm_host_open(gpu, host, &frame);
+    o->host = &frame.host;
+    if (dm_good(s) && o->kind && !dm_ph_host_allows(&frame.host, o->kind))
+        s = dm_fail(DM_FATAL, "host_kind", "a leak of kind %s cannot be painted: its levels are not in the host", o->kind);
+    if (dm_good(s)) s = dm_phantom_make(gpu, o);
+    dm_host_clear(&frame);
+    return s;
+}
+
 static int known_kind(const char *kind) {
-    if (!kind) return 1;
-    for (int i = 0; dm_phantom_kinds[i]; i++)
-        if (!strcmp(kind, dm_phantom_kinds[i])) return 1;
+    if (!kind || dm_phantom_knows(kind)) return 1;
     fprintf(stderr, "duramap: there is no kind '%s'; the kinds are:", kind);
     for (int i = 0; dm_phantom_kinds[i]; i++) fprintf(stderr, " %s", dm_phantom_kinds[i]);
-    fputc('\n', stderr);
+    fputs(" two_phase\n", stderr);
     return 0;
 }
 
 int dm_verb_phantom(int argc, char **argv) {
     static const dm_verb_help help = {
-        "phantom --out DIR --cases N --seed S [--protocol P] [--kind K] [--size small|full]",
+        "phantom --out DIR --cases N --seed S [--host STUDY] [--protocol P] [--kind K] [--size small|full]",
         "Makes digital reference objects: archived DICOM studies (zip, tar, tar.gz, tar.zst in turn), with truth.json and\n"
-        "reference.csv. The same words give the same bytes. They are drawn, not scanned: synthetic everywhere.",
+        "reference.csv. The same words give the same bytes. They are drawn, not scanned: synthetic everywhere. With --host\n"
+        "intrathecal contrast, leaks, outpouchings and veins are painted into a real CT without contrast instead: its anatomy,\n"
+        "noise and blur, the canal as duramap's own stages find it.",
         "duramap phantom --out cohort --cases 24 --seed 1 --size small"};
     dm_phantom_options o = {0};
     long long cases = 1, seed = 1;
-    const char *size = "small", *device = NULL;
+    const char *size = "small", *device = NULL, *host = NULL;
     const dm_option options[] = {
         {"--out", DM_WORD, &o.out, "DIR", "folder for the archives and the truth (made if missing)"},
         {"--cases", DM_WHOLE, &cases, "N", "number of studies (1)"},
         {"--seed", DM_WHOLE, &seed, "S", "seed (1)"},
+        {"--host", DM_WORD, &host, "STUDY", "paint into this CT without contrast (archive, folder or NIfTI file)"},
         {"--protocol", DM_WORD, &o.protocol, "P", "ctm, ct_plain or mrm; all in turn without it"},
-        {"--kind", DM_WORD, &o.kind, "K", "none, ventral, ...; all in turn without it"},
+        {"--kind", DM_WORD, &o.kind, "K", "none, ventral, ... in turn without it; two_phase by name alone: a tear in two passes"},
         {"--size", DM_WORD, &size, "small|full", "about 15 million voxels, or 512 x 512 x 600 (small)"},
         {"--device", DM_WORD, &device, "D", "OpenCL device"},
     };
@@ -133,7 +148,7 @@ int dm_verb_phantom(int argc, char **argv) {
     }
     dm_gpu *gpu = NULL;
     dm_status s = dm_open_device(device, 0, &gpu);
-    if (dm_good(s)) s = dm_phantom_make(gpu, &o);
+    if (dm_good(s)) s = make_phantoms(gpu, host, &o);
     dm_gpu_close(gpu);
     return dm_tell(s);
 }

@@ -8,6 +8,7 @@
 int dm_verb_run(int argc, char **argv);
 int dm_verb_merge(int argc, char **argv);
 int dm_verb_status(int argc, char **argv);
+int dm_verb_compare(int argc, char **argv);
 int dm_verb_phantom(int argc, char **argv);
 int dm_verb_devices(int argc, char **argv);
 int dm_verb_selftest(int argc, char **argv);

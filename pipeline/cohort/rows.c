@@ -214,6 +214,8 @@ static void findings_rows(cJSON *tables, const dm_study *s) {
         number(row, "peak_value", f->peak_value);
         text(row, "false_sign", dm_false_sign_name(f->false_sign));
         number(row, "first_pass", f->first_pass);
+        number(row, "site_from_mm", f->site_from);
+        number(row, "site_to_mm", f->site_to);
     }
 }
 
@@ -309,15 +311,15 @@ static double rounded(double v, double step) {
     return floor(v / step + 0.5) * step;
 }
 
-/* [s, x, y, z, score] every 5 mm and at the lower end. */
+/* [s, x, y, z, score, unsure] every 5 mm; unsure = 1 where the line is not to be trusted. */
 static cJSON *line_of(const dm_study *s) {
     cJSON *line = cJSON_CreateArray();
     int step = s->spine.ds > 0 ? (int)floor(5 / s->spine.ds + 0.5) : 1;
     for (int i = 0; i < s->spine.n; i += step) {
         const double *p = s->spine.p[i];
-        const double five[5] = {rounded(i * s->spine.ds, 0.1), rounded(p[0], 0.01), rounded(p[1], 0.01),
-                                rounded(p[2], 0.01), rounded((double)s->spine.score[i], 0.001)};
-        cJSON_AddItemToArray(line, cJSON_CreateDoubleArray(five, 5));
+        const double six[6] = {rounded(i * s->spine.ds, 0.1), rounded(p[0], 0.01), rounded(p[1], 0.01), rounded(p[2], 0.01),
+                               rounded((double)s->spine.score[i], 0.001), s->spine.unsure[i]};
+        cJSON_AddItemToArray(line, cJSON_CreateDoubleArray(six, 6));
     }
     return line;
 }

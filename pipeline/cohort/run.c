@@ -46,13 +46,14 @@ static const char *base_name(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
-static dm_status make_out(const char *out) {
+static dm_status make_out(const char *out, int labels) {
     static const struct {
         const char *name;
         unsigned mode;
     } folder[] = {{"", 0755}, {"/records", 0755}, {"/tables", 0755}, {"/private", 0700}, {"/private/mapping", 0700},
-                  {"/pictures", 0755}};
-    for (unsigned i = 0; i < sizeof folder / sizeof *folder; i++) {
+                  {"/pictures", 0755}, {"/labels", 0755}};
+    size_t n = sizeof folder / sizeof *folder - (labels ? 0 : 1);
+    for (size_t i = 0; i < n; i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s%s", out, folder[i].name);
         DM_TRY(dm_folder_make(path, folder[i].mode));
@@ -177,6 +178,14 @@ static void draw(cohort *c, const dm_study *study, dm_account *a) {
     if (dm_good(a->status) && !dm_good(s)) a->status = dm_fail(DM_WARN, s.code, "%s", s.text);
 }
 
+static void label(cohort *c, const dm_study *study, dm_account *a) {
+    char path[4096];
+    if (!c->o->label) return;
+    snprintf(path, sizeof path, "%s/labels/%s.nii.gz", c->o->out, study->study_id);
+    dm_status s = c->o->label(study, path);
+    if (dm_good(a->status) && !dm_good(s)) a->status = dm_fail(DM_WARN, s.code, "%s", s.text);
+}
+
 static int is_given(const cohort *c, const char *source) {
     for (int i = 0; i < c->o->n_sources; i++)
         if (!strcmp(c->o->sources[i], source)) return 1;
@@ -230,6 +239,7 @@ static dm_status run_study(cohort *c, const char *source, const dm_ingested *in,
     if (dm_good(a.status)) {
         a.status = dm_worse(s->status, run_stages(c, s, &a));
         draw(c, &s->study, &a);
+        label(c, &s->study, &a);
     }
     a.seconds = now() - from;
     if (a.status.severity == DM_FATAL) a.status.severity = DM_STUDY; /* a study never ends the night */
@@ -367,7 +377,7 @@ dm_status dm_cohort_run(dm_gpu *gpu, const dm_run_options *o, dm_run_result *res
     cohort c = {.gpu = gpu, .o = o, .result = result, .start = now()};
     *result = (dm_run_result){0};
     if (gethostname(c.host, sizeof c.host - 1) != 0) c.host[0] = 0;
-    DM_TRY(make_out(o->out));
+    DM_TRY(make_out(o->out, o->label != NULL));
     snprintf(path, sizeof path, "%s/private/key", o->out);
     DM_TRY(dm_key_open(o->key ? o->key : path, &c.key));
     DM_TRY(dm_ledger_open(o->out, o->version, o->protocols->digest, &c.ledger));

@@ -31,6 +31,8 @@ typedef struct dm_run_options {
     int retry_failed;
     /* Writes a study's pictures into a folder; NULL = none. */
     dm_status (*illustrate)(const dm_study *study, const char *folder);
+    /* Writes a study's labels to OUT/labels/<study>.nii.gz; NULL = none. */
+    dm_status (*label)(const dm_study *study, const char *path);
     void (*progress)(void *user, const dm_progress *progress);
     void *user;
     const volatile sig_atomic_t *stop; /* set by a signal: the study in hand is finished, the rest stays open */
@@ -40,7 +42,7 @@ typedef struct dm_run_result {
     int done, failed, skipped, open; /* studies done and failed now; sources skipped as already done; sources left */
 } dm_run_result;
 
-/* Makes OUT (records/, tables/, private/ with mode 0700, pictures/), measures what is not done yet, writes the tables.
+/* Makes OUT (records/, tables/, private/ with mode 0700, pictures/, labels/ where asked for), measures what is not done yet, writes the tables.
  * A study that fails has its record and row and stops nothing. FATAL when OUT cannot be written. */
 dm_status dm_cohort_run(dm_gpu *gpu, const dm_run_options *options, dm_run_result *result);
 

@@ -95,6 +95,8 @@ static const dm_column findings[] = {
     NUMBER("peak_value", 0, "HU or signal", "largest value"),
     TEXT("false_sign", "c1c2|puncture|spur|renal", "a sign known to mislead: never given as the site"),
     NUMBER("first_pass", 0, "1", "first pass in which it is seen"),
+    NUMBER("site_from_mm", 1, "mm", "upper end of the stretch that should hold the site in nine of ten studies, along the centre line"),
+    NUMBER("site_to_mm", 1, "mm", "its lower end"),
 };
 
 static const dm_column diverticula[] = {

@@ -43,6 +43,10 @@ int dm_ph_find(const dm_anatomy *a, int level) {
     return -1;
 }
 
+int dm_ph_whole(const dm_anatomy *a, int i) {
+    return a->vert[i].s_from > 6.0 && a->vert[i].s_to < a->n_nodes - 12.0;
+}
+
 double dm_ph_foramen(const dm_anatomy *a, int i) {
     const dm_ph_vert *v = &a->vert[i];
     if (v->level <= DM_C7) return v->s_from + 1.0;
@@ -113,9 +117,10 @@ static void draw_patient(dm_anatomy *a) {
     a->metal = dm_ph_chance(&r, 0.06);
 }
 
-dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
-                          dm_anatomy *a) {
+static dm_status make_pass(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol, int early,
+                           dm_anatomy *a) {
     memset(a, 0, sizeof *a);
+    a->early = early;
     a->seed = seed;
     a->number = a->scan = number;
     a->protocol = protocol;
@@ -132,6 +137,16 @@ dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_pro
     dm_ph_make_sleeves(a);
     DM_TRY(dm_ph_make_leaks(a));
     return dm_ph_make_buckets(a);
+}
+
+dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
+                          dm_anatomy *a) {
+    return make_pass(seed, number, kind, protocol, 0, a);
+}
+
+dm_status dm_anatomy_make_early(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
+                                dm_anatomy *a) {
+    return make_pass(seed, number, kind, protocol, 1, a);
 }
 
 void dm_anatomy_clear(dm_anatomy *a) {

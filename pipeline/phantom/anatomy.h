@@ -29,6 +29,7 @@ typedef enum dm_ph_protocol { PH_CTM, PH_MRM, PH_PLAIN } dm_ph_protocol;
 typedef struct dm_ph_leak {
     char class_[24], level_disc[12], level_root[8], side[10];
     double clock, p[3], s, s_from, s_to, theta, thickness, ratio, volume;
+    double early_from, early_to; /* s of its fronts in the first of two passes; equal: there is one pass */
 } dm_ph_leak;
 typedef struct dm_ph_bleb {
     char level_root[8], side[10];
@@ -58,6 +59,8 @@ typedef struct dm_anatomy {
     dm_ph_protocol protocol;
     char kind[24];
     int female, n_thoracic, n_lumbar, metal;
+    int early;                 /* 1 = the first of two passes: pools have run a little way only */
+    int painted, touches;      /* contrast in a real scan; without fat between sac and bone somewhere */
     double age, scale, girth;  /* years; size of bones; of the canal */
     double slice_s0, slice_s1; /* s of the field of view's ends */
     int n_verts, n_nodes, n_z, n_prims, n_ribs, n_organs, n_buckets;
@@ -79,10 +82,15 @@ typedef struct dm_anatomy {
  * dm_anatomy_clear. */
 dm_status dm_anatomy_make(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
                           dm_anatomy *a);
+/* The same patient as in the earlier of two passes (kind "two_phase"): all but the pools is the same. */
+dm_status dm_anatomy_make_early(uint64_t seed, int number, const char *kind, dm_ph_protocol protocol,
+                                dm_anatomy *a);
 void dm_anatomy_clear(dm_anatomy *a);
 
 /* The parts, in the order in which dm_anatomy_make calls them. */
 void dm_ph_make_levels(dm_anatomy *a); /* vert[] */
+/* Sizes of vert of the level v->level, and s_to from s_from; disc_wear = share of the disc's height left. */
+void dm_ph_size_vertebra(const dm_anatomy *a, dm_ph_rng *r, dm_ph_vert *v, double disc_wear);
 dm_status dm_ph_make_line(dm_anatomy *a);
 dm_status dm_ph_make_walls(dm_anatomy *a);
 void dm_ph_make_materials(dm_anatomy *a);
@@ -99,6 +107,7 @@ float *dm_ph_wall_row(const dm_anatomy *a, int table, int node);
 double dm_ph_wall_at(const dm_anatomy *a, int table, double s, double theta);
 int dm_ph_vert_at(const dm_anatomy *a, double s); /* index into vert */
 int dm_ph_find(const dm_anatomy *a, int level);   /* index into vert, -1 = this spine has none */
+int dm_ph_whole(const dm_anatomy *a, int i);      /* 1 when vert[i] lies well within the line */
 /* s where the root sleeve below (thoracic, lumbar) or above (cervical) vertebra i leaves through its foramen.
  */
 double dm_ph_foramen(const dm_anatomy *a, int i);

@@ -20,7 +20,7 @@ static void ct_values(dm_anatomy *a, dm_ph_rng *r) {
     a->mat[PH_M_TEXTURE] = (float)(22.0 + 0.12 * trabecular);
     a->sac_level = 8.0;
     if (a->protocol != PH_CTM) return;
-    a->sac_level = dm_ph_uniform(r, 320, 1250);
+    a->sac_level = dm_ph_uniform(r, 300, 1500);
     if (strcmp(a->kind, "no_contrast") == 0) a->sac_level = 10.0;
     a->mat[PH_M_CORD] = (float)(42.0 + 0.06 * a->sac_level);
     a->mat[PH_M_ROOT] = (float)(50.0 + 0.25 * a->sac_level);
@@ -45,9 +45,11 @@ static void mr_values(dm_anatomy *a, dm_ph_rng *r) {
         v[PH_M_CORD] = 0.33f;
         v[PH_M_VEIN] = 0.35f;
     }
+    if (heavy) v[PH_M_VEIN] = (float)dm_ph_uniform(r, 0.1, 0.35); /* slow epidural veins stay bright */
     a->sac_level = dm_ph_uniform(r, 700, 1400) * (heavy ? 1.0 : 0.8);
     for (int i = 0; i < PH_M_COUNT; i++) a->mat[i] = (float)a->sac_level * v[i];
     a->mat[PH_M_AIR] = 0.0f;
+    a->mat[PH_M_FLOW] = dm_ph_chance(r, 0.5) ? (float)dm_ph_uniform(r, 0.2, 0.7) : 0.0f;
 }
 
 void dm_ph_make_materials(dm_anatomy *a) {
@@ -169,31 +171,49 @@ static void organs(dm_anatomy *a, const trunk *t) {
     }
 }
 
-/* Aorta left of the midline before the bodies, cava on the right, azygos vein: capsules along the line. */
+/* Aorta left of the midline, its wall calcified in places; sizes at both ends of a vertebra. */
+static void aorta(dm_anatomy *a, dm_ph_rng *r, const dm_ph_vert *v, double wide, int calcified) {
+    const dm_ph_vert *end[2] = {v, v + 1};
+    double p[2][3];
+    for (int k = 0; k < 2; k++) {
+        double down = end[k]->level - DM_T1, chest = end[k]->level < DM_L1;
+        p[k][0] = 0.5 * end[k]->canal_ap + end[k]->depth + wide - 1.0 -
+                  (chest ? 1.2 * fmax(12.0 - down, 0.0) : 0.0);
+        p[k][1] = chest ? 0.5 * end[k]->width + wide - 1.5 * down : 6.0;
+        p[k][2] = end[k]->s_from;
+    }
+    dm_ph_capsule_add(a, p[0], p[1], wide, wide, 1.0, PH_SOFT, (double)a->mat[PH_M_VESSEL], 1);
+    if (!calcified || !dm_ph_chance(r, 0.5)) return;
+    dm_ph_capsule_add(a, (double[]){p[0][0] - wide, p[0][1], p[0][2] + 4},
+                      (double[]){p[0][0] - wide + 2, p[0][1] + 6, p[0][2] + 9}, 1.4, 1.0, 1.0, PH_OVER, 620,
+                      1);
+}
+
+/* Azygos before the bodies on the right, hemiazygos left behind the aorta, cava in the belly. */
+static void veins(dm_anatomy *a, const dm_ph_vert *v, double hemi) {
+    const dm_ph_vert *w = v + 1;
+    double value = (double)a->mat[PH_M_VESSEL], f = 0.5 * v->canal_ap + v->depth,
+           g = 0.5 * w->canal_ap + w->depth;
+    if (v->level >= DM_L1) {
+        dm_ph_capsule_add(a, (double[]){f + 9, -20, v->s_from}, (double[]){g + 9, -20, w->s_from}, 10, 11,
+                          1.0, PH_SOFT, value, 1);
+        return;
+    }
+    dm_ph_capsule_add(a, (double[]){f + 3, -5, v->s_from}, (double[]){g + 3, -5, w->s_from}, 3.2, 3.2, 1.0,
+                      PH_SOFT, value, 1);
+    if (v->level < DM_T1 + 7) return;
+    double l = 0.5 * v->width + 3.0, m = 0.5 * w->width + 3.0;
+    dm_ph_capsule_add(a, (double[]){0.55 * f, l, v->s_from}, (double[]){0.55 * g, m, w->s_from}, hemi, hemi,
+                      1.0, PH_SOFT, value, 1);
+}
+
 static void vessels(dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "vessels");
-    double value = (double)a->mat[PH_M_VESSEL], wide = dm_ph_uniform(&r, 10, 13);
+    double wide = dm_ph_uniform(&r, 10, 13), hemi = dm_ph_uniform(&r, 1.4, 2.6);
     int calcified = a->protocol != PH_MRM && dm_ph_chance(&r, (a->age - 40) / 50);
     for (int i = dm_ph_find(a, DM_T1 + 3); i + 1 < a->n_verts && a->vert[i].level < DM_L1 + 4; i++) {
-        const dm_ph_vert *v = &a->vert[i], *w = v + 1;
-        int chest = v->level < DM_L1;
-        double f = 0.5 * v->canal_ap + v->depth, g = 0.5 * w->canal_ap + w->depth;
-        double l = chest ? 0.5 * v->width + wide - 1.5 * (v->level - DM_T1) : 6.0;
-        double k = w->level < DM_L1 ? 0.5 * w->width + wide - 1.5 * (w->level - DM_T1) : 6.0;
-        double in = wide - 1.0 - (chest ? 1.2 * fmax(12.0 - (v->level - DM_T1), 0.0) : 0.0);
-        double jn = wide - 1.0 - (w->level < DM_L1 ? 1.2 * fmax(12.0 - (w->level - DM_T1), 0.0) : 0.0);
-        dm_ph_capsule_add(a, (double[]){f + in, l, v->s_from}, (double[]){g + jn, k, w->s_from}, wide, wide,
-                          1.0, PH_SOFT, value, 1);
-        if (calcified && dm_ph_chance(&r, 0.5))
-            dm_ph_capsule_add(a, (double[]){f + in - wide, l, v->s_from + 4},
-                              (double[]){f + in - wide + 2, l + 6, v->s_from + 9}, 1.4, 1.0, 1.0, PH_OVER,
-                              620, 1);
-        if (chest)
-            dm_ph_capsule_add(a, (double[]){f + 3, -5, v->s_from}, (double[]){g + 3, -5, w->s_from}, 3.2, 3.2,
-                              1.0, PH_SOFT, value, 1);
-        else
-            dm_ph_capsule_add(a, (double[]){f + 9, -20, v->s_from}, (double[]){g + 9, -20, w->s_from}, 10, 11,
-                              1.0, PH_SOFT, value, 1);
+        aorta(a, &r, &a->vert[i], wide, calcified);
+        veins(a, &a->vert[i], hemi);
     }
 }
 

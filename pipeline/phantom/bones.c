@@ -199,6 +199,26 @@ static void screws(dm_anatomy *a, dm_ph_rng *r) {
     }
 }
 
+/* Osteophytes of facets and of the joints of the ribs: knobs of 1 to 3 mm on one side, more with age. */
+static void osteophytes(dm_anatomy *a) {
+    dm_ph_rng r = dm_ph_stream(a->seed, a->number, "osteophytes");
+    for (int i = 3; i < a->n_verts && a->vert[i].level < DM_S1; i++) {
+        const dm_ph_vert *v = &a->vert[i];
+        for (int side = -1; side <= 1; side += 2) {
+            if (!dm_ph_chance(&r, 0.004 * (a->age - 20))) continue;
+            double l = side * (half_tr(v) + dm_ph_uniform(&r, 1.0, 4.0)),
+                   s = v->s_to - dm_ph_uniform(&r, 3, 9), size = dm_ph_uniform(&r, 1.0, 3.0);
+            point facet = {-0.5 * v->canal_ap + dm_ph_uniform(&r, 0, 3), l, s};
+            bone(a, facet, (point){facet[0] + size, facet[1] + side * dm_ph_normal(&r, 0, 1.5), s + 2}, size,
+                 0.6 * size, 1.0);
+            if (v->level < DM_T1 || v->level >= DM_L1) continue;
+            point joint = {front(v) + dm_ph_uniform(&r, 1, 6), side * (0.5 * v->width + 1),
+                           v->s_from + dm_ph_normal(&r, 0, 3)};
+            bone(a, joint, joint, size, size, 0.9);
+        }
+    }
+}
+
 void dm_ph_make_bones(dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "bones");
     for (int i = 0; i < a->n_verts; i++) vertebra_row(a, i, &r);
@@ -213,5 +233,6 @@ void dm_ph_make_bones(dm_anatomy *a) {
         if (v->level >= DM_L1) loin_processes(a, v, &r);
     }
     pelvis(a);
+    osteophytes(a);
     if (a->metal) screws(a, &r);
 }

@@ -52,7 +52,7 @@ static int list_levels(const dm_anatomy *a, int *level) {
     return n;
 }
 
-static void size_vertebra(const dm_anatomy *a, dm_ph_rng *r, dm_ph_vert *v, double disc_wear) {
+void dm_ph_size_vertebra(const dm_anatomy *a, dm_ph_rng *r, dm_ph_vert *v, double disc_wear) {
     const level_size *z = &sizes[v->level];
     double own = dm_ph_normal(r, 1.0, 0.025), g = a->girth * dm_ph_normal(r, 1.0, 0.02);
     double sc = a->scale * own;
@@ -95,7 +95,7 @@ void dm_ph_make_levels(dm_anatomy *a) {
         dm_ph_vert *v = &a->vert[i];
         *v = (dm_ph_vert){.level = level[i], .s_from = s};
         v->disc_top = i > 0 ? a->vert[i - 1].disc_low : 0.5;
-        size_vertebra(a, &r, v, level[i] >= DM_S1 ? 1.0 : disc_wear(a, &r, level[i]));
+        dm_ph_size_vertebra(a, &r, v, level[i] >= DM_S1 ? 1.0 : disc_wear(a, &r, level[i]));
         v->body_top = v->s_from + v->disc_top;
         v->body_low = v->s_to - v->disc_low;
         place_pedicles(v);

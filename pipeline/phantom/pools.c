@@ -36,12 +36,19 @@ static double density(const dm_ph_pool *p, double s) {
     return p->ratio * (0.45 + 0.55 * exp(-fabs(s - p->peak) / p->reach));
 }
 
+/* Coming and going of the thickness over 7 mm along and about 35 degrees round. */
+static double ragged(const dm_ph_pool *p, int node, int column) {
+    float t = (float)(column * 5.0 * rad), v;
+    v = dm_ph_lattice((uint)(p->phase * 1e6), 7.0f, (float)node, 11.0f * dm_cos(t), 11.0f * dm_sin(t));
+    return fmax(1.0 + p->ragged * ((double)v - 0.3), 0.0);
+}
+
 typedef struct tally {
     double thickest, volume;
 } tally;
 
 static void cell(const dm_anatomy *a, const dm_ph_pool *p, int node, int c, tally *sum) {
-    double want = p->thickness * along(p, node) * across(p, node, c * 5.0);
+    double want = p->thickness * along(p, node) * across(p, node, c * 5.0) * ragged(p, node, c);
     if (want < 0.15) return;
     float *rb = dm_ph_wall_row(a, PH_RB, node) + c, *rd = dm_ph_wall_row(a, PH_RD, node) + c;
     double bone = (double)*rb, dura = (double)*rd;
@@ -52,7 +59,8 @@ static void cell(const dm_anatomy *a, const dm_ph_pool *p, int node, int c, tall
         *rd = (float)dura;
         gap = bone - dura;
     }
-    double t = fmin(p->lies == PH_FILLS ? gap : want, gap - membrane);
+    double t = fmin(p->lies == PH_FILLS ? 2.0 * want : want,
+                    gap - membrane); /* fills the middle, tapers at the rim */
     double in = p->lies == PH_ON_BONE ? bone - t : dura + membrane;
     if (t < 0.1) return;
     dm_ph_wall_row(a, PH_PI, node)[c] = (float)in;
@@ -94,12 +102,14 @@ void dm_ph_pool_add(dm_anatomy *a, const dm_ph_pool *p, double *thickest, double
 void dm_ph_root_name(const dm_anatomy *a, double s, char out[8]) {
     double best = 1e9;
     out[0] = 0;
-    for (int i = 2; i < a->n_verts && a->vert[i].level < DM_S1; i++) {
+    int t1 = dm_ph_find(a, DM_T1);
+    for (int i = 0; i < a->n_verts && a->vert[i].level < DM_S1; i++) {
         double d = fabs(dm_ph_foramen(a, i) - s);
+        if (a->vert[i].level <= DM_C2) continue;
         if (d < best) snprintf(out, 8, "%s", dm_level_name(a->vert[i].level));
         best = fmin(best, d);
     }
-    if (fabs(a->vert[dm_ph_find(a, DM_T1)].s_from + 1.0 - s) < best) snprintf(out, 8, "C8");
+    if (t1 >= 0 && fabs(a->vert[t1].s_from + 1.0 - s) < best) snprintf(out, 8, "C8");
 }
 
 static void disc_name(const dm_anatomy *a, double s, char out[12]) {

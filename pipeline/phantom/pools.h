@@ -8,6 +8,7 @@ enum { PH_ON_DURA, PH_ON_BONE, PH_FILLS };
  * a share of the sac's with its peak at s = peak and its reach (mm; 0 = flat), and what it lies on. */
 typedef struct dm_ph_pool {
     double from, to, theta, half, thickness, ratio, peak, reach, taper, phase;
+    double ragged; /* 0 = smooth; share of the thickness that comes and goes over 7 mm */
     int lies, septum;
 } dm_ph_pool;
 

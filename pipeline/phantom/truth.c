@@ -46,6 +46,11 @@ static void put_line(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, int 
     fputs("]", f);
 }
 
+/* The direction of theta = 0 before it is made normal to the line: the anatomy's front, in LPS. */
+static void put_anterior(FILE *f, const dm_ph_scanner *sc) {
+    fprintf(f, ",\n\"anterior\":[%.5f,%.5f,%.5f]", -sc->turn[0][1], -sc->turn[1][1], -sc->turn[2][1]);
+}
+
 static void put_wall(FILE *f, const dm_anatomy *a, const char *key, int table, int from, int to) {
     fprintf(f, ",\n\"%s\":[", key);
     for (int i = from; i <= to; i += 2) {
@@ -57,10 +62,11 @@ static void put_wall(FILE *f, const dm_anatomy *a, const char *key, int table, i
     fputs("]", f);
 }
 
+/* A host's names are the program's own: nothing to be judged by them. */
 static void put_vertebrae(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, int from) {
     int n = 0;
     fputs(",\n\"vertebrae\":[", f);
-    for (int i = 0; i < a->n_verts; i++) {
+    for (int i = 0; i < a->n_verts && !a->painted; i++) {
         const dm_ph_vert *v = &a->vert[i];
         double p[3];
         dm_ph_point_at(a, 0.5 * (v->body_top + v->body_low), 0, 0, p);
@@ -81,6 +87,8 @@ static void put_leaks(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, int
             "%s{\"class\":\"%s\",\"level_disc\":\"%s\",\"level_root\":\"%s\",\"side\":\"%s\",\"clock\":%.1f,",
             i ? ",\n" : "", k->class_, k->level_disc, k->level_root, k->side, k->clock);
         put_point(f, sc, k->p);
+        if (k->early_to > k->early_from)
+            fprintf(f, ",\"early_from\":%.2f,\"early_to\":%.2f", k->early_from - from, k->early_to - from);
         fprintf(f,
                 ",\"s\":%.2f,\"s_from\":%.2f,\"s_to\":%.2f,\"theta\":%.1f,\"thickness_mm\":%.2f,\"ratio\":%."
                 "3f,\"volume_mm3\":%.0f}",
@@ -127,9 +135,12 @@ void dm_ph_write_truth(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, co
             "\"protocol\":\"%s\",\n",
             name, archive, patient, a->kind, a->protocol == PH_MRM ? "MR" : "CT",
             dm_ph_protocol_name(a->protocol));
+    fprintf(f, "\"synthetic\":true,\"origin\":\"%s\",\"touches_bone\":%s,\n",
+            a->painted ? "painted host" : "drawn", a->touches ? "true" : "false");
     fprintf(f, "\"field\":\"%s\",\"noise_sd\":%.2f,\"n_thoracic\":%d,\"n_lumbar\":%d,\"sac_value\":%.0f,\n",
             sc->field, sc->noise, a->n_thoracic, a->n_lumbar, a->sac_level);
     put_line(f, a, sc, from, to);
+    put_anterior(f, sc);
     put_wall(f, a, "r_dura", PH_RD, from, to);
     put_wall(f, a, "r_bone", PH_RB, from, to);
     put_vertebrae(f, a, sc, from);

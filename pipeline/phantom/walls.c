@@ -2,12 +2,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "anatomy.h"
+#include "walls.h"
 
-typedef struct ring {
-    double ap, tr, sac_ap, sac_tr, cord_ap, cord_tr;   /* diameters, mm */
-    double triangle, recess, dorsal_fat, bulge, flesh; /* 0..1; mm; mm; mm; 0..1 */
-} ring;
+typedef dm_ph_ring ring;
+typedef dm_ph_waves waves;
 
 /* Linear between the middles of vertebrae. */
 static double between(const dm_anatomy *a, double s, double (*get)(const dm_ph_vert *)) {
@@ -52,7 +50,7 @@ static double get_flesh(const dm_ph_vert *v) {
     return v->level <= DM_C7 ? 0.75 : (v->level < DM_T1 + 2 ? 0.45 : 0.12);
 }
 
-static ring ring_at(const dm_anatomy *a, double s) {
+dm_ph_ring dm_ph_ring_at(const dm_anatomy *a, double s) {
     return (ring){between(a, s, get_ap),       between(a, s, get_tr),
                   between(a, s, get_sac_ap),   between(a, s, get_sac_tr),
                   between(a, s, get_cord_ap),  between(a, s, get_cord_tr),
@@ -82,18 +80,13 @@ static double wall_radius(const ring *g, double c, double si) {
     return ellipse + g->triangle * (planes - ellipse);
 }
 
-/* Distance from the line to an ellipse whose centre lies at (ea, el), in direction (c, si). */
-static double sac_radius(double ha, double hl, double ea, double el, double c, double si) {
+double dm_ph_ellipse_radius(double ha, double hl, double ea, double el, double c, double si) {
     double qa = c * c / (ha * ha) + si * si / (hl * hl), qb = -(c * ea / (ha * ha) + si * el / (hl * hl));
     double qc = ea * ea / (ha * ha) + el * el / (hl * hl) - 1.0, disc = qb * qb - qa * qc;
     return disc <= 0.0 ? 0.0 : (-qb + sqrt(disc)) / qa;
 }
 
-/* Slow irregularity of a wall, mm: three waves round the canal that change along it. */
-typedef struct waves {
-    double phase[6], pace[6];
-} waves;
-static waves draw_waves(dm_ph_rng *r) {
+dm_ph_waves dm_ph_draw_waves(dm_ph_rng *r) {
     waves w;
     for (int i = 0; i < 6; i++) {
         w.phase[i] = dm_ph_uniform(r, 0, 6.2832);
@@ -101,7 +94,7 @@ static waves draw_waves(dm_ph_rng *r) {
     }
     return w;
 }
-static double wave(const waves *w, double s, double theta) {
+double dm_ph_wave(const dm_ph_waves *w, double s, double theta) {
     double sum = 0.0;
     for (int i = 0; i < 6; i++) sum += sin((i % 3 + 2) * theta + w->phase[i] + w->pace[i] * s);
     return 0.09 * sum;
@@ -114,13 +107,15 @@ typedef struct habit { /* of the whole canal */
 
 static habit draw_habit(const dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "walls");
-    habit h = {.fat = dm_ph_uniform(&r, 0.5, 1.3), .lean = dm_ph_normal(&r, 0, 0.4)};
+    habit h;
+    h.fat = dm_ph_uniform(&r, 0.5, 1.3); /* one draw a statement: their order is the stream's */
+    h.lean = dm_ph_normal(&r, 0, 0.4);
     for (int i = 0; i < PH_MAX_VERTS; i++) {
         h.bulge[i] = fmax(dm_ph_normal(&r, 0.2 + 0.006 * a->age, 0.5), 0.0);
-        h.off_l[i] = dm_ph_normal(&r, h.lean, 0.5);
+        h.off_l[i] = dm_ph_normal(&r, h.lean, 0.7); /* the sac is seldom in the middle */
     }
-    h.bone = draw_waves(&r);
-    h.dura = draw_waves(&r);
+    h.bone = dm_ph_draw_waves(&r);
+    h.dura = dm_ph_draw_waves(&r);
     return h;
 }
 
@@ -133,12 +128,16 @@ static void fill_cell(const dm_anatomy *a, const habit *h, const ring *g, int no
     double bulge = h->bulge[near_low ? i : (i > 0 ? i - 1 : 0)];
     double u = fabs(atan2(si, c)) - 1.0; /* the recess lies about 57 degrees from ventral */
     rb += g->recess * exp(-u * u / 0.045) * (1.0 - 0.5 * disc) - bulge * disc * fmax(c, 0.0) +
-          wave(&h->bone, s, theta);
-    rb += (c < -0.8 ? 1.0 : 0.0) * h->fat * 0.35 * g->dorsal_fat * disc * (fabs(c) - 0.8) / 0.2;
+          dm_ph_wave(&h->bone, s, theta);
+    /* Between the laminae the fat stands in a triangle; at the foramina the canal opens to the side. */
+    rb += (c < -0.75 ? 1.0 : 0.0) * h->fat * 0.6 * g->dorsal_fat * disc * (fabs(c) - 0.75) / 0.25;
+    double past = (s - dm_ph_foramen(a, i)) / 4.0;
+    rb += 1.4 * exp(-past * past) * fmax(fabs(si) - 0.7, 0.0) / 0.3;
     double gap = g->ap - g->sac_ap;
     double ventral = fmin(0.30 * h->fat * g->dorsal_fat, 0.42 * gap);
-    double rd = sac_radius(0.5 * g->sac_ap * shrink, 0.5 * g->sac_tr * shrink, ventral, off_l, c, si);
-    rd = fmin(rd + wave(&h->dura, s, theta) * 0.8, rb - 0.7);
+    double rd =
+        dm_ph_ellipse_radius(0.5 * g->sac_ap * shrink, 0.5 * g->sac_tr * shrink, ventral, off_l, c, si);
+    rd = fmin(rd + dm_ph_wave(&h->dura, s, theta) * 0.8, rb - 0.7);
     if (s > a->sac_end_s) rd = 0.0;
     dm_ph_wall_row(a, PH_RB, node)[column] = (float)fmax(rb, 2.0);
     dm_ph_wall_row(a, PH_RD, node)[column] = (float)fmax(rd, 0.0);
@@ -148,8 +147,8 @@ static void fill_cell(const dm_anatomy *a, const habit *h, const ring *g, int no
     dm_ph_wall_row(a, PH_FLESH, node)[column] = (float)fmin(g->flesh + 0.5 * side * (c > 0 ? 1.0 : 0.2), 0.9);
 }
 
-static void fill_node(const dm_anatomy *a, const ring *g, int node, double slope, double k,
-                      double shrink) {
+void dm_ph_fill_node(const dm_anatomy *a, const dm_ph_ring *g, int node, double slope, double k,
+                     double shrink) {
     float *n = a->nodes + (size_t)node * PH_NODE;
     double along = (node - 0.5 * a->n_nodes) / (0.5 * a->n_nodes);
     n[PH_SAC] = (float)(a->sac_level * (1.0 + slope * along));
@@ -172,7 +171,7 @@ dm_status dm_ph_make_walls(dm_anatomy *a) {
     double slope = dm_ph_normal(&r, 0.0, a->protocol == PH_CTM ? 0.2 : 0.05);
     double k = a->protocol == PH_CTM ? dm_ph_uniform(&r, -0.22, 0.22) : 0.0;
     for (int i = 0; i < a->n_nodes; i++) {
-        ring g = ring_at(a, i);
+        ring g = dm_ph_ring_at(a, i);
         double left = (a->sac_end_s - i) / 14.0,
                shrink = left < 1.0 ? sqrt(fmax(left * (2.0 - left), 0.0)) : 1.0;
         int v = dm_ph_vert_at(a, i);
@@ -180,7 +179,7 @@ dm_status dm_ph_make_walls(dm_anatomy *a) {
         f = fmin(fmax(f, 0.0), 1.0);
         double off_l = h.off_l[v] * (1 - f) + h.off_l[v + 1 < PH_MAX_VERTS ? v + 1 : v] * f;
         for (int c = 0; c < PH_NT; c++) fill_cell(a, &h, &g, i, c, shrink, off_l);
-        fill_node(a, &g, i, slope, k, shrink);
+        dm_ph_fill_node(a, &g, i, slope, k, shrink);
     }
     return dm_ok;
 }

@@ -49,10 +49,6 @@ static dm_status make_line(const dm_path *path, double step, dm_spine *line) {
     return dm_frame_build(line);
 }
 
-static void free_line(dm_spine *s) {
-    free(s->p), free(s->tangent), free(s->ventral), free(s->left), free(s->score), free(s->unsure);
-}
-
 /* Widens lo..hi (voxels) by one LPS point. */
 static void reach(const dm_affine *to_index, const double p[3], double lo[3], double hi[3]) {
     double q[3];
@@ -96,8 +92,17 @@ static dm_status box_round(const dm_scan *scan, const dm_path *path, const param
             if (hi[i] <= lo[i]) status = dm_fail(DM_STUDY, "no_spine", "The canal found lies outside the scan.");
         }
     }
-    free_line(&line);
+    dm_spine_clear(&line);
     return status;
+}
+
+/* MR goes twice: the first way tells how bright the fluid is. */
+static dm_status find_way(dm_gpu *gpu, dm_study *study, const dm_path_params *along, dm_path *way) {
+    DM_TRY(dm_path_find(gpu, &study->crop.evidence, along, way));
+    if (study->modality != DM_MR) return dm_ok;
+    dm_status status = dm_fluid_weigh(&study->crop.coarse, way, &study->crop.evidence);
+    dm_path_clear(way);
+    return dm_good(status) ? dm_path_find(gpu, &study->crop.evidence, along, way) : status;
 }
 
 static dm_status run(dm_gpu *gpu, const void *p, dm_study *study) {
@@ -109,7 +114,7 @@ static dm_status run(dm_gpu *gpu, const void *p, dm_study *study) {
     int lo[3], hi[3];
     DM_TRY(dm_resample_coarse(gpu, scan, q->step, &study->crop.coarse));
     DM_TRY(dm_evidence_run(gpu, &study->crop.coarse, study->modality, &evidence, &study->crop.evidence));
-    DM_TRY(dm_path_find(&study->crop.evidence, &along, &path));
+    DM_TRY(find_way(gpu, study, &along, &path));
     dm_status status = box_round(scan, &path, q, lo, hi);
     if (dm_good(status)) status = dm_resample_box(gpu, scan, lo, hi, q->edge, &study->crop.raw);
     free(study->crop.path);
@@ -128,6 +133,7 @@ static const dm_kernel_check CHECKS[] = {
     {"evidence_disc", 0, "only comparisons", dm_check_evidence_disc},
     {"evidence_join", 1e-4, SAME, dm_check_evidence_value},
     {"evidence_relative", 1e-4, SAME, dm_check_evidence_relative},
+    {"path_step", 1e-4, SAME, dm_check_path_step},
 };
 
 const dm_stage dm_stage_crop = {.name = "crop",

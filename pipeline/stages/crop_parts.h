@@ -38,7 +38,7 @@ dm_status dm_check_evidence_relative(dm_gpu *gpu, int edge, uint64_t seed, int w
 
 /* ---- path.c: the best way for the canal through the evidence ---- */
 
-/* One point per slice of the grid from head to feet, LPS mm; e = evidence there. Owned. */
+/* A point every step of the grid from head to feet, LPS mm; e = evidence there. Owned. */
 typedef struct dm_path {
     int n;
     double (*p)[3];
@@ -50,9 +50,14 @@ typedef struct dm_path_params {
     double min_length; /* mm */
 } dm_path_params;
 
-/* Dynamic programming from head to feet with free ends, then cut where the evidence is too weak; the piece with most
- * evidence is kept. STUDY "no_spine" when nothing long enough remains. */
-dm_status dm_path_find(const dm_grid *evidence, const dm_path_params *params, dm_path *out);
+/* Dynamic programming from head to feet with free ends, on the device; then cut where the evidence is too weak; the piece
+ * with most evidence is kept. Holds 9 bytes a cell on the device. STUDY "no_spine" when nothing long enough remains. */
+dm_status dm_path_find(dm_gpu *gpu, const dm_grid *evidence, const dm_path_params *params, dm_path *out);
 void dm_path_clear(dm_path *path);
+/* MR (fluid.c): scales the evidence by how well a cell's brightness fits the fluid along a first way. */
+dm_status dm_fluid_weigh(const dm_grid *coarse, const dm_path *way, dm_grid *evidence);
+/* Best evidence within a cell of p in its slice; 0 outside the grid. */
+float dm_evidence_at(const dm_grid *evidence, const double p[3]);
+dm_status dm_check_path_step(dm_gpu *gpu, int edge, uint64_t seed, int with_reference, dm_check_result *result);
 
 #endif

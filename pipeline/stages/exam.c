@@ -48,17 +48,6 @@ static void band_of(double years, char out[8]) {
         snprintf(out, 8, "%u-%u", low % 100, low % 100 + 4);
 }
 
-/* 120 years: no shifted date can be taken for a true one. The rest, up to a year, is the patient's own. */
-static double shift_of(const dm_key *key, const char *patient) {
-    enum { DAY = 86400, YEARS = 43830 };
-    char word[17];
-    unsigned long long secret = 0;
-    dm_pseudonym(key, "date", patient, word);
-    for (int i = 0; i < 12; i++) /* 60 bits, five by each letter */
-        secret = secret << 5 | (unsigned long long)(word[i] >= 'a' ? word[i] - 'a' : word[i] - '2' + 26);
-    return (double)YEARS * DAY + (double)(secret % (365ull * DAY));
-}
-
 void dm_exam_of(const dm_key *key, const dm_instance *f, dm_exam *exam) {
     *exam = (dm_exam){.shifted_seconds = 0};
     if (f->sex[0] && strchr("FMO", f->sex[0]) && !f->sex[1]) exam->sex[0] = f->sex[0];
@@ -66,7 +55,7 @@ void dm_exam_of(const dm_key *key, const dm_instance *f, dm_exam *exam) {
     maker_of(f->manufacturer, exam->manufacturer);
     model_of(f->model, exam->manufacturer, exam->model);
     /* Without a patient there is no order among exams to keep. */
-    if (f->patient_id[0] && !isnan(f->exam_seconds)) exam->shifted_seconds = f->exam_seconds - shift_of(key, f->patient_id);
+    if (f->patient_id[0] && !isnan(f->exam_seconds)) exam->shifted_seconds = f->exam_seconds - dm_date_shift(key, f->patient_id);
 }
 
 void dm_exam_time(double shifted_seconds, char out[20]) {

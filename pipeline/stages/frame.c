@@ -38,6 +38,33 @@ dm_status dm_spine_make(dm_spine *spine, int n, double ds) {
     return dm_ok;
 }
 
+void dm_spine_clear(dm_spine *s) {
+    free(s->p), free(s->tangent), free(s->ventral), free(s->left), free(s->score), free(s->unsure);
+    *s = (dm_spine){0};
+}
+
+dm_status dm_line_even(const double (*p)[3], int n, double step, double (**even)[3], int *count) {
+    double *s = calloc((size_t)n, sizeof *s);
+    dm_status status = dm_fail(DM_STUDY, "out_of_memory", "no memory for a line of %d points", n);
+    *even = NULL;
+    if (!s) return status;
+    for (int i = 1; i < n; i++) {
+        double d[3] = {p[i][0] - p[i - 1][0], p[i][1] - p[i - 1][1], p[i][2] - p[i - 1][2]};
+        s[i] = s[i - 1] + sqrt(dot(d, d));
+    }
+    /* 1e-6: the last point of a line that is even already must not be lost to rounding */
+    *count = (int)(s[n - 1] / step + 1e-6) + 1;
+    *even = malloc((size_t)*count * sizeof **even);
+    for (int i = 0, j = 0; *even && i < *count; i++) {
+        while (j < n - 2 && s[j + 1] <= i * step) j++;
+        int next = j + 1 < n ? j + 1 : j;
+        double len = s[next] - s[j], f = len > 0 ? fmin((i * step - s[j]) / len, 1.0) : 0.0;
+        for (int c = 0; c < 3; c++) (*even)[i][c] = p[j][c] + f * (p[next][c] - p[j][c]);
+    }
+    free(s);
+    return *even ? dm_ok : status;
+}
+
 /* Derivative of the line smoothed by a Gaussian: the sum of w'(d) p(i + d), with the line continued by point
  * reflection at its ends so that a straight end stays straight. */
 static void smooth_tangent(const dm_spine *s, int i, double sigma_mm, double t[3]) {

@@ -15,6 +15,10 @@ void dm_frame_to_lps(const dm_spine *spine, double s, double theta_deg, double r
 /* Nearest point of the line: s, theta in (-180, 180], r. Returns 0, or -1 when the point lies beyond an end by more than
  * 1 mm along the tangent (s is then extrapolated). */
 int dm_frame_from_lps(const dm_spine *spine, const double lps[3], double *s, double *theta_deg, double *r);
+/* Point of a line of n points (at least 1) every `step` mm of its length, the first point included; allocates *even. */
+dm_status dm_line_even(const double (*p)[3], int n, double step, double (**even)[3], int *count);
+/* Frees the arrays. */
+void dm_spine_clear(dm_spine *spine);
 /* Allocates the arrays of a spine of n samples (p, score, unsure; not the frame). */
 dm_status dm_spine_make(dm_spine *spine, int n, double ds);
 

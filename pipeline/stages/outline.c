@@ -30,13 +30,16 @@ static void hull(const double r[DM_NT], double out[DM_NT]) {
 
 /* Where the outline leaves its hull, the arc between the two points at which it leaves: r runs straight from one to the
  * other in the angle. (The hull's own chord would cut off up to 1 mm of a round sac.) */
-static void arc(const double r[DM_NT], const double round_[DM_NT], double out[DM_NT]) {
+static void arc(const float *row, const double r[DM_NT], const double round_[DM_NT], double out[DM_NT]) {
     const double touch = 0.3; /* mm: nearer than this lies on the hull */
+    double shoulder[DM_NT];
+    /* The median has cut the dent's shoulders off; what the outline itself has there counts, but no lone spike. */
+    for (int t = 0; t < DM_NT; t++) shoulder[t] = fmin(fmax(r[t], (double)row[t]), round_[t] + touch);
     for (int t = 0; t < DM_NT; t++) {
         int a = 0, b = 0;
         while (a < DM_NT && r[(t - a + DM_NT) % DM_NT] < round_[(t - a + DM_NT) % DM_NT] - touch) a++;
         while (b < DM_NT && r[(t + b) % DM_NT] < round_[(t + b) % DM_NT] - touch) b++;
-        double from = r[(t - a + 2 * DM_NT) % DM_NT], to = r[(t + b) % DM_NT];
+        double from = shoulder[(t - a + 2 * DM_NT) % DM_NT], to = shoulder[(t + b) % DM_NT];
         out[t] = a + b > 0 ? (from * b + to * a) / (a + b) : r[t];
     }
 }
@@ -47,7 +50,7 @@ void dm_outline(const float *r, int n, double dent, float *out) {
         double calm[DM_NT], round_[DM_NT], whole[DM_NT];
         for (int t = 0; t < DM_NT; t++) calm[t] = median_round(row, t, 2);
         hull(calm, round_);
-        arc(calm, round_, whole);
+        arc(row, calm, round_, whole);
         for (int t = 0; t < DM_NT; t++) {
             int front = t <= 10 || t >= DM_NT - 10;
             double least = (front ? median_round(row, t, 5) : whole[t]) - dent;

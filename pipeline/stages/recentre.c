@@ -39,31 +39,22 @@ static double bound_moves(int n, const double *a, const double *l, const double 
     return largest;
 }
 
-/* The polyline q of n points at equal steps of arc length; score and unsure of the nearest old sample. */
+/* The polyline q of old->n points at equal steps of arc length; score and unsure of the old sample at the same share of the
+ * length, which a move of the line hardly changes. */
 static dm_status resample(const double (*q)[3], const dm_spine *old, dm_spine *out) {
-    int n = old->n;
-    if (n < 2) return dm_fail(DM_STUDY, "no_spine", "the centre line has fewer than two points");
-    double *s = calloc((size_t)n, sizeof *s);
-    if (!s) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a line of %d samples", n);
-    for (int i = 1; i < n; i++)
-        s[i] = s[i - 1] + sqrt(pow(q[i][0] - q[i - 1][0], 2) + pow(q[i][1] - q[i - 1][1], 2) + pow(q[i][2] - q[i - 1][2], 2));
-    int count = (int)(s[n - 1] / old->ds + 1e-6) + 1;
-    dm_status status = dm_spine_make(out, count, old->ds);
-    for (int i = 0, j = 0; dm_good(status) && i < count; i++) {
-        while (j < n - 2 && s[j + 1] <= i * old->ds) j++;
-        double len = s[j + 1] - s[j], f = len > 0 ? fmin((i * old->ds - s[j]) / len, 1.0) : 0.0;
-        for (int c = 0; c < 3; c++) out->p[i][c] = q[j][c] + f * (q[j + 1][c] - q[j][c]);
-        int near = f > 0.5 ? j + 1 : j;
+    double(*even)[3] = NULL;
+    int n = 0;
+    DM_TRY(dm_line_even(q, old->n, old->ds, &even, &n));
+    dm_status status = n < 2 ? dm_fail(DM_STUDY, "no_spine", "the centre line has fewer than two points")
+                             : dm_spine_make(out, n, old->ds);
+    for (int i = 0; dm_good(status) && i < n; i++) {
+        int near = (int)floor(i * (old->n - 1.0) / (n - 1.0) + 0.5);
+        for (int c = 0; c < 3; c++) out->p[i][c] = even[i][c];
         out->score[i] = old->score ? old->score[near] : 1.0f;
         out->unsure[i] = old->unsure ? old->unsure[near] : 0;
     }
-    free(s);
+    free(even);
     return status;
-}
-
-static void free_spine(dm_spine *s) {
-    free(s->p), free(s->tangent), free(s->ventral), free(s->left), free(s->score), free(s->unsure);
-    *s = (dm_spine){0};
 }
 
 dm_status dm_recentre(dm_spine *spine, double step, int n, const double *a, const double *l, const double *w, double sigma,
@@ -79,11 +70,11 @@ dm_status dm_recentre(dm_spine *spine, double step, int n, const double *a, cons
     }
     DM_TRY_OUT(resample((const double(*)[3])q, spine, &made));
     DM_TRY_OUT(dm_frame_build(&made));
-    free_spine(spine);
+    dm_spine_clear(spine);
     *spine = made;
     made = (dm_spine){0};
 out:
-    free_spine(&made);
+    dm_spine_clear(&made);
     free(move), free(q);
     return status;
 }

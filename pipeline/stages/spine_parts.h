@@ -20,7 +20,7 @@ dm_status dm_centre_walls(dm_gpu *gpu, const dm_volume *volume, const dm_spine *
                           double column, dm_walls *out);
 void dm_walls_clear(dm_walls *w);
 
-/* Gaussian smoothing of n values `step` apart, continued straight beyond the ends. */
-dm_status dm_smooth_line(double *v, int n, double step, double sigma);
+/* Gaussian smoothing (sigma mm) of n points `step` mm apart, in place; the line is continued straight beyond its ends. */
+dm_status dm_smooth_points(double (*p)[3], int n, double step, double sigma);
 
 #endif

@@ -51,6 +51,7 @@ static void add_line(dm_study *s) {
     s->spine.ds = 1;
     s->spine.p = calloc(SAMPLES, sizeof *s->spine.p);
     s->spine.score = calloc(SAMPLES, sizeof *s->spine.score);
+    s->spine.unsure = calloc(SAMPLES, sizeof *s->spine.unsure);
     for (int i = 0; i < SAMPLES; i++) {
         s->spine.p[i][0] = 1.234, s->spine.p[i][1] = -2, s->spine.p[i][2] = 500 - i;
         s->spine.score[i] = 0.5f;
@@ -366,12 +367,13 @@ START_TEST(every_key_has_its_column) {
             ck_assert_msg(cells_get(&c, 0, cell->string) != NULL, "%s: no column %s", rows->string, cell->string);
         cells_clear(&c);
     }
-    /* The line every 5 mm: s, x, y, z, score. */
+    /* The line every 5 mm: s, x, y, z, score, unsure. */
     const cJSON *line = cJSON_GetObjectItem(record, "line"), *last = cJSON_GetArrayItem(line, 20);
     ck_assert_int_eq(cJSON_GetArraySize(line), 21);
     ck_assert_double_eq_tol(cJSON_GetArrayItem(last, 0)->valuedouble, 100, 1e-9);
     ck_assert_double_eq_tol(cJSON_GetArrayItem(last, 1)->valuedouble, 1.23, 1e-9);
     ck_assert_double_eq_tol(cJSON_GetArrayItem(last, 3)->valuedouble, 400, 1e-9);
+    ck_assert_int_eq(cJSON_GetArraySize(last), 6);
     cJSON_Delete(record);
 }
 END_TEST

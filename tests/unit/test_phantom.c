@@ -35,6 +35,7 @@ static double value_at(const dm_anatomy *a, const dm_ph_scanner *base, double s,
     sc.args.nx = sc.args.ny = sc.args.nz = 1;
     sc.args.noise = 0.0f;
     sc.args.w = 0.3f;
+    sc.args.mat[PH_M_FLOW] = 0.0f; /* flow voids are no part of the walls' truth */
     memset(sc.args.bias, 0, sizeof sc.args.bias);
     memset(sc.args.m, 0, sizeof sc.args.m);
     for (int c = 0; c < 3; c++) sc.args.m[4 * c + 3] = (float)p[c];
@@ -76,6 +77,7 @@ static void check_dura(const dm_anatomy *a, const dm_ph_scanner *sc) {
 /* The pool of a leak is as bright as it claims, somewhere within its extent, and as thick. */
 static void check_pool(const dm_anatomy *a, const dm_ph_scanner *sc, const dm_ph_leak *k) {
     double best = 0.0, thick = 0.0;
+    memset(a->buckets, 0, ((size_t)a->n_buckets + 1) * sizeof *a->buckets); /* no spurs, sleeves, bones */
     for (int s = (int)k->s_from; s < (int)k->s_to; s++)
         for (int c = 0; c < PH_NT; c++) {
             double in = (double)dm_ph_wall_row(a, PH_PI, s)[c], out = (double)dm_ph_wall_row(a, PH_PO, s)[c];
@@ -107,11 +109,100 @@ START_TEST(truth_of_every_kind) {
         if (a->leak[i].s_to > a->leak[i].s_from) check_pool(a, &sc, &a->leak[i]);
     }
     if (strcmp(kind, "c1c2") == 0 || strcmp(kind, "puncture") == 0) ck_assert_str_eq(a->sign[0].sign, kind);
+    if (strcmp(kind, "dorsal_trap") == 0) ck_assert(a->sign[0].sign[0] == 'c' || a->sign[0].sign[0] == 'p');
     if (strncmp(kind, "divert", 6) == 0) ck_assert_int_ge(a->n_blebs, 1);
     ck_assert((strcmp(kind, "fistula") == 0) == (a->n_veins > 0));
     size_t n = (size_t)sc.args.nx * (size_t)sc.args.ny * (size_t)sc.args.nz;
     ck_assert(n > 1000000 && n < 20000000);
     drop(a);
+}
+END_TEST
+
+/* Over many patients the pools are as hard as the medical notes ask: on the dura, on the bone or filling, 0.6
+ * to 5 mm, from a tenth of the sac on, site and density peak apart; each vein course and true dorsal leaks
+ * beside traps occur. */
+START_TEST(spread_of_leaks) {
+    int n = 120, thin = 0, thick = 0, faint = 0, on_dura = 0, on_bone = 0;
+    for (int i = 0; i < n; i++) {
+        dm_anatomy *a = make(21, i, i % 2 ? "ventral" : "dorsal", PH_CTM);
+        const dm_ph_leak *k = &a->leak[0];
+        int s = (int)(0.5 * (k->s_from + k->s_to)), c = i % 2 ? 3 : 36;
+        double in = (double)dm_ph_wall_row(a, PH_PI, s)[c], out = (double)dm_ph_wall_row(a, PH_PO, s)[c];
+        double below = in - (double)dm_ph_wall_row(a, PH_RD, s)[c],
+               above = (double)dm_ph_wall_row(a, PH_RB, s)[c] - out;
+        thin += k->thickness < 1.6;
+        thick += k->thickness > 3.0;
+        faint += k->ratio < 0.25;
+        on_dura += out > in && below < 0.6 && above > 0.8;
+        on_bone += out > in && above < 0.1 && below > 0.8;
+        ck_assert(k->thickness < 10.0 && k->ratio >= 0.1 && k->ratio <= 1.0);
+        drop(a);
+    }
+    ck_assert_msg(thin > n / 6 && thick > n / 10 && faint > n / 20, "%d thin, %d thick, %d faint", thin,
+                  thick, faint);
+    ck_assert_msg(on_dura > n / 20 && on_bone > n / 20, "%d on the dura, %d on the bone", on_dura, on_bone);
+}
+END_TEST
+
+START_TEST(spread_of_veins_and_outpouchings) {
+    int n = 80, right = 0, epidural = 0, small = 0, two = 0;
+    for (int i = 0; i < n; i++) {
+        dm_anatomy *a = make(22, i, "fistula", PH_CTM);
+        double s = a->leak[0].s, p[3], far = 0.0;
+        dm_ph_point_at(a, s, 0, 0, p);
+        for (int c = 0; c < 3; c++) far += (a->vein[0].p[c] - p[c]) * (a->vein[0].p[c] - p[c]);
+        epidural += sqrt(far) < dm_ph_wall_at(a, PH_RB, s, a->vein[0].side[0] == 'l' ? 60 : -60);
+        right += a->vein[0].side[0] == 'r';
+        small += a->vein[0].diameter < 1.5;
+        ck_assert(a->vein[0].length > 4.9 && a->vein[0].length < 34.1);
+        drop(a);
+        a = make(23, i, "diverticula", PH_CTM);
+        for (int j = 0; j < a->n_blebs; j++)
+            for (int k = 0; k < j; k++) two += strcmp(a->bleb[j].level_root, a->bleb[k].level_root) == 0;
+        drop(a);
+    }
+    ck_assert_msg(right > 0.55 * n && right < 0.88 * n, "%d of %d on the right", right, n);
+    ck_assert_msg(epidural > 0.18 * n && epidural < 0.48 * n, "%d of %d epidural", epidural, n);
+    ck_assert(small > n / 5 && two > 2);
+}
+END_TEST
+
+/* A true dorsal tear beside a trap: both are in the truth, apart from each other. */
+START_TEST(dorsal_leak_beside_a_trap) {
+    int neck = 0, n = 24;
+    for (int i = 0; i < n; i++) {
+        dm_anatomy *a = make(24, i, "dorsal_trap", PH_CTM);
+        double p[3];
+        ck_assert_int_eq(a->n_leaks, 1);
+        ck_assert_str_eq(a->leak[0].side, "dorsal");
+        dm_ph_point_at(a, a->leak[0].s, 0, 0, p);
+        double apart = 0.0;
+        for (int c = 0; c < 3; c++) apart += (a->sign[0].p[c] - p[c]) * (a->sign[0].p[c] - p[c]);
+        ck_assert_msg(sqrt(apart) > 15.0, "sign and leak are %.0f mm apart", sqrt(apart));
+        neck += strcmp(a->sign[0].sign, "c1c2") == 0;
+        drop(a);
+    }
+    ck_assert(neck > 4 && neck < n - 4);
+}
+END_TEST
+
+/* Two passes of one patient: all but the collection is the same, and the first holds the site between its
+ * fronts. */
+START_TEST(early_pass_has_a_front) {
+    for (int i = 0; i < 6; i++) {
+        dm_anatomy *late = make(25, i, "two_phase", PH_CTM), *early = calloc(1, sizeof *early);
+        ck_assert(dm_good(dm_anatomy_make_early(25, i, "two_phase", PH_CTM, early)));
+        const dm_ph_leak *k = &late->leak[0], *e = &early->leak[0];
+        ck_assert_double_eq(k->s, e->s);
+        ck_assert(e->s_from <= k->s && k->s <= e->s_to && e->s_from == k->early_from &&
+                  e->s_to == k->early_to);
+        ck_assert(k->s_from <= e->s_from && k->s_to >= e->s_to && e->volume < k->volume);
+        ck_assert_int_eq(late->n_prims, early->n_prims);
+        ck_assert_mem_eq(late->nodes, early->nodes, (size_t)late->n_nodes * PH_NODE * sizeof *late->nodes);
+        ck_assert_mem_eq(late->prims, early->prims, (size_t)late->n_prims * PH_PROW * sizeof *late->prims);
+        drop(late);
+        drop(early);
+    }
 }
 END_TEST
 
@@ -234,6 +325,10 @@ int main(void) {
     TCase *t = tcase_create("phantom");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, truth_of_every_kind, 0, 2 * kinds);
+    tcase_add_test(t, spread_of_leaks);
+    tcase_add_test(t, spread_of_veins_and_outpouchings);
+    tcase_add_test(t, dorsal_leak_beside_a_trap);
+    tcase_add_test(t, early_pass_has_a_front);
     tcase_add_loop_test(t, ring_of_bone, 0, 3);
     tcase_add_test(t, spread_of_patients);
     tcase_add_loop_test(t, same_on_any_threads, 0, 2);

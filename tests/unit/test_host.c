@@ -1,0 +1,248 @@
+/* Contrast painted into a scan: what was there stays where nothing is painted, noise and blur are the scan's
+ * own. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+#include "truth.h"
+
+enum { EDGE = 90, HIGH = 170, SAMPLES = 150, LEVELS = 7 };
+static const double wall = 9.0, blur = 0.7, noise = 15.0;
+
+/* A straight canal along z in a ring of bone, blurred, with noise; levels T3 to T9 of 22 mm. */
+typedef struct model {
+    dm_scan scan;
+    dm_volume clean;
+    double p[SAMPLES][3], tangent[SAMPLES][3], ventral[SAMPLES][3], left[SAMPLES][3];
+    float r_bone[SAMPLES * PH_NT];
+    dm_ph_host_level level[LEVELS];
+    dm_ph_host host;
+} model;
+
+static double step(double x) {
+    return 0.5 * (1.0 + erf(x / (blur * 1.41421356)));
+}
+
+static void fill_voxels(model *m) {
+    dm_ph_rng r = dm_ph_stream(3, 0, "test noise");
+    size_t v = 0;
+    for (int k = 0; k < HIGH; k++)
+        for (int j = 0; j < EDGE; j++)
+            for (int i = 0; i < EDGE; i++, v++) {
+                double d = hypot(i - EDGE / 2, j - EDGE / 2) * 0.7;
+                double value = 20.0 + 900.0 * (step(d - wall) - step(d - wall - 5.0));
+                m->clean.v[v] = (float)value;
+                m->scan.v[v] = (int16_t)floor(value + dm_ph_normal(&r, 0, noise) + 0.5);
+            }
+}
+
+static model *make_model(void) {
+    const dm_affine a = {{{0.7, 0, 0, -31.5}, {0, 0.7, 0, -31.5}, {0, 0, 1, 0}}};
+    model *m = calloc(1, sizeof *m);
+    ck_assert_ptr_nonnull(m);
+    m->scan = (dm_scan){.nx = EDGE, .ny = EDGE, .nz = HIGH, .to_lps = a, .scale = 1};
+    m->scan.v = malloc((size_t)EDGE * EDGE * HIGH * sizeof *m->scan.v);
+    ck_assert(dm_good(dm_volume_make(&m->clean, EDGE, EDGE, HIGH, &a)));
+    fill_voxels(m);
+    for (int i = 0; i < SAMPLES; i++) {
+        const double p[3] = {0, 0, 160 - i}, t[3] = {0, 0, -1}, v[3] = {0, -1, 0}, l[3] = {1, 0, 0};
+        memcpy(m->p[i], p, sizeof p);
+        memcpy(m->tangent[i], t, sizeof t);
+        memcpy(m->ventral[i], v, sizeof v);
+        memcpy(m->left[i], l, sizeof l);
+        for (int c = 0; c < PH_NT; c++) m->r_bone[i * PH_NT + c] = (float)wall;
+    }
+    for (int i = 0; i < LEVELS; i++)
+        m->level[i] = (dm_ph_host_level){DM_T1 + 2 + i, 22.0 * i - 3.0, 22.0 * i + 19.0};
+    m->host = (dm_ph_host){.scan = &m->scan,
+                           .clean = &m->clean,
+                           .n = SAMPLES,
+                           .ds = 1.0,
+                           .p = (const double(*)[3])m->p,
+                           .tangent = (const double(*)[3])m->tangent,
+                           .ventral = (const double(*)[3])m->ventral,
+                           .left = (const double(*)[3])m->left,
+                           .r_bone = m->r_bone,
+                           .level = m->level,
+                           .n_levels = LEVELS,
+                           .noise = noise,
+                           .kvp = 120,
+                           .position = "HFS"};
+    return m;
+}
+
+static void drop_model(model *m) {
+    dm_scan_clear(&m->scan);
+    dm_volume_clear(&m->clean);
+    free(m);
+}
+
+typedef struct painted {
+    dm_anatomy *a;
+    dm_ph_scanner sc;
+    int16_t *v;
+} painted;
+
+static painted paint(const model *m, int number, const char *kind) {
+    painted p = {.a = calloc(1, sizeof *p.a), .v = malloc((size_t)EDGE * EDGE * HIGH * sizeof *p.v)};
+    dm_status s = dm_ph_host_anatomy(&m->host, 7, number, kind, p.a);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    dm_ph_host_scanner(&m->host, p.a, &p.sc);
+    ck_assert(dm_good(dm_ph_paint(&m->host, &p.sc, p.a, p.v)));
+    return p;
+}
+
+static void drop(painted *p) {
+    dm_anatomy_clear(p->a);
+    free(p->a);
+    free(p->v);
+}
+
+/* Change of a voxel against the host, and its value, by place in the spine's coordinates. */
+typedef struct sums {
+    double n, change, squares, worst;
+} sums;
+
+static void add(sums *s, double change) {
+    s->n++;
+    s->change += change;
+    s->squares += change * change;
+    s->worst = fmax(s->worst, fabs(change));
+}
+
+/* Ring in the sac outside the cord, fat between sac and bone, everything beyond the line's ends. */
+static void survey(const model *m, const painted *p, sums ring[3]) {
+    size_t v = 0;
+    for (int k = 0; k < HIGH; k++)
+        for (int j = 0; j < EDGE; j++)
+            for (int i = 0; i < EDGE; i++, v++) {
+                double x = (i - EDGE / 2) * 0.7, y = (j - EDGE / 2) * 0.7, r = hypot(x, y), s = 160 - k;
+                double change = p->v[v] - (double)m->scan.v[v];
+                if (s < -2 || s > SAMPLES) add(&ring[2], change);
+                if (s < 30 || s > 110) continue;
+                double theta = atan2(x, -y) * 57.29577951, rd = dm_ph_wall_at(p->a, PH_RD, s, theta);
+                double sac = (double)p->a->nodes[(size_t)s * PH_NODE + PH_SAC];
+                sac *= 1.0 + (double)p->a->nodes[(size_t)s * PH_NODE + PH_LAYER] * cos(theta * 0.01745329);
+                if (r > rd - 1.6 && r < rd - 1.2 && r > 4.8) add(&ring[0], p->v[v] / sac);
+                if (r > rd + 1.6 && r < wall - 0.2 && fabs(theta) > 150) add(&ring[1], change);
+            }
+}
+
+START_TEST(healthy_sac_with_its_margin) {
+    model *m = make_model();
+    for (int number = 0; number < 3; number++) {
+        painted p = paint(m, number, "none");
+        sums ring[3] = {{0, 0, 0, 0}};
+        survey(m, &p, ring);
+        ck_assert_int_eq(p.a->n_leaks, 0);
+        ck_assert_msg(ring[0].n > 100 && fabs(ring[0].change / ring[0].n - 1.0) < 0.12,
+                      "sac is %.2f of what is claimed", ring[0].change / ring[0].n);
+        if (!p.a->touches && ring[1].n > 50)
+            ck_assert_msg(fabs(ring[1].change / ring[1].n) < 0.05 * p.a->sac_level,
+                          "fat behind the sac rose by %.0f", ring[1].change / ring[1].n);
+        ck_assert_double_eq(ring[2].worst, 0.0);
+        drop(&p);
+    }
+    drop_model(m);
+}
+END_TEST
+
+/* Where sac and bone touch there is no dark line between them; elsewhere there is fat. */
+START_TEST(contrast_touches_bone) {
+    model *m = make_model();
+    int touching = 0, apart = 0;
+    for (int number = 0; number < 16; number++) {
+        dm_anatomy *a = calloc(1, sizeof *a);
+        ck_assert(dm_good(dm_ph_host_anatomy(&m->host, 7, number, "none", a)));
+        int cells = 0;
+        for (int s = 10; s < SAMPLES - 10; s++)
+            for (int c = 0; c < PH_NT; c++)
+                cells += dm_ph_wall_row(a, PH_RB, s)[c] - dm_ph_wall_row(a, PH_RD, s)[c] < 0.1f;
+        ck_assert_int_eq(cells > 0, a->touches);
+        touching += cells > 200;
+        apart += cells == 0;
+        dm_anatomy_clear(a);
+        free(a);
+    }
+    ck_assert_msg(touching > 2 && apart > 5, "%d touch, %d do not", touching, apart);
+    drop_model(m);
+}
+END_TEST
+
+/* The host's noise stays: the painted scan less the noise-free painted scan is the host's noise, voxel by
+ * voxel. */
+START_TEST(noise_is_the_hosts) {
+    model *m = make_model(), *still = make_model();
+    for (size_t v = 0; v < (size_t)EDGE * EDGE * HIGH; v++)
+        still->scan.v[v] = (int16_t)floor((double)m->clean.v[v] + 0.5);
+    painted p = paint(m, 1, "ventral"), q = paint(still, 1, "ventral");
+    double worst = 0.0;
+    for (size_t v = 0; v < (size_t)EDGE * EDGE * HIGH; v++)
+        worst = fmax(worst, fabs((double)(p.v[v] - q.v[v]) - (double)(m->scan.v[v] - still->scan.v[v])));
+    ck_assert_double_le(worst, 1.0); /* rounding */
+    drop(&p);
+    drop(&q);
+    drop_model(m);
+    drop_model(still);
+}
+END_TEST
+
+START_TEST(blur_is_measured) {
+    model *m = make_model();
+    double found = dm_ph_host_blur(&m->host);
+    ck_assert_msg(found > 0.8 * blur && found < 1.35 * blur, "blur %.2f mm, not %.2f", found,
+                  blur); /* voxels of 0.7 mm */
+    drop_model(m);
+}
+END_TEST
+
+START_TEST(leaks_lie_in_the_scan) {
+    static const char *const kinds[5] = {"ventral", "lateral_left", "dorsal", "diverticulum_leak", "fistula"};
+    model *m = make_model();
+    for (int number = 0; number < 5; number++) {
+        painted p = paint(m, number, kinds[number % 5]), again = paint(m, number, kinds[number % 5]);
+        ck_assert_int_eq(p.a->n_leaks, 1);
+        ck_assert(dm_ph_in_view(&p.sc, p.a->leak[0].p));
+        ck_assert(p.a->leak[0].level_disc[0] == 'T' && p.a->leak[0].s_to < SAMPLES - 4);
+        ck_assert_mem_eq(p.v, again.v, (size_t)EDGE * EDGE * HIGH * sizeof *p.v);
+        drop(&p);
+        drop(&again);
+    }
+    drop_model(m);
+}
+END_TEST
+
+START_TEST(what_a_host_cannot_show) {
+    model *m = make_model();
+    ck_assert(dm_ph_host_allows(&m->host, "none") && dm_ph_host_allows(&m->host, "ventral"));
+    ck_assert(!dm_ph_host_allows(&m->host, "c1c2") && !dm_ph_host_allows(&m->host, "puncture"));
+    ck_assert(!dm_ph_host_allows(&m->host, "dorsal_trap") && !dm_ph_host_allows(&m->host, "no_contrast"));
+    dm_anatomy *a = calloc(1, sizeof *a);
+    m->host.n = 40;
+    dm_status s = dm_ph_host_anatomy(&m->host, 1, 0, "none", a);
+    ck_assert_str_eq(s.code, "host_short");
+    dm_anatomy_clear(a);
+    free(a);
+    drop_model(m);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("host");
+    TCase *t = tcase_create("host");
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, healthy_sac_with_its_margin);
+    tcase_add_test(t, contrast_touches_bone);
+    tcase_add_test(t, noise_is_the_hosts);
+    tcase_add_test(t, blur_is_measured);
+    tcase_add_test(t, leaks_lie_in_the_scan);
+    tcase_add_test(t, what_a_host_cannot_show);
+    suite_add_tcase(suite, t);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
