@@ -198,6 +198,7 @@ int main(void) {
     snprintf(archive, sizeof archive, "%s/a.zip", folder);
     snprintf(protocol, sizeof protocol, "%s/p.ini", folder);
     TCase *t = tcase_create("passes");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, roles_by_time);
     tcase_add_test(t, roles_by_words_and_positions);
     tcase_add_test(t, words_of_the_protocol);

@@ -150,6 +150,7 @@ END_TEST
 
 int main(void) {
     TCase *t = tcase_create("dicom");
+    tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, every_coding_comes_back_exact, 0, 4);
     tcase_add_loop_test(t, same_image_same_bytes, 0, 4);
     tcase_add_loop_test(t, cut_short_is_said, 0, 4);

@@ -188,6 +188,7 @@ END_TEST
 
 int main(void) {
     TCase *t = tcase_create("dicom_walk");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, a_nesting_bomb_never_reaches_the_parser);
     tcase_add_test(t, what_real_objects_nest_passes);
     tcase_add_test(t, a_long_sequence_is_not_deep);

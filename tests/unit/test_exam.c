@@ -83,6 +83,7 @@ END_TEST
 
 int main(void) {
     TCase *t = tcase_create("exam");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, dates_are_shifted_by_the_patient_and_the_key);
     tcase_add_test(t, times_are_written_as_dates);
     tcase_add_test(t, ages_are_bands);

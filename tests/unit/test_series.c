@@ -484,6 +484,7 @@ END_TEST
 
 int main(void) {
     TCase *t = tcase_create("series");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, order_is_by_place);
     tcase_add_test(t, tilt_becomes_shear);
     tcase_add_test(t, sagittal_slices_keep_their_place);
