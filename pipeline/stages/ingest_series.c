@@ -193,7 +193,7 @@ static int better(const group *a, const group *b) {
     return c ? c < 0 : a->images[0]->number < b->images[0]->number;
 }
 
-/* The same acquisition reconstructed again: equal in time, or nothing tells them apart. */
+/* The same acquisition: reconstructed again, another echo of it, or nothing in time and position tells them apart. */
 static int same_acquisition(const group *a, const group *b) {
     if (!isnan(a->begin) && !isnan(b->begin) && fabs(a->begin - b->begin) > 5) return 0;
     return !strcmp(a->f->patient_position, b->f->patient_position);
@@ -208,7 +208,7 @@ static const char *why_no_pass(const group *g, group *const *kept, int n_kept) {
     if (shared < 0.5 * coverage(main)) return "covers another part or less of the spine";
     if (g->step_mm > 2 * main->step_mm + 0.01) return "thicker slices";
     for (int i = 0; i < n_kept; i++)
-        if (same_acquisition(g, kept[i])) return "another reconstruction of a pass that is kept";
+        if (same_acquisition(g, kept[i])) return "taken at the same time as a pass that is kept";
     return n_kept < main->protocol->series.passes ? NULL : "the protocol keeps fewer passes";
 }
 

@@ -123,7 +123,7 @@ START_TEST(what_is_not_selected_and_why) {
     ck_assert_str_eq(in.study[0].study.pass[0].facts.kernel, "B30s");
     ck_assert_int_eq(says(&in, "not_selected: thicker slices"), 1);
     ck_assert_int_eq(says(&in, "not_selected: covers another part"), 2);
-    ck_assert_int_eq(says(&in, "not_selected: another reconstruction"), 2);
+    ck_assert_int_eq(says(&in, "not_selected: taken at the same time"), 2);
     ck_assert_int_eq(says(&in, "not_selected: another plane"), 1);
     ck_assert_int_eq(in.study[0].n_exclusions, 6);
     dm_ingested_clear(&in);
@@ -142,7 +142,7 @@ START_TEST(rules_of_the_protocol) {
     put(series("2.25.843", "CT MYELO", "101000"), "a");
     put(series("2.25.844", "CT MYELO AXIAL", "101000"), "b");
     in = read_bag("[series]\nprefer = axial");
-    ck_assert_int_eq(says(&in, "another reconstruction"), 1);
+    ck_assert_int_eq(says(&in, "taken at the same time"), 1);
     char first[40];
     snprintf(first, sizeof first, "%s", in.study[0].study.pass[0].facts.series_id);
     dm_ingested_clear(&in);
