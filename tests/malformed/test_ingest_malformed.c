@@ -350,6 +350,43 @@ START_TEST(tilted_real_slices) {
 }
 END_TEST
 
+/* Enhanced objects: 64 frames of two echoes at 32 places, and four objects of six frames, one for each moment. What they hold was
+ * read from their functional groups by pydicom. */
+START_TEST(enhanced_real_frames) {
+    static const struct {
+        const char *part;
+        int nz, volumes;
+        double step, pixel;
+        const char *by;
+    } row[] = {{"IM_0027_fMAP", 32, 2, 4.0, 4.0, "echo time"}, {"XA10", 6, 4, 2.4, 3.375, "temporal position"}};
+    if (!shared) return;
+    FILE *f = fopen(in_folder("mr.ini"), "w");
+    ck_assert_ptr_nonnull(f);
+    fputs("[protocol]\nmodality = mr\ncontrast = fluid\n[match]\nmin_slices = 3\n", f);
+    fclose(f);
+    dm_protocols_clear(&protocols);
+    ck_assert(dm_good(dm_protocols_load(in_folder("mr.ini"), &protocols)));
+    for (int i = 0; i < 2; i++) {
+        dm_ingested in;
+        unpack(row[i].part);
+        ck_assert(dm_good(ingest(in_folder(row[i].part), &in)));
+        ck_assert_int_eq(in.n, 1);
+        const dm_ingested_study *s = &in.study[0];
+        ck_assert_msg(dm_good(s->status), "%s", s->status.text);
+        ck_assert_int_eq(s->study.pass[0].scan.nz, row[i].nz);
+        ck_assert_double_eq_tol(s->study.pass[0].facts.slice_mm, row[i].step, 0.01);
+        ck_assert_double_eq_tol(s->study.pass[0].facts.pixel_mm, row[i].pixel, 0.01);
+        int volumes = s->study.n_passes;
+        for (int k = 0; k < s->n_exclusions; k++) volumes += !strncmp(s->exclusions[k].reason, "not_selected", 12);
+        ck_assert_int_eq(volumes, row[i].volumes);
+        ck_assert(mentions(&in, row[i].by));
+        dm_ingested_clear(&in);
+    }
+    dm_protocols_clear(&protocols);
+    load_protocols();
+}
+END_TEST
+
 int main(void) {
     shared = getenv("DURAMAP_SHARED");
     if (shared && access(shared, R_OK) != 0) shared = NULL;
@@ -369,6 +406,7 @@ int main(void) {
     tcase_add_loop_test(t, changed_bytes_never_crash, 0, 4);
     tcase_add_test(t, uneven_real_slices);
     tcase_add_test(t, tilted_real_slices);
+    tcase_add_test(t, enhanced_real_frames);
     Suite *s = suite_create("ingest_malformed");
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
