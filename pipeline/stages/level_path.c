@@ -70,13 +70,10 @@ static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_leve
         double f = fmin(fmax(((double)c->front[i] - dm_level_front(upper)) / 6, -2.5), 2.5);
         e -= p->front_weight * f * f;
     }
-    /* Above the first rib the path of a rib slides down to it. */
-    int thoracic = lower >= DM_T1 && lower <= DM_T13,
-        above = a->s_first >= 0 && i < a->s_first - 3 && lower <= DM_T1 + 2;
-    if (!above) e += thoracic ? (double)a->rib[i] : -(double)a->rib[i];
+    e += lower >= DM_T1 && lower <= DM_T13 ? (double)a->rib[i] : -(double)a->rib[i];
     if (lower == DM_T1) e += (double)a->first[i];
     if (upper == DM_C2) e += (double)a->dens[i];
-    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 20) e -= 6;
+    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 26) e -= 6; /* no disc in the axis */
     if (lower == DM_S1) e += (double)a->sacrum[i];
     if (upper == DM_L1) e += (double)a->conus[i];
     return e;

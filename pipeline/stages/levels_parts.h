@@ -27,12 +27,15 @@ typedef struct dm_column {
     float *d[DM_WIDTHS];  /* how much this looks like a disc */
     float *ped;           /* CT: bone in the place of the pedicles, 0..1 */
     float *rib;           /* CT: best path of a rib that begins here, 1 = all bone */
-    float *high;          /* CT: bone where the first rib passes, the lower of the sides, 0..1 */
+    float *high[2];       /* CT: bone where the first rib passes, left and right, 0..1 */
     float *occupied, *hu; /* CT: bone, mean HU, in the middle of the column */
     float *ala, *iliac;   /* CT: bone beside the sacrum */
+    float *flank[2];      /* CT: as iliac, left and right; NaN where the scan is too narrow for ribs */
+    float *wing;          /* CT: bone beside the front of the column: the sacrum's alae, else muscle or lung */
     float *lean;          /* degrees by which the line leans backwards */
     float *core;               /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
     float *fluid;              /* MR: the brightest signal beside the middle */
+    float *beside;             /* MR: signal behind and beside the canal, the darker side: muscle, or brain in the skull */
 } dm_column;
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
@@ -63,7 +66,7 @@ typedef struct dm_anchors {
     float *dens;   /* n or NULL: for the disc C2/3 */
     float *sacrum; /* n: for the disc L5/S1 */
     float *conus;  /* n: for the disc L1/2 */
-    int s_first;   /* index of the first rib, -1 = not seen */
+    int s_first;   /* index of the first rib (of the upper one where the sides differ), -1 = not seen */
     int s_dens;
 } dm_anchors;
 dm_status dm_anchors_find(const dm_column *column, const dm_levels_params *params, dm_anchors *out);
