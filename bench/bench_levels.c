@@ -267,12 +267,15 @@ static int in_view(const subject *o, int level, double s0, double s1) {
     return 0;
 }
 
+/* The best landmark in the piece: the whole axis (the atlas is seen too), the promontory, T12 with L1 below, or
+ * T1 with a whole vertebra of the neck above. */
 static const char *reach_of(const subject *o, double s0, double s1) {
-    if (in_view(o, DM_C2, s0, s1) || in_view(o, DM_S1, s0, s1)) return "C2 or sacrum in view";
+    if (in_view(o, DM_C1, s0, s1)) return "C2 in view";
+    if (in_view(o, DM_S1, s0, s1)) return "sacrum in view";
     if (o->study->modality == DM_CT && o->last_thoracic && in_view(o, o->last_thoracic, s0, s1) &&
         in_view(o, DM_L1, s0, s1))
         return "last rib in view";
-    if (o->study->modality == DM_CT && in_view(o, DM_C7, s0, s1) && in_view(o, DM_T1, s0, s1))
+    if (o->study->modality == DM_CT && in_view(o, DM_C7 - 1, s0, s1) && in_view(o, DM_T1, s0, s1))
         return "first rib in view";
     return "no landmark in view";
 }

@@ -196,6 +196,7 @@ static void find_front(const float *rows, double of_middle, dm_column *c) {
         }
         if (count < 5) continue;
         double limit = of_middle > 0 ? of_middle * middle / count : 0.5;
+        if (middle < 1.2 * limit * count) continue; /* a porous column is no denser than what lies before it */
         for (int a = 18; a <= A_HIGH; a++) {
             double v = (double)rows[(size_t)(a - A_LOW) * (size_t)c->n + (size_t)i];
             if (isnan(v)) break;
@@ -309,10 +310,9 @@ static dm_status measure_sac(work *w, dm_column *c) {
 }
 
 /* A rib is looked for only where its way outwards lies in the field of view: what begins at i is 44 to 62 mm to
- * the side some mm further down. */
+ * the side a little further down. */
 static int flank_known(const dm_column *c, int side, int i) {
-    int low = i + 14 < c->n ? i + 14 : c->n - 1;
-    return !isnan(c->flank[side][i]) || !isnan(c->flank[side][low]);
+    return i + 10 < c->n && !isnan(c->flank[side][i]) && !isnan(c->flank[side][i + 10]);
 }
 
 static dm_status measure_ribs(work *w, dm_column *c) {

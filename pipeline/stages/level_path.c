@@ -103,6 +103,12 @@ static double end_cost(const dm_levels_params *p, const dm_chain *chain, int k, 
     return p->whole_penalty * floor(fmax(room, 0) / whole);
 }
 
+double dm_chain_top_rib(const dm_chain *chain, const dm_column *c, const dm_anchors *a, int k, int i, double scale) {
+    int j = i - (int)lround(scale * dm_level_pitch(chain->level[k]));
+    if (j < 0 || j > c->first + 3) return 0;
+    return chain->level[k] >= DM_T1 && chain->level[k] <= DM_T13 ? (double)a->rib[j] : -(double)a->rib[j];
+}
+
 static double spacing_cost(const dm_levels_params *p, double mu, int h) {
     double sd2 = p->pitch_sd * p->pitch_sd * mu * mu + p->pitch_floor * p->pitch_floor, d = h - mu;
     return d * d / (2 * sd2);
@@ -123,6 +129,7 @@ static void pass(const dm_chain_fit *f, const dm_column *c, const dm_levels_para
         for (int i = c->first; i <= c->last; i++) {
             double room = down ? i - c->first : c->last - i;
             float v = (float)-end_cost(p, &f->chain, k, down, room, scale);
+            if (down) v += (float)dm_chain_top_rib(&f->chain, c, f->anchors, k, i, scale);
             for (int h = near; step > 0 && h <= far; h++) {
                 int j = down ? i - h : i + h;
                 if (j >= c->first && j <= c->last) v = fmaxf(v, other[j] - cost[h - near]);
@@ -164,7 +171,7 @@ void dm_chain_fit_clear(dm_chain_fit *f) {
 
 dm_status dm_chain_fit_make(const dm_column *c, const dm_anchors *a, const dm_levels_params *p, int number,
                             dm_chain_fit *f) {
-    *f = (dm_chain_fit){.n = c->n};
+    *f = (dm_chain_fit){.n = c->n, .anchors = a};
     dm_chain_make(number, &f->chain);
     size_t count = (size_t)(f->chain.n - 1) * (size_t)c->n;
     f->e = calloc(count, sizeof *f->e), f->m = malloc(count * sizeof *f->m), f->scale = calloc(count, 1);
@@ -188,6 +195,7 @@ static int follow(const dm_chain_fit *f, const dm_column *c, const dm_levels_par
         int next = down ? k - 1 : k + 1, to = -1;
         if (next < 0 || next > f->chain.n - 2) return count;
         float v = (float)-end_cost(p, &f->chain, k, down, room, scale);
+        if (down) v += (float)dm_chain_top_rib(&f->chain, c, f->anchors, k, i, scale);
         for (int h = (int)ceil(0.75 * mu); h <= (int)floor(1.3 * mu); h++) {
             int j = down ? i - h : i + h;
             if (j < c->first || j > c->last) continue;

@@ -95,6 +95,7 @@ typedef struct dm_disc_path {
 /* Evidence and max-marginals of one chain: row k of n values per disc. */
 typedef struct dm_chain_fit {
     dm_chain chain;
+    const dm_anchors *anchors;
     int n;
     float *e, *m;   /* evidence; best score of any path with disc k here, prior of the scale included */
     uint8_t *scale; /* number of the scale that gives m */
@@ -102,6 +103,10 @@ typedef struct dm_chain_fit {
 dm_status dm_chain_fit_make(const dm_column *column, const dm_anchors *anchors,
                             const dm_levels_params *params, int number, dm_chain_fit *fit);
 void dm_chain_fit_clear(dm_chain_fit *fit);
+/* What the ribs say of the vertebra above the first disc of a path, disc k at index i: 0 where its own upper
+ * disc would be in view, or its ribs are not. */
+double dm_chain_top_rib(const dm_chain *chain, const dm_column *column, const dm_anchors *anchors, int k, int i,
+                        double scale);
 /* The best path that has disc k at index i. */
 dm_status dm_chain_fit_path(const dm_chain_fit *fit, const dm_column *column, const dm_levels_params *params,
                             int k, int i, dm_disc_path *path);
