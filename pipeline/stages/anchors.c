@@ -47,10 +47,14 @@ static void find_ribs(const dm_column *c, double weight, int pelvis, float *llr)
     }
 }
 
-/* Below the first rib others follow: bone of a rib in each of the next three lengths of a vertebra. */
+/* Below the first rib others follow: bone of a rib in each of the next three lengths of a vertebra, as far as they
+ * are in view. */
 static int ribs_follow(const dm_column *c, int i) {
-    for (int k = 0; k < 3; k++)
-        if (!(dm_profile_max(c->rib, c->n, i + 24 * k, i + 24 * k + 23) > 0.7)) return 0;
+    for (int k = 0; k < 3; k++) {
+        double most = dm_profile_max(c->rib, c->n, i + 24 * k, i + 24 * k + 23);
+        if (isnan(most)) return k > 0;
+        if (most < 0.7) return 0;
+    }
     return 1;
 }
 
@@ -153,9 +157,38 @@ static double sacral_alae(const dm_column *c, int i) {
     return clip(5 * (ala - 0.4), -1, 1) + clip(8 * (ilium - 0.1), -1, 1);
 }
 
-static void find_sacrum(const dm_column *c, double weight, float *llr) {
-    for (int i = 0; i < c->n; i++)
-        llr[i] = (float)(weight * (sacral_lean(c, i) + sacral_taper(c, i) + sacral_alae(c, i)));
+/* MR: beside lumbar bodies lies the psoas, beside the first sacral one the ala, which is marrow as the body is.
+ * Says nothing where fat suppression makes both alike. */
+static double marrow_alae(const dm_column *c, const float *body, int i) {
+    double psoas = dm_profile_mean(c->wing, c->n, i - 70, i - 25), ala = dm_profile_mean(c->wing, c->n, i + 6, i + 18);
+    double lumbar = dm_profile_mean(body, c->n, i - 70, i - 25), sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22);
+    if (isnan(psoas + ala + lumbar + sacral) || psoas <= 0 || ala <= 0 || lumbar <= 0 || sacral <= 0) return 0;
+    double unlike = fabs(log(psoas / lumbar));
+    return unlike < 0.3 ? 0 : clip(5 * (unlike - fabs(log(ala / sacral)) - 0.15), -1, 1.5);
+}
+
+static dm_status find_sacrum(const dm_column *c, double weight, float *llr) {
+    float *body = malloc(((size_t)c->n + 1) * sizeof *body);
+    if (!body) return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
+    dm_status status = dm_profile_rank(c->t, c->n, 40, 0.5, body);
+    for (int i = 0; i < c->n; i++) {
+        double alae = c->modality == DM_MR ? marrow_alae(c, body, i) : sacral_alae(c, i);
+        llr[i] = (float)(weight * (sacral_lean(c, i) + sacral_taper(c, i) + alae));
+    }
+    free(body);
+    return status;
+}
+
+/* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 34 mm above its lower one,
+ * but for the seam of the dens 14 to 23 mm above, which looks like a disc in about two of three. So a seam speaks
+ * for the disc below it by log(0.7 / 0.3), a column without one for neither, and any other disc against. */
+static void find_axis(const dm_column *c, double weight, float *llr) {
+    const float *d = c->d[4 - DM_WIDTH_LOW];
+    for (int i = c->first + 34; i <= c->last; i++) {
+        double loud = fmax(dm_profile_max(d, c->n, i - 34, i - 24), dm_profile_max(d, c->n, i - 13, i - 8));
+        double seam = dm_profile_max(d, c->n, i - 23, i - 14);
+        llr[i] = (float)(weight * (loud > 0 ? fmax(-loud, -2) : seam > 0 ? 0.85 : 0));
+    }
 }
 
 /* MR: where the bright fluid ends, against the column beside it (a coil's edge darkens both); -1 when the
@@ -210,8 +243,9 @@ dm_status dm_anchors_find(const dm_column *c, const dm_levels_params *p, dm_anch
     a->conus = blank(c->n);
     if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->conus)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
-    find_sacrum(c, p->sacrum_weight, a->sacrum);
+    DM_TRY(find_sacrum(c, p->sacrum_weight, a->sacrum));
     if (c->modality == DM_MR) {
+        find_axis(c, p->dens_weight, a->dens);
         find_soft_anchors(c, p, a);
         return dm_ok;
     }

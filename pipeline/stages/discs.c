@@ -11,7 +11,7 @@
 /* The straightened volume: from behind the laminae to the front of a tall man's lumbar bodies, and to the
  * side as far as ribs must be followed; beyond the line's ends as far as the crop reaches. */
 enum { A_LOW = -45, A_HIGH = 60, L_SIDE = 62, NA = A_HIGH - A_LOW + 1, NL = 2 * L_SIDE + 1 };
-/* Discs are looked for up to 10 mm beyond the line's ends, the skull up to 40 mm above its upper one. */
+/* Discs are looked for up to 10 mm beyond the line's ends, dens and neck up to 40 mm above its upper one. */
 enum { BEYOND = 10, ABOVE = 40 };
 enum { PED = 18, HIGH = 112, BOXES = PED + HIGH + 8 };
 
@@ -33,7 +33,7 @@ static void work_clear(work *w) {
 /* The profiles of a column, one by one. */
 static float **profile_of(dm_column *c, size_t number) {
     float **all[] = {&c->t,  &c->slope, &c->front, &c->ped,  &c->rib,  &c->high[0], &c->high[1], &c->occupied,
-                     &c->hu, &c->ala,   &c->iliac, &c->lean, &c->core, &c->fluid, &c->wing, &c->beside, &c->flank[0], &c->flank[1]};
+                     &c->hu, &c->ala,   &c->iliac, &c->lean, &c->core, &c->fluid, &c->wing, &c->flank[0], &c->flank[1]};
     return number < sizeof all / sizeof *all ? all[number] : NULL;
 }
 
@@ -293,8 +293,8 @@ static dm_status measure_boxes(work *w, dm_column *c) {
 static dm_status measure_sac(work *w, dm_column *c) {
     const dm_disc_box boxes[] = {box_of(-2, 2, -2, 2, 1),    box_of(-3, 3, 4, 7, 1),
                                  box_of(-3, 3, -7, -4, 1),   box_of(3, 6, -3, 3, 1),
-                                 box_of(-6, -3, -3, 3, 1),   box_of(-22, 2, 18, 28, 1),
-                                 box_of(-22, 2, -28, -18, 1)};
+                                 box_of(-6, -3, -3, 3, 1),   box_of(5, 20, 22, 36, 1),
+                                 box_of(5, 20, -36, -22, 1)};
     enum { N = sizeof boxes / sizeof *boxes };
     float *v = malloc((size_t)c->n * N * sizeof *v);
     dm_status status =
@@ -302,7 +302,7 @@ static dm_status measure_sac(work *w, dm_column *c) {
     for (int i = 0; dm_good(status) && i < c->n; i++) {
         const float *p = v + (size_t)i * N;
         c->core[i] = known(p[0]);
-        c->beside[i] = fminf(known(p[5]), known(p[6]));
+        c->wing[i] = both_mean(known(p[5]), known(p[6]));
         c->fluid[i] = fmaxf(fmaxf(known(p[1]), known(p[2])), fmaxf(known(p[3]), known(p[4])));
     }
     free(v);

@@ -65,7 +65,7 @@ static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_leve
     int upper = chain->level[k], lower = chain->level[k + 1];
     int w = dm_clampi((int)lround(dm_level_disc_height(upper)) - DM_WIDTH_LOW, 0, DM_WIDTHS - 1);
     double e = isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
-    if (upper == DM_C1) return fmin(fmax(0.5 * e, -0.5), 1);
+    if (upper == DM_C1) return fmin(fmax(0.75 * e, -0.5), 2);
     if (!isnan(c->front[i])) {
         double f = fmin(fmax(((double)c->front[i] - dm_level_front(upper)) / 6, -2.5), 2.5);
         e -= p->front_weight * f * f;
@@ -109,8 +109,11 @@ double dm_chain_top_rib(const dm_chain *chain, const dm_column *c, const dm_anch
     return chain->level[k] >= DM_T1 && chain->level[k] <= DM_T13 ? (double)a->rib[j] : -(double)a->rib[j];
 }
 
-static double spacing_cost(const dm_levels_params *p, double mu, int h) {
+/* `level` is the vertebra between the two discs. The false disc above the axis is the seam of the dens (16 to 22
+ * mm above C2/3) or the joint with the atlas. */
+static double spacing_cost(const dm_levels_params *p, int level, double mu, int h) {
     double sd2 = p->pitch_sd * p->pitch_sd * mu * mu + p->pitch_floor * p->pitch_floor, d = h - mu;
+    if (level == DM_C2) sd2 += 2.5 * 2.5;
     return d * d / (2 * sd2);
 }
 
@@ -124,7 +127,7 @@ static void pass(const dm_chain_fit *f, const dm_column *c, const dm_levels_para
         double mu = scale * dm_level_pitch(f->chain.level[down ? k : k + 1]);
         int near = (int)ceil(0.75 * mu), far = (int)floor(1.3 * mu);
         float cost[64];
-        for (int h = near; h <= far; h++) cost[h - near] = (float)spacing_cost(p, mu, h);
+        for (int h = near; h <= far; h++) cost[h - near] = (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
         const float *other = best + (size_t)(down ? k - 1 : k + 1) * (size_t)n;
         for (int i = c->first; i <= c->last; i++) {
             double room = down ? i - c->first : c->last - i;
@@ -199,7 +202,7 @@ static int follow(const dm_chain_fit *f, const dm_column *c, const dm_levels_par
         for (int h = (int)ceil(0.75 * mu); h <= (int)floor(1.3 * mu); h++) {
             int j = down ? i - h : i + h;
             if (j < c->first || j > c->last) continue;
-            float w = best[(size_t)next * (size_t)n + (size_t)j] - (float)spacing_cost(p, mu, h);
+            float w = best[(size_t)next * (size_t)n + (size_t)j] - (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
             if (w > v) v = w, to = j;
         }
         if (to < 0) return count;

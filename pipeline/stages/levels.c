@@ -112,7 +112,7 @@ static void write_vertebrae(const dm_study *study, const dm_column *c, const dm_
 /* Anchors that the path rests on. The rib alone is no anchor: its end, or its beginning, is. */
 static void name_anchors(const dm_labelling *label, char *out, size_t size) {
     const char *names[3] = {"c2", "ribs", "sacrum"};
-    int on[3] = {label->dens > 1, label->first > 0.5 || label->rib_end, label->sacrum > 1.5};
+    int on[3] = {label->dens > 0.8, label->first > 0.5 || label->rib_end, label->sacrum > 1.5};
     out[0] = 0;
     for (int i = 0; i < 3; i++)
         if (on[i]) snprintf(out + strlen(out), size - strlen(out), "%s%s", out[0] ? "+" : "", names[i]);

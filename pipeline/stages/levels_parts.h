@@ -31,11 +31,10 @@ typedef struct dm_column {
     float *occupied, *hu; /* CT: bone, mean HU, in the middle of the column */
     float *ala, *iliac;   /* CT: bone beside the sacrum */
     float *flank[2];      /* CT: as iliac, left and right; NaN where the scan is too narrow for ribs */
-    float *wing;          /* CT: bone beside the front of the column: the sacrum's alae, else muscle or lung */
+    float *wing;          /* bone (MR: signal) beside the front of the column: alae of the sacrum, else muscle or lung */
     float *lean;          /* degrees by which the line leans backwards */
     float *core;               /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
     float *fluid;              /* MR: the brightest signal beside the middle */
-    float *beside;             /* MR: signal behind and beside the canal, the darker side: muscle, or brain in the skull */
 } dm_column;
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
