@@ -76,6 +76,7 @@ static int first_rib_of(const dm_column *c, const float *high) {
     for (int i = 0; i <= c->last; i++) {
         if (high[i] < 0.3f) bare++;
         if (!(high[i] > 0.5f)) continue;
+        if (dm_profile_mean(c->wing, c->n, i, i + 19) > 0.4) return -1; /* the pelvis */
         if (ribs_follow(c, i)) return bare >= 16 && bare >= 1.4 * rib_gap(c, high, i) ? i : -1;
         bare = 0;
     }
