@@ -118,7 +118,11 @@ static int true_line(const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st)
 static int render(bench *b, const dm_anatomy *a, const dm_ph_scanner *sc, int found, dm_study *st) {
     dm_scan *scan = &st->pass[0].scan;
     size_t voxels = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
-    *scan = (dm_scan){.nx = sc->args.nx, .ny = sc->args.ny, .nz = sc->args.nz, .to_lps = sc->to_lps, .scale = 1,
+    *scan = (dm_scan){.nx = sc->args.nx,
+                      .ny = sc->args.ny,
+                      .nz = sc->args.nz,
+                      .to_lps = sc->to_lps,
+                      .scale = 1,
                       .v = malloc(voxels * sizeof(int16_t))};
     st->n_passes = 1;
     st->modality = a->protocol == PH_MRM ? DM_MR : DM_CT;
@@ -131,7 +135,8 @@ static int render(bench *b, const dm_anatomy *a, const dm_ph_scanner *sc, int fo
     return true_line(a, sc, st);
 }
 
-static int phantom_subject(bench *b, uint64_t seed, int number, dm_ph_protocol protocol, int found, subject *o) {
+static int phantom_subject(bench *b, uint64_t seed, int number, dm_ph_protocol protocol, int found,
+                           subject *o) {
     dm_anatomy *a = calloc(1, sizeof *a);
     dm_ph_scanner *sc = calloc(1, sizeof *sc);
     int kinds = 0, good = a && sc;
@@ -185,8 +190,8 @@ static int real_subject(bench *b, const char *path, const char *truth, subject *
     dm_protocols protocols = {0};
     dm_key key = {0};
     dm_ingested in = {0};
-    int good = dm_good(dm_protocols_load(NULL, &protocols)) && dm_good(dm_ingest(path, &protocols, &key, &in)) &&
-               dm_good(in.study[0].status);
+    int good = dm_good(dm_protocols_load(NULL, &protocols)) &&
+               dm_good(dm_ingest(path, &protocols, &key, &in)) && dm_good(in.study[0].status);
     if (good) {
         *o->study = in.study[0].study;
         in.study[0].study = (dm_study){0};
@@ -235,7 +240,8 @@ static dm_study *piece_of(const dm_study *whole, int i0, int i1) {
     for (int k = 0; k < nz; k++)
         for (int j = 0; j < ny; j++)
             memcpy(st->crop.raw.v + ((size_t)k * (size_t)ny + (size_t)j) * (size_t)nx,
-                   v->v + ((size_t)(k + low[2]) * (size_t)v->ny + (size_t)(j + low[1])) * (size_t)v->nx + low[0],
+                   v->v + ((size_t)(k + low[2]) * (size_t)v->ny + (size_t)(j + low[1])) * (size_t)v->nx +
+                       low[0],
                    (size_t)nx * sizeof(float));
     for (int i = 0; i < n; i++) {
         memcpy(st->spine.p[i], whole->spine.p[i + i0], sizeof st->spine.p[i]);
@@ -246,8 +252,8 @@ static dm_study *piece_of(const dm_study *whole, int i0, int i1) {
     return st;
 }
 
-/* Share of the true vertebrae between s0 and s1 (mm on the whole's line) that carry their name; a sacrum named
- * or not named changes nothing. */
+/* Share of the true vertebrae between s0 and s1 (mm on the whole's line) that carry their name; a sacrum
+ * named or not named changes nothing. */
 static double share_right(const subject *o, const dm_study *piece, double s0, double s1) {
     int seen = 0, right = 0;
     for (int i = 0; i < o->n; i++) {
@@ -267,8 +273,8 @@ static int in_view(const subject *o, int level, double s0, double s1) {
     return 0;
 }
 
-/* The best landmark in the piece: the whole axis (the atlas is seen too), the promontory, T12 with L1 below, or
- * T1 with a whole vertebra of the neck above. */
+/* The best landmark in the piece: the whole axis (the atlas is seen too), the promontory, T12 with L1 below,
+ * or T1 with a whole vertebra of the neck above. */
 static const char *reach_of(const subject *o, double s0, double s1) {
     if (in_view(o, DM_C1, s0, s1)) return "C2 in view";
     if (in_view(o, DM_S1, s0, s1)) return "sacrum in view";
@@ -317,9 +323,12 @@ static void score(bench *b, const subject *o, int i0, int i1, int length) {
             count(b, name, l->anchored, right);
             calibrate(b, o->study->modality == DM_MR, l->posterior, right);
             if (b->each)
-                printf("%-36s %4.0f..%4.0f %-21s share %.2f p %.3f alt %+d %.3f %-16s %s%s\n", o->name, s0, s1,
-                       reach, share, l->posterior, l->alt_shift, l->alt_posterior, l->count_method,
-                       l->transitional, right ? "" : l->anchored ? "  ANCHORED WRONG" : "  wrong");
+                printf("%-36s %4.0f..%4.0f %-21s share %.2f p %.3f alt %+d %.3f %-16s %s%s\n", o->name, s0,
+                       s1, reach, share, l->posterior, l->alt_shift, l->alt_posterior, l->count_method,
+                       l->transitional,
+                       right         ? ""
+                       : l->anchored ? "  ANCHORED WRONG"
+                                     : "  wrong");
         }
     }
     dm_study_clear(piece);
@@ -340,7 +349,7 @@ static void measure(bench *b, const subject *o) {
 }
 
 static void report(const bench *b) {
-    static const char *const bins[BINS] = {"under .50", ".50 to .70", ".70 to .85",
+    static const char *const bins[BINS] = {"under .50",  ".50 to .70", ".70 to .85",
                                            ".85 to .95", ".95 to .99", ".99 and over"};
     static const char *const kinds[3] = {"CT", "MR", "all"};
     printf("\n%-36s %15s %15s %15s %15s\n", "pieces", "anchored right", "anchored wrong", "unanchored r.",
@@ -352,7 +361,9 @@ static void report(const bench *b) {
     for (int m = 0; m < 3; m++)
         for (int k = 0; k < BINS; k++) {
             const bin *q = &b->calibration[m][k];
-            if (q->n) printf("%-4s %-14s %6d %10.3f %8.3f\n", kinds[m], bins[k], q->n, q->sum / q->n, (double)q->right / q->n);
+            if (q->n)
+                printf("%-4s %-14s %6d %10.3f %8.3f\n", kinds[m], bins[k], q->n, q->sum / q->n,
+                       (double)q->right / q->n);
         }
 }
 
@@ -377,7 +388,8 @@ static int set_up(bench *b, int argc, char **argv) {
         char *equals = strchr(word, '=');
         if (!equals) continue;
         *equals = 0;
-        dm_status bad = dm_params_set(dm_stage_levels.params, dm_stage_levels.n_params, b->params, "--set", word, equals + 1);
+        dm_status bad = dm_params_set(dm_stage_levels.params, dm_stage_levels.n_params, b->params, "--set",
+                                      word, equals + 1);
         if (!dm_good(bad)) return fprintf(stderr, "%s\n", bad.text), 0;
     }
     return 1;

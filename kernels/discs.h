@@ -87,8 +87,8 @@ DM_FN float dm_discs_box(DM_GLOBAL const float *DM_RESTRICT v, const dm_discs_ar
 }
 
 /* What one mm of a path through this voxel is worth to a rib: 1 in bone, -2 in soft tissue, 0.45 where nobody
- * has looked (a scan cropped at the sides must not make a last rib). A rib is thin: what is as bright 14 mm in
- * front of it is an ala, the ilium, or a kidney full of contrast. */
+ * has looked (a scan cropped at the sides must not make a last rib). A rib is thin: what is as bright 14 mm
+ * in front of it is an ala, the ilium, or a kidney full of contrast. */
 DM_FN float dm_rib_worth(const dm_discs_args *g, float v, float ahead) {
     if (dm_is_outside(v)) return 0.45f;
     float thick = dm_is_outside(ahead) ? 0.0f : dm_discs_bone(g, ahead);

@@ -24,13 +24,15 @@ static double densest(const float *v, int n, int from, int to) {
     return most;
 }
 
-/* Where the pelvis begins: bone beside the column's front, where else muscle or lung is (alae; processes of L5
- * come near), and the sheet of the ilium, which has no gaps as ribs have, further out. -1 = not in view. */
+/* Where the pelvis begins: bone beside the column's front, where else muscle or lung is (alae; processes of
+ * L5 come near), and the sheet of the ilium, which has no gaps as ribs have, further out. -1 = not in view.
+ */
 static int find_pelvis(const dm_column *c) {
     for (int i = 0; i + 30 < c->n; i++) {
         double least = 1;
         if (!(densest(c->wing, c->n, i, i + 14) > 0.4)) continue;
-        for (int k = 0; k < 30; k += 10) least = fmin(least, dm_profile_mean(c->iliac, c->n, i + k, i + k + 9));
+        for (int k = 0; k < 30; k += 10)
+            least = fmin(least, dm_profile_mean(c->iliac, c->n, i + k, i + k + 9));
         if (least > 0.06 && dm_profile_mean(c->iliac, c->n, i, i + 29) > 0.1) return i;
     }
     return -1;
@@ -47,8 +49,8 @@ static void find_ribs(const dm_column *c, double weight, int pelvis, float *llr)
     }
 }
 
-/* Below the first rib others follow: bone of a rib in each of the next three lengths of a vertebra, as far as they
- * are in view. */
+/* Below the first rib others follow: bone of a rib in each of the next three lengths of a vertebra, as far as
+ * they are in view. */
 static int ribs_follow(const dm_column *c, int i) {
     for (int k = 0; k < 3; k++) {
         double most = dm_profile_max(c->rib, c->n, i + 24 * k, i + 24 * k + 23);
@@ -86,7 +88,7 @@ static int first_rib_of(const dm_column *c, const float *high) {
 /* Both sides agree, or the upper one counts half: first ribs may be stubs, and shoulders lie askew. */
 static void find_first_rib(const dm_column *c, double weight, dm_anchors *a) {
     int left = first_rib_of(c, c->high[0]), right = first_rib_of(c, c->high[1]);
-    int alone = left < 0 || right < 0, low = left > right ? left : right;
+    int alone = left < 0 || right<0, low = left> right ? left : right;
     a->s_first = alone ? low : left < right ? left : right;
     if (a->s_first < 0) return;
     double sure = !alone && abs(left - right) <= 8 ? 1 : 0.5;
@@ -150,20 +152,24 @@ static double sacral_taper(const dm_column *c, int i) {
     return isnan(above) || isnan(below) ? 0 : 1.4 * clip(8 * (1 - below / above - 0.2), -1, 1.5);
 }
 
-/* Alae of the sacrum, beside the column's front, and wings of the ilium beside the next 30 mm; porous alae are
- * hardly brighter than muscle. */
+/* Alae of the sacrum, beside the column's front, and wings of the ilium beside the next 30 mm; porous alae
+ * are hardly brighter than muscle. */
 static double sacral_alae(const dm_column *c, int i) {
-    double ala = densest(c->wing, c->n, i + 1, i + 16), ilium = dm_profile_mean(c->iliac, c->n, i + 5, i + 30);
+    double ala = densest(c->wing, c->n, i + 1, i + 16),
+           ilium = dm_profile_mean(c->iliac, c->n, i + 5, i + 30);
     if (isnan(ala) || isnan(ilium)) return 0;
     return clip(5 * (ala - 0.4), -1, 1) + clip(8 * (ilium - 0.1), -1, 1);
 }
 
-/* MR: beside lumbar bodies lies the psoas, beside the first sacral one the ala, which is marrow as the body is.
- * Says nothing where fat suppression makes both alike. */
+/* MR: beside lumbar bodies lies the psoas, beside the first sacral one the ala, which is marrow as the body
+ * is. Says nothing where fat suppression makes both alike. */
 static double marrow_alae(const dm_column *c, const float *body, int i) {
-    double psoas = dm_profile_mean(c->wing, c->n, i - 70, i - 25), ala = dm_profile_mean(c->wing, c->n, i + 6, i + 18);
-    double lumbar = dm_profile_mean(body, c->n, i - 70, i - 25), sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22);
-    if (isnan(psoas + ala + lumbar + sacral) || psoas <= 0 || ala <= 0 || lumbar <= 0 || sacral <= 0) return 0;
+    double psoas = dm_profile_mean(c->wing, c->n, i - 70, i - 25),
+           ala = dm_profile_mean(c->wing, c->n, i + 6, i + 18);
+    double lumbar = dm_profile_mean(body, c->n, i - 70, i - 25),
+           sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22);
+    if (isnan(psoas + ala + lumbar + sacral) || psoas <= 0 || ala <= 0 || lumbar <= 0 || sacral <= 0)
+        return 0;
     double unlike = fabs(log(psoas / lumbar));
     return unlike < 0.3 ? 0 : clip(5 * (unlike - fabs(log(ala / sacral)) - 0.15), -1, 1.5);
 }
@@ -180,9 +186,10 @@ static dm_status find_sacrum(const dm_column *c, double weight, float *llr) {
     return status;
 }
 
-/* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 34 mm above its lower one,
- * but for the seam of the dens 14 to 23 mm above, which looks like a disc in about two of three. So a seam speaks
- * for the disc below it by log(0.7 / 0.3), a column without one for neither, and any other disc against. */
+/* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 34 mm above its lower
+ * one, but for the seam of the dens 14 to 23 mm above, which looks like a disc in about two of three. So a
+ * seam speaks for the disc below it by log(0.7 / 0.3), a column without one for neither, and any other disc
+ * against. */
 static void find_axis(const dm_column *c, double weight, float *llr) {
     const float *d = c->d[4 - DM_WIDTH_LOW];
     for (int i = c->first + 34; i <= c->last; i++) {

@@ -32,8 +32,9 @@ static void work_clear(work *w) {
 
 /* The profiles of a column, one by one. */
 static float **profile_of(dm_column *c, size_t number) {
-    float **all[] = {&c->t,  &c->slope, &c->front, &c->ped,  &c->rib,  &c->high[0], &c->high[1], &c->occupied,
-                     &c->hu, &c->ala,   &c->iliac, &c->lean, &c->core, &c->fluid, &c->wing, &c->flank[0], &c->flank[1]};
+    float **all[] = {&c->t,       &c->slope,    &c->front, &c->ped,      &c->rib,     &c->high[0],
+                     &c->high[1], &c->occupied, &c->hu,    &c->ala,      &c->iliac,   &c->lean,
+                     &c->core,    &c->fluid,    &c->wing,  &c->flank[0], &c->flank[1]};
     return number < sizeof all / sizeof *all ? all[number] : NULL;
 }
 
@@ -196,7 +197,8 @@ static void find_front(const float *rows, double of_middle, dm_column *c) {
         }
         if (count < 5) continue;
         double limit = of_middle > 0 ? of_middle * middle / count : 0.5;
-        if (middle < 1.2 * limit * count) continue; /* a porous column is no denser than what lies before it */
+        if (middle < 1.2 * limit * count)
+            continue; /* a porous column is no denser than what lies before it */
         for (int a = 18; a <= A_HIGH; a++) {
             double v = (double)rows[(size_t)(a - A_LOW) * (size_t)c->n + (size_t)i];
             if (isnan(v)) break;
@@ -291,10 +293,9 @@ static dm_status measure_boxes(work *w, dm_column *c) {
 
 /* MR: the middle of the sac, dark where the cord is, and the brightest of the four sides of it. */
 static dm_status measure_sac(work *w, dm_column *c) {
-    const dm_disc_box boxes[] = {box_of(-2, 2, -2, 2, 1),    box_of(-3, 3, 4, 7, 1),
-                                 box_of(-3, 3, -7, -4, 1),   box_of(3, 6, -3, 3, 1),
-                                 box_of(-6, -3, -3, 3, 1),   box_of(5, 20, 22, 36, 1),
-                                 box_of(5, 20, -36, -22, 1)};
+    const dm_disc_box boxes[] = {
+        box_of(-2, 2, -2, 2, 1),  box_of(-3, 3, 4, 7, 1),   box_of(-3, 3, -7, -4, 1),  box_of(3, 6, -3, 3, 1),
+        box_of(-6, -3, -3, 3, 1), box_of(5, 20, 22, 36, 1), box_of(5, 20, -36, -22, 1)};
     enum { N = sizeof boxes / sizeof *boxes };
     float *v = malloc((size_t)c->n * N * sizeof *v);
     dm_status status =
@@ -309,8 +310,8 @@ static dm_status measure_sac(work *w, dm_column *c) {
     return status;
 }
 
-/* A rib is looked for only where its way outwards lies in the field of view: what begins at i is 44 to 62 mm to
- * the side a little further down. */
+/* A rib is looked for only where its way outwards lies in the field of view: what begins at i is 44 to 62 mm
+ * to the side a little further down. */
 static int flank_known(const dm_column *c, int side, int i) {
     return i + 10 < c->n && !isnan(c->flank[side][i]) && !isnan(c->flank[side][i + 10]);
 }

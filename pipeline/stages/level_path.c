@@ -103,14 +103,15 @@ static double end_cost(const dm_levels_params *p, const dm_chain *chain, int k, 
     return p->whole_penalty * floor(fmax(room, 0) / whole);
 }
 
-double dm_chain_top_rib(const dm_chain *chain, const dm_column *c, const dm_anchors *a, int k, int i, double scale) {
+double dm_chain_top_rib(const dm_chain *chain, const dm_column *c, const dm_anchors *a, int k, int i,
+                        double scale) {
     int j = i - (int)lround(scale * dm_level_pitch(chain->level[k]));
     if (j < 0 || j > c->first + 3) return 0;
     return chain->level[k] >= DM_T1 && chain->level[k] <= DM_T13 ? (double)a->rib[j] : -(double)a->rib[j];
 }
 
-/* `level` is the vertebra between the two discs. The false disc above the axis is the seam of the dens (16 to 22
- * mm above C2/3) or the joint with the atlas. */
+/* `level` is the vertebra between the two discs. The false disc above the axis is the seam of the dens (16 to
+ * 22 mm above C2/3) or the joint with the atlas. */
 static double spacing_cost(const dm_levels_params *p, int level, double mu, int h) {
     double sd2 = p->pitch_sd * p->pitch_sd * mu * mu + p->pitch_floor * p->pitch_floor, d = h - mu;
     if (level == DM_C2) sd2 += 2.5 * 2.5;
@@ -127,7 +128,8 @@ static void pass(const dm_chain_fit *f, const dm_column *c, const dm_levels_para
         double mu = scale * dm_level_pitch(f->chain.level[down ? k : k + 1]);
         int near = (int)ceil(0.75 * mu), far = (int)floor(1.3 * mu);
         float cost[64];
-        for (int h = near; h <= far; h++) cost[h - near] = (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
+        for (int h = near; h <= far; h++)
+            cost[h - near] = (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
         const float *other = best + (size_t)(down ? k - 1 : k + 1) * (size_t)n;
         for (int i = c->first; i <= c->last; i++) {
             double room = down ? i - c->first : c->last - i;
@@ -202,7 +204,8 @@ static int follow(const dm_chain_fit *f, const dm_column *c, const dm_levels_par
         for (int h = (int)ceil(0.75 * mu); h <= (int)floor(1.3 * mu); h++) {
             int j = down ? i - h : i + h;
             if (j < c->first || j > c->last) continue;
-            float w = best[(size_t)next * (size_t)n + (size_t)j] - (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
+            float w = best[(size_t)next * (size_t)n + (size_t)j] -
+                      (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
             if (w > v) v = w, to = j;
         }
         if (to < 0) return count;

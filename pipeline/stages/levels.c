@@ -29,7 +29,7 @@ static const dm_param TABLE[] = {
     FLOAT(sacrum_weight, "1", 0, 3, 1, "Weight of the sacrum: angle, taper, alae."),
     FLOAT(bone_hu, "HU", 80, 250, 130, "Cancellous bone begins, osteoporosis included."),
     FLOAT(full_hu, "HU", 150, 500, 250, "Certainly bone."),
-    FLOAT(temperature, "1", 0.5, 5, 1.5,
+    FLOAT(temperature, "1", 0.5, 5, 1.35,
           "Divides the scores before they become a posterior: neighbouring evidence is not independent."),
     FLOAT(anchored, "1", 0.5, 1, 0.85, "Posterior from which a labelling with a named anchor is trusted."),
     FLOAT(found, "1", -1, 3, 0.5,

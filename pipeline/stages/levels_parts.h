@@ -31,10 +31,11 @@ typedef struct dm_column {
     float *occupied, *hu; /* CT: bone, mean HU, in the middle of the column */
     float *ala, *iliac;   /* CT: bone beside the sacrum */
     float *flank[2];      /* CT: as iliac, left and right; NaN where the scan is too narrow for ribs */
-    float *wing;          /* bone (MR: signal) beside the front of the column: alae of the sacrum, else muscle or lung */
-    float *lean;          /* degrees by which the line leans backwards */
-    float *core;               /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
-    float *fluid;              /* MR: the brightest signal beside the middle */
+    float
+        *wing; /* bone (MR: signal) beside the front of the column: alae of the sacrum, else muscle or lung */
+    float *lean;  /* degrees by which the line leans backwards */
+    float *core;  /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
+    float *fluid; /* MR: the brightest signal beside the middle */
 } dm_column;
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
@@ -104,8 +105,8 @@ dm_status dm_chain_fit_make(const dm_column *column, const dm_anchors *anchors,
 void dm_chain_fit_clear(dm_chain_fit *fit);
 /* What the ribs say of the vertebra above the first disc of a path, disc k at index i: 0 where its own upper
  * disc would be in view, or its ribs are not. */
-double dm_chain_top_rib(const dm_chain *chain, const dm_column *column, const dm_anchors *anchors, int k, int i,
-                        double scale);
+double dm_chain_top_rib(const dm_chain *chain, const dm_column *column, const dm_anchors *anchors, int k,
+                        int i, double scale);
 /* The best path that has disc k at index i. */
 dm_status dm_chain_fit_path(const dm_chain_fit *fit, const dm_column *column, const dm_levels_params *params,
                             int k, int i, dm_disc_path *path);

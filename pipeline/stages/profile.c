@@ -108,9 +108,9 @@ static void add_pedicles(const dm_column *c, float *d) {
     }
 }
 
-/* MR: bodies are even, discs are not, whatever their brightness. The scale makes it nats: how often the best of
- * 5 mm has this value at discs and within bodies (114 of 119 discs of phantoms and all of a real lumbar scan lie
- * above 0, 11 in 12 bodies below). */
+/* MR: bodies are even, discs are not, whatever their brightness. The scale makes it nats: how often the best
+ * of 5 mm has this value at discs and within bodies (114 of 119 discs of phantoms and all of a real lumbar
+ * scan lie above 0, 11 in 12 bodies below). */
 static dm_status uneven_evidence(const dm_column *c, const float *g, int width, float *d) {
     size_t n = (size_t)c->n;
     float *r = malloc(n * 3 * sizeof *r);

@@ -56,7 +56,8 @@ static model make_model(int first, int last, int thoracic, double scale) {
     return m;
 }
 
-/* Ribs leave the upper third of a thoracic vertebra and fall, the first hardly; lumbar processes end at 38 mm. */
+/* Ribs leave the upper third of a thoracic vertebra and fall, the first hardly; lumbar processes end at 38
+ * mm. */
 static int side_bone(const model *m, int v, double s, double a, double l) {
     double h = m->from[v + 1] - m->from[v], root = m->from[v] + 0.3 * h;
     int rib = m->level[v] >= DM_T1 && m->level[v] <= m->last_rib;
@@ -128,7 +129,8 @@ static dm_study *make_study(const model *m, double top, double low, double slice
                     sum += tissue(m, low - slice * (k + 0.2 * (q - 2)), -(-54 + 2.0 * j), -64 + 2.0 * i) / 5;
                 state ^= state << 13, state ^= state >> 7, state ^= state << 17;
                 v->v[((size_t)k * 52 + (size_t)j) * 65 + (size_t)i] =
-                    m->side > 0 && abs(2 * i - 64) > m->side ? DM_OUTSIDE : (float)(sum + (double)(state % 81) - 40);
+                    m->side > 0 && abs(2 * i - 64) > m->side ? DM_OUTSIDE
+                                                             : (float)(sum + (double)(state % 81) - 40);
             }
     ck_assert(dm_good(dm_spine_make(&study->spine, (int)((low - top) / 0.5), 0.5)));
     for (int i = 0; i < study->spine.n; i++) study->spine.p[i][2] = -top - 0.5 * i;
@@ -203,7 +205,8 @@ START_TEST(a_whole_spine_is_counted_from_the_dens_and_the_ribs) {
     dm_study *study = make_study(&m, -14, m.from[m.n] - 4, 2);
     run_levels(study);
     names_are_right(&m, study, -14, m.from[m.n] - 4, 3);
-    ck_assert_msg(study->levels.anchored, "%s, posterior %.2f", study->levels.count_method, study->levels.posterior);
+    ck_assert_msg(study->levels.anchored, "%s, posterior %.2f", study->levels.count_method,
+                  study->levels.posterior);
     ck_assert_ptr_nonnull(strstr(study->levels.count_method, "ribs"));
     ck_assert_str_eq(study->levels.transitional, "");
     ck_assert_ptr_null(strstr(study->qc, "unanchored"));
@@ -289,8 +292,8 @@ START_TEST(a_narrow_scan_is_not_counted_by_ribs) {
 }
 END_TEST
 
-/* A seam of the dens as strong as a disc leaves two numberings of the neck: neither is promised, and the right one
- * is the best or the second. */
+/* A seam of the dens as strong as a disc leaves two numberings of the neck: neither is promised, and the
+ * right one is the best or the second. */
 START_TEST(a_seam_of_the_dens_is_not_taken_for_sure) {
     model m = make_model(DM_C1, DM_T1 + 3, 12, 1);
     m.seam = 18;
