@@ -88,8 +88,8 @@ static int first_rib_of(const dm_column *c, const float *high) {
 /* Both sides agree, or the upper one counts half: first ribs may be stubs, and shoulders lie askew. */
 static void find_first_rib(const dm_column *c, double weight, dm_anchors *a) {
     int left = first_rib_of(c, c->high[0]), right = first_rib_of(c, c->high[1]);
-    int alone = left < 0 || right<0, low = left> right ? left : right;
-    a->s_first = alone ? low : left < right ? left : right;
+    int alone = left < 0 || right < 0, upper = left < right;
+    a->s_first = (alone ? !upper : upper) ? left : right; /* alone: the one that is not -1 */
     if (a->s_first < 0) return;
     double sure = !alone && abs(left - right) <= 8 ? 1 : 0.5;
     for (int i = 0; i < c->n; i++) {

@@ -13,7 +13,7 @@
 enum { A_LOW = -45, A_HIGH = 60, L_SIDE = 62, NA = A_HIGH - A_LOW + 1, NL = 2 * L_SIDE + 1 };
 /* Discs are looked for up to 10 mm beyond the line's ends, dens and neck up to 40 mm above its upper one. */
 enum { BEYOND = 10, ABOVE = 40 };
-enum { PED = 18, HIGH = 112, BOXES = PED + HIGH + 8 };
+enum { PED = 18, HIGH = 112, BOXES = PED + HIGH + 6 };
 
 typedef struct work {
     dm_gpu *gpu;
@@ -32,9 +32,9 @@ static void work_clear(work *w) {
 
 /* The profiles of a column, one by one. */
 static float **profile_of(dm_column *c, size_t number) {
-    float **all[] = {&c->t,       &c->slope,    &c->front, &c->ped,      &c->rib,     &c->high[0],
-                     &c->high[1], &c->occupied, &c->hu,    &c->ala,      &c->iliac,   &c->lean,
-                     &c->core,    &c->fluid,    &c->wing,  &c->flank[0], &c->flank[1]};
+    float **all[] = {&c->t,       &c->slope,    &c->front,    &c->ped,     &c->rib,  &c->high[0],
+                     &c->high[1], &c->occupied, &c->hu,       &c->iliac,   &c->lean, &c->core,
+                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1]};
     return number < sizeof all / sizeof *all ? all[number] : NULL;
 }
 
@@ -246,11 +246,10 @@ static void make_boxes(dm_disc_box b[BOXES]) {
     for (int i = 0; i < PED / 2; i++) both_sides(b + 2 * i, -2, 6, 8 + i, 13 + i);
     for (int i = 0; i < HIGH / 2; i++) both_sides(b + PED + 2 * i, i - 35, i - 35, 38, 46);
     b += PED + HIGH;
-    both_sides(b, -12, 20, 24, 42);
+    both_sides(b, 5, 20, 22, 36);
     both_sides(b + 2, -30, 20, 44, 62);
     b[4] = box_of(10, 20, -4, 4, 0);
     b[5] = box_of(10, 20, -4, 4, 1);
-    both_sides(b + 6, 5, 20, 22, 36);
 }
 
 /* Largest of every other box of n: one side. Where more than half of them lie outside the scan, only bone
@@ -280,11 +279,10 @@ static dm_status measure_boxes(work *w, dm_column *c) {
         const float *p = v + (size_t)i * BOXES, *q = p + PED + HIGH;
         c->ped[i] = both_mean(side_max(p, PED, 0), side_max(p, PED, 1));
         for (int side = 0; side < 2; side++) c->high[side][i] = side_max(p + PED, HIGH, side);
-        c->ala[i] = both_mean(known(q[0]), known(q[1]));
+        c->wing[i] = both_mean(known(q[0]), known(q[1]));
         c->iliac[i] = both_mean(known(q[2]), known(q[3]));
         c->occupied[i] = known(q[4]);
         c->hu[i] = known(q[5]);
-        c->wing[i] = both_mean(known(q[6]), known(q[7]));
         c->flank[0][i] = known(q[2]), c->flank[1][i] = known(q[3]);
     }
     free(v);

@@ -29,7 +29,7 @@ typedef struct dm_column {
     float *rib;           /* CT: best path of a rib that begins here, 1 = all bone */
     float *high[2];       /* CT: bone where the first rib passes, left and right, 0..1 */
     float *occupied, *hu; /* CT: bone, mean HU, in the middle of the column */
-    float *ala, *iliac;   /* CT: bone beside the sacrum */
+    float *iliac;         /* CT: bone 44 to 62 mm to the side: wings of the ilium, ribs */
     float *flank[2];      /* CT: as iliac, left and right; NaN where the scan is too narrow for ribs */
     float
         *wing; /* bone (MR: signal) beside the front of the column: alae of the sacrum, else muscle or lung */
