@@ -189,11 +189,18 @@ static int name_at(const dm_study *study, double s) {
     return DM_LEVEL_NONE;
 }
 
+/* The model from s = top to its end, in slices of 2 mm, every name right. */
+static dm_study *named_right(const model *m, double top) {
+    double low = m->from[m->n] - 4;
+    dm_study *study = make_study(m, top, low, 2);
+    run_levels(study);
+    names_are_right(m, study, top, low, 3);
+    return study;
+}
+
 START_TEST(the_last_rib_names_a_thoracolumbar_spine) {
     model m = make_model(15, DM_L1 + 3, 12, 1.04);
-    dm_study *study = make_study(&m, 10, m.from[m.n] - 4, 2);
-    run_levels(study);
-    names_are_right(&m, study, 10, m.from[m.n] - 4, 3);
+    dm_study *study = named_right(&m, 10);
     ck_assert_str_eq(study->levels.transitional, "");
     ck_assert_double_gt(study->levels.posterior, 0.7);
     free_study(study);
@@ -202,9 +209,7 @@ END_TEST
 
 START_TEST(a_whole_spine_is_counted_from_the_dens_and_the_ribs) {
     model m = make_model(DM_C2, DM_L1 + 3, 12, 0.95);
-    dm_study *study = make_study(&m, -14, m.from[m.n] - 4, 2);
-    run_levels(study);
-    names_are_right(&m, study, -14, m.from[m.n] - 4, 3);
+    dm_study *study = named_right(&m, -14);
     ck_assert_msg(study->levels.anchored, "%s, posterior %.2f", study->levels.count_method,
                   study->levels.posterior);
     ck_assert_ptr_nonnull(strstr(study->levels.count_method, "ribs"));
@@ -249,9 +254,7 @@ END_TEST
 
 START_TEST(the_first_rib_names_a_neck) {
     model m = make_model(DM_C1 + 3, DM_T1 + 5, 12, 1);
-    dm_study *study = make_study(&m, 30, m.from[m.n] - 4, 2);
-    run_levels(study);
-    names_are_right(&m, study, 30, m.from[m.n] - 4, 3);
+    dm_study *study = named_right(&m, 30);
     ck_assert_str_eq(study->levels.count_method, "ribs");
     free_study(study);
 }
@@ -260,9 +263,7 @@ END_TEST
 START_TEST(kidneys_full_of_contrast_are_no_ribs) {
     model m = make_model(DM_T1 + 7, DM_L1 + 3, 12, 1);
     m.kidneys = 1;
-    dm_study *study = make_study(&m, 10, m.from[m.n] - 4, 2);
-    run_levels(study);
-    names_are_right(&m, study, 10, m.from[m.n] - 4, 3);
+    dm_study *study = named_right(&m, 10);
     ck_assert_str_eq(study->levels.count_method, "ribs");
     free_study(study);
 }
@@ -272,9 +273,7 @@ END_TEST
 START_TEST(a_pelvis_has_no_ribs) {
     model m = make_model(DM_T1 + 10, DM_S1 + 1, 12, 1);
     m.pelvis = 1;
-    dm_study *study = make_study(&m, 10, m.from[m.n] - 4, 2);
-    run_levels(study);
-    names_are_right(&m, study, 10, m.from[m.n] - 4, 3);
+    dm_study *study = named_right(&m, 10);
     ck_assert_double_gt(study->levels.posterior, 0.7);
     free_study(study);
 }
