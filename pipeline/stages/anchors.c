@@ -78,10 +78,13 @@ static int first_rib_of(const dm_column *c, const float *high) {
     for (int i = 0; i <= c->last; i++) {
         if (high[i] < 0.3f) bare++;
         if (!(high[i] > 0.5f)) continue;
+        if (!ribs_follow(c, i)) {
+            bare = 0;
+            continue;
+        }
         if (densest(c->wing, c->n, i, i + 30) > 0.4) return -1;       /* processes of L5, the pelvis */
         if (dm_profile_max(c->rib, c->n, 0, i - 40) > 0.6) return -1; /* ribs above: the loins lie between */
-        if (ribs_follow(c, i)) return bare >= 16 && bare >= 1.4 * rib_gap(c, high, i) ? i : -1;
-        bare = 0;
+        return bare >= 16 && bare >= 1.4 * rib_gap(c, high, i) ? i : -1;
     }
     return -1;
 }
