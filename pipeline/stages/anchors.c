@@ -54,7 +54,7 @@ static void find_ribs(const dm_column *c, double weight, int pelvis, float *llr)
 static int ribs_follow(const dm_column *c, int i) {
     for (int k = 0; k < 3; k++) {
         double most = dm_profile_max(c->rib, c->n, i + 24 * k, i + 24 * k + 23);
-        if (isnan(most)) return k > 0;
+        if (isnan(most)) return k > 1; /* one bone at the end of the scan may be the crest of the ilium */
         if (most < 0.7) return 0;
     }
     return 1;
