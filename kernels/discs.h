@@ -87,9 +87,12 @@ DM_FN float dm_discs_box(DM_GLOBAL const float *DM_RESTRICT v, const dm_discs_ar
 }
 
 /* What one mm of a path through this voxel is worth to a rib: 1 in bone, -2 in soft tissue, 0.45 where nobody
- * has looked (a scan cropped at the sides must not make a last rib). */
-DM_FN float dm_rib_worth(const dm_discs_args *g, float v) {
-    return dm_is_outside(v) ? 0.45f : 3.0f * dm_discs_bone(g, v) - 2.0f;
+ * has looked (a scan cropped at the sides must not make a last rib). A rib is thin: what is as bright 14 mm
+ * in front of it is an ala, the ilium, or a kidney full of contrast. */
+DM_FN float dm_rib_worth(const dm_discs_args *g, float v, float ahead) {
+    if (dm_is_outside(v)) return 0.45f;
+    float thick = dm_is_outside(ahead) ? 0.0f : dm_discs_bone(g, ahead);
+    return 3.0f * dm_fmax(dm_discs_bone(g, v) - thick, 0.0f) - 2.0f;
 }
 
 /* One step of the best path outwards, from the far end inwards: best sum from (i, j) at distance `l` mm on
@@ -98,7 +101,10 @@ DM_FN float dm_rib_worth(const dm_discs_args *g, float v) {
 DM_FN float dm_rib_step(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const float *DM_RESTRICT next,
                         const dm_discs_args *g, int i, int j, int l, int side) {
     int k = (int)((float)(side * l) - g->l0 + 0.5f);
-    float worth = dm_rib_worth(g, k < 0 || k >= g->nl ? DM_OUTSIDE : v[dm_discs_at(g, i, j, k)]);
+    int ahead = dm_clampi(j + 14, 0, g->na - 1);
+    float worth = k < 0 || k >= g->nl
+                      ? dm_rib_worth(g, DM_OUTSIDE, DM_OUTSIDE)
+                      : dm_rib_worth(g, v[dm_discs_at(g, i, j, k)], v[dm_discs_at(g, i, ahead, k)]);
     if (l == DM_RIB_TO) return worth;
     float best = -1.0e30f;
     for (int down = 0; down <= 2; down++)

@@ -14,60 +14,99 @@ static double clip(double v, double low, double high) {
     return fmin(fmax(v, low), high);
 }
 
-/* The wing of the ilium is a sheet of bone without gaps, so the leanest 10 mm of the next 30 tell it from
- * ribs. */
-static int over_pelvis(const dm_column *c, int i) {
-    double least = 1;
-    for (int k = 0; k < 30; k += 10) {
-        double m = dm_profile_mean(c->iliac, c->n, i + k, i + k + 9);
-        if (!isnan(m))
-            least = fmin(least, m);
-        else if (k == 0)
-            return 0;
+/* Highest 8 mm mean of v within from..to; NaN where nothing is known. */
+static double densest(const float *v, int n, int from, int to) {
+    double most = (double)NAN;
+    for (int i = from; i + 7 <= to; i++) {
+        double m = dm_profile_mean(v, n, i, i + 7);
+        if (!isnan(m) && !(m <= most)) most = m;
     }
-    return least > 0.08;
+    return most;
+}
+
+/* Where the pelvis begins: bone beside the column's front, where else muscle or lung is (alae; processes of
+ * L5 come near), and the sheet of the ilium, which has no gaps as ribs have, further out. -1 = not in view.
+ */
+static int find_pelvis(const dm_column *c) {
+    for (int i = 0; i + 30 < c->n; i++) {
+        double least = 1;
+        if (!(densest(c->wing, c->n, i, i + 14) > 0.4)) continue;
+        for (int k = 0; k < 30; k += 10)
+            least = fmin(least, dm_profile_mean(c->iliac, c->n, i + k, i + k + 9));
+        if (least > 0.06 && dm_profile_mean(c->iliac, c->n, i, i + 29) > 0.1) return i;
+    }
+    return -1;
 }
 
 /* A rib begins at the upper half of its vertebra. Lumbar transverse processes end at 40 to 45 mm and score at
- * most 0.45, ribs 0.75 and more. */
-static void find_ribs(const dm_column *c, double weight, float *llr) {
+ * most 0.45, ribs 0.75 and more. What looks like ribs at the last two lumbar vertebrae is the crest of the
+ * ilium. */
+static void find_ribs(const dm_column *c, double weight, int pelvis, float *llr) {
     for (int i = 0; i < c->n; i++) {
         double m = dm_profile_mean(c->rib, c->n, i + 2, i + 9), v = clip(6 * (m - 0.6), -2, 2);
-        llr[i] = (float)(isnan(m) || (v > 0 && over_pelvis(c, i)) ? 0 : weight * v);
+        int crest = pelvis >= 0 && i > pelvis - 70;
+        llr[i] = (float)(isnan(m) || (v > 0 && crest) ? 0 : weight * v);
     }
 }
 
-/* Below the first rib others follow: bone of a rib in each of the next three lengths of a vertebra. */
+/* Below the first rib others follow: bone of a rib in each of the next three lengths of a vertebra, as far as
+ * they are in view. */
 static int ribs_follow(const dm_column *c, int i) {
-    for (int k = 0; k < 3; k++)
-        if (!(dm_profile_max(c->rib, c->n, i + 24 * k, i + 24 * k + 23) > 0.7)) return 0;
+    for (int k = 0; k < 3; k++) {
+        double most = dm_profile_max(c->rib, c->n, i + 24 * k, i + 24 * k + 23);
+        if (isnan(most)) return k > 1; /* one bone at the end of the scan may be the crest of the ilium */
+        if (most < 0.7) return 0;
+    }
     return 1;
 }
 
-/* Longest stretch without bone at both sides below i: the gap between two ribs. */
-static int rib_gap(const dm_column *c, int i) {
+/* Longest stretch without bone below i: the gap between two ribs. */
+static int rib_gap(const dm_column *c, const float *high, int i) {
     int longest = 0, run = 0;
     for (int k = i; k < i + 72 && k <= c->last; k++) {
-        run = c->high[k] < 0.3f ? run + 1 : 0;
+        run = high[k] < 0.3f ? run + 1 : 0;
         if (run > longest) longest = run;
     }
     return longest;
 }
 
-/* The first rib: bone to both sides at once after a stretch without that is longer than the gaps between the
- * ribs that follow. A scan that begins on a rib, between two ribs or in the shoulder gives -1. */
-static int find_first_rib(const dm_column *c) {
-    int from = c->first;
-    while (from <= c->last && !(c->high[from] < 0.3f)) {
-        if (c->high[from] > 0.5f) return -1;
-        from++;
-    }
-    for (int i = from; i <= c->last; i++) {
-        if (!(c->high[i] > 0.5f)) continue;
-        int enough = i - from >= 16 && i - from >= 1.4 * rib_gap(c, i);
-        return enough && ribs_follow(c, i) ? i : -1;
+/* The first rib of a side: bone after a stretch without that is longer than the gaps between the ribs that
+ * follow. The processes of the atlas reach as far out, but no ribs follow them. A scan that begins on a rib,
+ * between two ribs or in the shoulder gives -1. */
+static int first_rib_of(const dm_column *c, const float *high) {
+    int bare = 0;
+    for (int i = 0; i <= c->last; i++) {
+        if (high[i] < 0.3f) bare++;
+        if (!(high[i] > 0.5f)) continue;
+        if (!ribs_follow(c, i)) {
+            bare = 0;
+            continue;
+        }
+        if (densest(c->wing, c->n, i, i + 30) > 0.4) return -1;       /* processes of L5, the pelvis */
+        if (dm_profile_max(c->rib, c->n, 0, i - 40) > 0.6) return -1; /* ribs above: the loins lie between */
+        return bare >= 16 && bare >= 1.4 * rib_gap(c, high, i) ? i : -1;
     }
     return -1;
+}
+
+/* Both sides agree, or the upper one counts half: first ribs may be stubs, and shoulders lie askew. */
+static void find_first_rib(const dm_column *c, double weight, dm_anchors *a) {
+    int left = first_rib_of(c, c->high[0]), right = first_rib_of(c, c->high[1]);
+    int alone = left < 0 || right < 0, upper = left < right;
+    a->s_first = (alone ? !upper : upper) ? left : right; /* alone: the one that is not -1 */
+    if (a->s_first < 0) return;
+    double sure = !alone && abs(left - right) <= 8 ? 1 : 0.5;
+    for (int i = 0; i < c->n; i++) {
+        double z = (i - (a->s_first - 1)) / 5.5;
+        a->first[i] = (float)(sure * weight * clip(2.5 - 0.5 * z * z, -2, 2.5));
+    }
+}
+
+/* No rib begins above the first: what reaches out there slides down to it along the neck's processes. */
+static void clear_neck(dm_anchors *a, double weight) {
+    for (int i = 0; i < a->s_first - 8; i++) a->rib[i] = (float)(-2 * weight);
+    for (int i = a->s_first - 8; i < a->s_first - 4; i++)
+        if (i >= 0) a->rib[i] = 0;
 }
 
 /* Least of the 5 mm means from..to. */
@@ -94,7 +133,7 @@ static int dens_at(const dm_column *c, int i) {
 }
 
 static int find_dens(const dm_column *c) {
-    for (int i = c->first + 14; i + 28 <= c->last; i++)
+    for (int i = 8; i + 28 <= c->last; i++)
         if (dens_at(c, i)) return i;
     return -1;
 }
@@ -117,19 +156,51 @@ static double sacral_taper(const dm_column *c, int i) {
     return isnan(above) || isnan(below) ? 0 : 1.4 * clip(8 * (1 - below / above - 0.2), -1, 1.5);
 }
 
-/* Alae of the sacrum and wings of the ilium beside the next 30 mm: weak, porous alae are no brighter than
- * muscle. */
+/* Alae of the sacrum, beside the column's front, and wings of the ilium beside the next 30 mm; porous alae
+ * are hardly brighter than muscle. */
 static double sacral_alae(const dm_column *c, int i) {
-    double ala = dm_profile_mean(c->ala, c->n, i + 5, i + 30),
-           wing = dm_profile_mean(c->iliac, c->n, i + 5, i + 30);
-    double above = dm_profile_mean(c->ala, c->n, i - 30, i - 10);
-    if (isnan(ala) || isnan(wing) || isnan(above)) return 0;
-    return 0.5 * clip(8 * (ala - above - 0.12), -1, 1) + 0.5 * clip(8 * (wing - 0.12), -1, 1);
+    double ala = densest(c->wing, c->n, i + 1, i + 16),
+           ilium = dm_profile_mean(c->iliac, c->n, i + 5, i + 30);
+    if (isnan(ala) || isnan(ilium)) return 0;
+    return clip(5 * (ala - 0.4), -1, 1) + clip(8 * (ilium - 0.1), -1, 1);
 }
 
-static void find_sacrum(const dm_column *c, double weight, float *llr) {
-    for (int i = 0; i < c->n; i++)
-        llr[i] = (float)(weight * (sacral_lean(c, i) + sacral_taper(c, i) + sacral_alae(c, i)));
+/* MR: beside lumbar bodies lies the psoas, beside the first sacral one the ala, which is marrow as the body
+ * is. Says nothing where fat suppression makes both alike. */
+static double marrow_alae(const dm_column *c, const float *body, int i) {
+    double psoas = dm_profile_mean(c->wing, c->n, i - 70, i - 25),
+           ala = dm_profile_mean(c->wing, c->n, i + 6, i + 18);
+    double lumbar = dm_profile_mean(body, c->n, i - 70, i - 25),
+           sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22);
+    if (isnan(psoas + ala + lumbar + sacral) || psoas <= 0 || ala <= 0 || lumbar <= 0 || sacral <= 0)
+        return 0;
+    double unlike = fabs(log(psoas / lumbar));
+    return unlike < 0.3 ? 0 : clip(5 * (unlike - fabs(log(ala / sacral)) - 0.15), -1, 1.5);
+}
+
+static dm_status find_sacrum(const dm_column *c, double weight, float *llr) {
+    float *body = malloc(((size_t)c->n + 1) * sizeof *body);
+    if (!body) return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
+    dm_status status = dm_profile_rank(c->t, c->n, 40, 0.5, body);
+    for (int i = 0; i < c->n; i++) {
+        double alae = c->modality == DM_MR ? marrow_alae(c, body, i) : sacral_alae(c, i);
+        llr[i] = (float)(weight * (sacral_lean(c, i) + sacral_taper(c, i) + alae));
+    }
+    free(body);
+    return status;
+}
+
+/* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 34 mm above its lower
+ * one, but for the seam of the dens 14 to 23 mm above, which looks like a disc in about two of three. So a
+ * seam speaks for the disc below it by log(0.7 / 0.3), a column without one for neither, and any other disc
+ * against. */
+static void find_axis(const dm_column *c, double weight, float *llr) {
+    const float *d = c->d[4 - DM_WIDTH_LOW];
+    for (int i = c->first + 34; i <= c->last; i++) {
+        double loud = fmax(dm_profile_max(d, c->n, i - 34, i - 24), dm_profile_max(d, c->n, i - 13, i - 8));
+        double seam = dm_profile_max(d, c->n, i - 23, i - 14);
+        llr[i] = (float)(weight * (loud > 0 ? fmax(-loud, -2) : seam > 0 ? 0.85 : 0));
+    }
 }
 
 /* MR: where the bright fluid ends, against the column beside it (a coil's edge darkens both); -1 when the
@@ -184,18 +255,18 @@ dm_status dm_anchors_find(const dm_column *c, const dm_levels_params *p, dm_anch
     a->conus = blank(c->n);
     if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->conus)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
-    find_sacrum(c, p->sacrum_weight, a->sacrum);
+    DM_TRY(find_sacrum(c, p->sacrum_weight, a->sacrum));
     if (c->modality == DM_MR) {
+        find_axis(c, p->dens_weight, a->dens);
         find_soft_anchors(c, p, a);
         return dm_ok;
     }
-    find_ribs(c, p->rib_weight, a->rib);
-    a->s_first = find_first_rib(c);
+    find_ribs(c, p->rib_weight, find_pelvis(c), a->rib);
+    find_first_rib(c, p->first_rib_weight, a);
+    clear_neck(a, p->rib_weight);
     a->s_dens = find_dens(c);
     for (int i = 0; i < c->n; i++) {
-        double rib = (i - (a->s_first - 1)) / 5.5, dens = (i - (a->s_dens + 35)) / 5.0;
-        if (a->s_first >= 0)
-            a->first[i] = (float)(p->first_rib_weight * clip(2.5 - 0.5 * rib * rib, -2, 2.5));
+        double dens = (i - (a->s_dens + 36)) / 5.0;
         if (a->s_dens >= 0) a->dens[i] = (float)(p->dens_weight * clip(4 - 0.5 * dens * dens, -6, 4));
     }
     return dm_ok;

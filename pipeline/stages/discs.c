@@ -10,7 +10,9 @@
 
 /* The straightened volume: from behind the laminae to the front of a tall man's lumbar bodies, and to the
  * side as far as ribs must be followed; beyond the line's ends as far as the crop reaches. */
-enum { A_LOW = -45, A_HIGH = 60, L_SIDE = 62, BEYOND = 10, NA = A_HIGH - A_LOW + 1, NL = 2 * L_SIDE + 1 };
+enum { A_LOW = -45, A_HIGH = 60, L_SIDE = 62, NA = A_HIGH - A_LOW + 1, NL = 2 * L_SIDE + 1 };
+/* Discs are looked for up to 10 mm beyond the line's ends, dens and neck up to 40 mm above its upper one. */
+enum { BEYOND = 10, ABOVE = 40 };
 enum { PED = 18, HIGH = 112, BOXES = PED + HIGH + 6 };
 
 typedef struct work {
@@ -20,7 +22,7 @@ typedef struct work {
 } work;
 
 uint64_t dm_column_bytes(double length_mm) {
-    uint64_t ns = (uint64_t)(length_mm + 2 * BEYOND + 2);
+    uint64_t ns = (uint64_t)(length_mm + ABOVE + BEYOND + 2);
     return ns * NA * (NL + 3) * sizeof(float) + ns * BOXES * sizeof(float);
 }
 
@@ -30,8 +32,9 @@ static void work_clear(work *w) {
 
 /* The profiles of a column, one by one. */
 static float **profile_of(dm_column *c, size_t number) {
-    float **all[] = {&c->t,  &c->slope, &c->front, &c->ped,  &c->rib,  &c->high, &c->occupied,
-                     &c->hu, &c->ala,   &c->iliac, &c->lean, &c->core, &c->fluid};
+    float **all[] = {&c->t,       &c->slope,    &c->front,    &c->ped,     &c->rib,  &c->high[0],
+                     &c->high[1], &c->occupied, &c->hu,       &c->iliac,   &c->lean, &c->core,
+                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1]};
     return number < sizeof all / sizeof *all ? all[number] : NULL;
 }
 
@@ -178,7 +181,7 @@ static void tilted_profile(const float *sheets, dm_column *c) {
         float p = known(sheets[i * DM_DISC_TILTS + k]), q = known(sheets[i * DM_DISC_TILTS + k + 1]);
         c->t[i] = p + (x - (float)k) * (q - p);
         if (isnan(c->t[i])) continue;
-        if (i < c->first) c->first = i;
+        if (i < c->first && i >= ABOVE - BEYOND) c->first = i;
         c->last = i;
     }
 }
@@ -194,6 +197,8 @@ static void find_front(const float *rows, double of_middle, dm_column *c) {
         }
         if (count < 5) continue;
         double limit = of_middle > 0 ? of_middle * middle / count : 0.5;
+        if (middle < 1.2 * limit * count)
+            continue; /* a porous column is no denser than what lies before it */
         for (int a = 18; a <= A_HIGH; a++) {
             double v = (double)rows[(size_t)(a - A_LOW) * (size_t)c->n + (size_t)i];
             if (isnan(v)) break;
@@ -241,18 +246,23 @@ static void make_boxes(dm_disc_box b[BOXES]) {
     for (int i = 0; i < PED / 2; i++) both_sides(b + 2 * i, -2, 6, 8 + i, 13 + i);
     for (int i = 0; i < HIGH / 2; i++) both_sides(b + PED + 2 * i, i - 35, i - 35, 38, 46);
     b += PED + HIGH;
-    both_sides(b, -12, 20, 24, 42);
+    both_sides(b, 5, 20, 22, 36);
     both_sides(b + 2, -30, 20, 44, 62);
     b[4] = box_of(10, 20, -4, 4, 0);
     b[5] = box_of(10, 20, -4, 4, 1);
 }
 
-/* Largest of every other box of n: one side. */
+/* Largest of every other box of n: one side. Where more than half of them lie outside the scan, only bone
+ * that is seen counts. */
 static float side_max(const float *v, int n, int side) {
     float best = NAN;
-    for (int i = side; i < n; i += 2)
-        if (!dm_is_outside(v[i]) && !(v[i] <= best)) best = v[i];
-    return best;
+    int known_boxes = 0;
+    for (int i = side; i < n; i += 2) {
+        if (dm_is_outside(v[i])) continue;
+        known_boxes++;
+        if (!(v[i] <= best)) best = v[i];
+    }
+    return best > 0.5f || 4 * known_boxes >= n ? best : NAN;
 }
 
 static float both_mean(float p, float q) {
@@ -268,12 +278,12 @@ static dm_status measure_boxes(work *w, dm_column *c) {
     for (int i = 0; dm_good(status) && i < c->n; i++) {
         const float *p = v + (size_t)i * BOXES, *q = p + PED + HIGH;
         c->ped[i] = both_mean(side_max(p, PED, 0), side_max(p, PED, 1));
-        float left = side_max(p + PED, HIGH, 0), right = side_max(p + PED, HIGH, 1);
-        c->high[i] = isnan(left) ? right : isnan(right) ? left : fminf(left, right);
-        c->ala[i] = both_mean(known(q[0]), known(q[1]));
+        for (int side = 0; side < 2; side++) c->high[side][i] = side_max(p + PED, HIGH, side);
+        c->wing[i] = both_mean(known(q[0]), known(q[1]));
         c->iliac[i] = both_mean(known(q[2]), known(q[3]));
         c->occupied[i] = known(q[4]);
         c->hu[i] = known(q[5]);
+        c->flank[0][i] = known(q[2]), c->flank[1][i] = known(q[3]);
     }
     free(v);
     return status;
@@ -281,8 +291,9 @@ static dm_status measure_boxes(work *w, dm_column *c) {
 
 /* MR: the middle of the sac, dark where the cord is, and the brightest of the four sides of it. */
 static dm_status measure_sac(work *w, dm_column *c) {
-    const dm_disc_box boxes[] = {box_of(-2, 2, -2, 2, 1), box_of(-3, 3, 4, 7, 1), box_of(-3, 3, -7, -4, 1),
-                                 box_of(3, 6, -3, 3, 1), box_of(-6, -3, -3, 3, 1)};
+    const dm_disc_box boxes[] = {
+        box_of(-2, 2, -2, 2, 1),  box_of(-3, 3, 4, 7, 1),   box_of(-3, 3, -7, -4, 1),  box_of(3, 6, -3, 3, 1),
+        box_of(-6, -3, -3, 3, 1), box_of(5, 20, 22, 36, 1), box_of(5, 20, -36, -22, 1)};
     enum { N = sizeof boxes / sizeof *boxes };
     float *v = malloc((size_t)c->n * N * sizeof *v);
     dm_status status =
@@ -290,10 +301,17 @@ static dm_status measure_sac(work *w, dm_column *c) {
     for (int i = 0; dm_good(status) && i < c->n; i++) {
         const float *p = v + (size_t)i * N;
         c->core[i] = known(p[0]);
+        c->wing[i] = both_mean(known(p[5]), known(p[6]));
         c->fluid[i] = fmaxf(fmaxf(known(p[1]), known(p[2])), fmaxf(known(p[3]), known(p[4])));
     }
     free(v);
     return status;
+}
+
+/* A rib is looked for only where its way outwards lies in the field of view: what begins at i is 44 to 62 mm
+ * to the side a little further down. */
+static int flank_known(const dm_column *c, int side, int i) {
+    return i + 10 < c->n && !isnan(c->flank[side][i]) && !isnan(c->flank[side][i + 10]);
 }
 
 static dm_status measure_ribs(work *w, dm_column *c) {
@@ -306,7 +324,9 @@ static dm_status measure_ribs(work *w, dm_column *c) {
         for (int side = 0; side < 2; side++)
             for (int a = -14; a <= 12; a++)
                 best[side] = fmaxf(best[side], sum[side][(size_t)i * NA + (size_t)(a - A_LOW)]);
-        c->rib[i] = 0.5f * (best[0] + best[1]) / (DM_RIB_TO - DM_RIB_FROM + 1);
+        for (int side = 0; side < 2; side++)
+            best[side] = flank_known(c, side, i) ? best[side] / (DM_RIB_TO - DM_RIB_FROM + 1) : NAN;
+        c->rib[i] = both_mean(best[0], best[1]);
     }
     free(sum[0]), free(sum[1]);
     return status;
@@ -342,8 +362,8 @@ static dm_status measure(work *w, const dm_levels_params *p, dm_column *c) {
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *p, dm_column *c) {
     const dm_spine *spine = &study->spine;
-    *c = (dm_column){.n = (int)floor((spine->n - 1) * spine->ds) + 1 + 2 * BEYOND,
-                     .s0 = -BEYOND,
+    *c = (dm_column){.n = (int)floor((spine->n - 1) * spine->ds) + 1 + ABOVE + BEYOND,
+                     .s0 = -ABOVE,
                      .modality = study->modality};
     work w = {.gpu = gpu, .g = args_of(c->n, study->modality, p)};
     float *v = NULL;

@@ -65,18 +65,15 @@ static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_leve
     int upper = chain->level[k], lower = chain->level[k + 1];
     int w = dm_clampi((int)lround(dm_level_disc_height(upper)) - DM_WIDTH_LOW, 0, DM_WIDTHS - 1);
     double e = isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
-    if (upper == DM_C1) return fmin(fmax(0.5 * e, -0.5), 1);
+    if (upper == DM_C1) return fmin(fmax(0.75 * e, -0.5), 2);
     if (!isnan(c->front[i])) {
         double f = fmin(fmax(((double)c->front[i] - dm_level_front(upper)) / 6, -2.5), 2.5);
         e -= p->front_weight * f * f;
     }
-    /* Above the first rib the path of a rib slides down to it. */
-    int thoracic = lower >= DM_T1 && lower <= DM_T13,
-        above = a->s_first >= 0 && i < a->s_first - 3 && lower <= DM_T1 + 2;
-    if (!above) e += thoracic ? (double)a->rib[i] : -(double)a->rib[i];
+    e += lower >= DM_T1 && lower <= DM_T13 ? (double)a->rib[i] : -(double)a->rib[i];
     if (lower == DM_T1) e += (double)a->first[i];
     if (upper == DM_C2) e += (double)a->dens[i];
-    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 20) e -= 6;
+    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 26) e -= 6; /* no disc in the axis */
     if (lower == DM_S1) e += (double)a->sacrum[i];
     if (upper == DM_L1) e += (double)a->conus[i];
     return e;
@@ -106,8 +103,18 @@ static double end_cost(const dm_levels_params *p, const dm_chain *chain, int k, 
     return p->whole_penalty * floor(fmax(room, 0) / whole);
 }
 
-static double spacing_cost(const dm_levels_params *p, double mu, int h) {
+double dm_chain_top_rib(const dm_chain *chain, const dm_column *c, const dm_anchors *a, int k, int i,
+                        double scale) {
+    int j = i - (int)lround(scale * dm_level_pitch(chain->level[k]));
+    if (j < 0 || j > c->first + 3) return 0;
+    return chain->level[k] >= DM_T1 && chain->level[k] <= DM_T13 ? (double)a->rib[j] : -(double)a->rib[j];
+}
+
+/* `level` is the vertebra between the two discs. The false disc above the axis is the seam of the dens (16 to
+ * 22 mm above C2/3) or the joint with the atlas. */
+static double spacing_cost(const dm_levels_params *p, int level, double mu, int h) {
     double sd2 = p->pitch_sd * p->pitch_sd * mu * mu + p->pitch_floor * p->pitch_floor, d = h - mu;
+    if (level == DM_C2) sd2 += 2.5 * 2.5;
     return d * d / (2 * sd2);
 }
 
@@ -121,11 +128,13 @@ static void pass(const dm_chain_fit *f, const dm_column *c, const dm_levels_para
         double mu = scale * dm_level_pitch(f->chain.level[down ? k : k + 1]);
         int near = (int)ceil(0.75 * mu), far = (int)floor(1.3 * mu);
         float cost[64];
-        for (int h = near; h <= far; h++) cost[h - near] = (float)spacing_cost(p, mu, h);
+        for (int h = near; h <= far; h++)
+            cost[h - near] = (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
         const float *other = best + (size_t)(down ? k - 1 : k + 1) * (size_t)n;
         for (int i = c->first; i <= c->last; i++) {
             double room = down ? i - c->first : c->last - i;
             float v = (float)-end_cost(p, &f->chain, k, down, room, scale);
+            if (down) v += (float)dm_chain_top_rib(&f->chain, c, f->anchors, k, i, scale);
             for (int h = near; step > 0 && h <= far; h++) {
                 int j = down ? i - h : i + h;
                 if (j >= c->first && j <= c->last) v = fmaxf(v, other[j] - cost[h - near]);
@@ -167,7 +176,7 @@ void dm_chain_fit_clear(dm_chain_fit *f) {
 
 dm_status dm_chain_fit_make(const dm_column *c, const dm_anchors *a, const dm_levels_params *p, int number,
                             dm_chain_fit *f) {
-    *f = (dm_chain_fit){.n = c->n};
+    *f = (dm_chain_fit){.n = c->n, .anchors = a};
     dm_chain_make(number, &f->chain);
     size_t count = (size_t)(f->chain.n - 1) * (size_t)c->n;
     f->e = calloc(count, sizeof *f->e), f->m = malloc(count * sizeof *f->m), f->scale = calloc(count, 1);
@@ -191,10 +200,12 @@ static int follow(const dm_chain_fit *f, const dm_column *c, const dm_levels_par
         int next = down ? k - 1 : k + 1, to = -1;
         if (next < 0 || next > f->chain.n - 2) return count;
         float v = (float)-end_cost(p, &f->chain, k, down, room, scale);
+        if (down) v += (float)dm_chain_top_rib(&f->chain, c, f->anchors, k, i, scale);
         for (int h = (int)ceil(0.75 * mu); h <= (int)floor(1.3 * mu); h++) {
             int j = down ? i - h : i + h;
             if (j < c->first || j > c->last) continue;
-            float w = best[(size_t)next * (size_t)n + (size_t)j] - (float)spacing_cost(p, mu, h);
+            float w = best[(size_t)next * (size_t)n + (size_t)j] -
+                      (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
             if (w > v) v = w, to = j;
         }
         if (to < 0) return count;

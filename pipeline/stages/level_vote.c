@@ -131,7 +131,9 @@ static double all_weights(const vote *v, double top) {
 }
 
 static void anchors_on(const vote *v, const answer *a, dm_labelling *out) {
-    int last_rib = 0, first_bare = 0;
+    int last_rib = 0, first_bare = 0, top = a->path.from;
+    double above = dm_chain_top_rib(&a->chain, v->c, v->a, top, a->path.at[0], a->path.scale);
+    if (a->chain.level[top] == DM_T1 + a->chain.thoracic - 1) last_rib = above > 0.5;
     for (int j = 0; j < a->path.n; j++) {
         int k = a->path.from + j, i = a->path.at[j], lower = a->chain.level[k + 1], upper = a->chain.level[k];
         double rib = (double)v->a->rib[i];

@@ -29,7 +29,7 @@ static const dm_param TABLE[] = {
     FLOAT(sacrum_weight, "1", 0, 3, 1, "Weight of the sacrum: angle, taper, alae."),
     FLOAT(bone_hu, "HU", 80, 250, 130, "Cancellous bone begins, osteoporosis included."),
     FLOAT(full_hu, "HU", 150, 500, 250, "Certainly bone."),
-    FLOAT(temperature, "1", 0.5, 5, 1.5,
+    FLOAT(temperature, "1", 0.5, 5, 1.35,
           "Divides the scores before they become a posterior: neighbouring evidence is not independent."),
     FLOAT(anchored, "1", 0.5, 1, 0.85, "Posterior from which a labelling with a named anchor is trusted."),
     FLOAT(found, "1", -1, 3, 0.5,
@@ -112,7 +112,7 @@ static void write_vertebrae(const dm_study *study, const dm_column *c, const dm_
 /* Anchors that the path rests on. The rib alone is no anchor: its end, or its beginning, is. */
 static void name_anchors(const dm_labelling *label, char *out, size_t size) {
     const char *names[3] = {"c2", "ribs", "sacrum"};
-    int on[3] = {label->dens > 1, label->first > 0.5 || label->rib_end, label->sacrum > 1.5};
+    int on[3] = {label->dens > 0.8, label->first > 0.5 || label->rib_end, label->sacrum > 1.5};
     out[0] = 0;
     for (int i = 0; i < 3; i++)
         if (on[i]) snprintf(out + strlen(out), size - strlen(out), "%s%s", out[0] ? "+" : "", names[i]);

@@ -27,12 +27,15 @@ typedef struct dm_column {
     float *d[DM_WIDTHS];  /* how much this looks like a disc */
     float *ped;           /* CT: bone in the place of the pedicles, 0..1 */
     float *rib;           /* CT: best path of a rib that begins here, 1 = all bone */
-    float *high;          /* CT: bone where the first rib passes, the lower of the sides, 0..1 */
+    float *high[2];       /* CT: bone where the first rib passes, left and right, 0..1 */
     float *occupied, *hu; /* CT: bone, mean HU, in the middle of the column */
-    float *ala, *iliac;   /* CT: bone beside the sacrum */
-    float *lean;          /* degrees by which the line leans backwards */
-    float *core;               /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
-    float *fluid;              /* MR: the brightest signal beside the middle */
+    float *iliac;         /* CT: bone 44 to 62 mm to the side: wings of the ilium, ribs */
+    float *flank[2];      /* CT: as iliac, left and right; NaN where the scan is too narrow for ribs */
+    float
+        *wing; /* bone (MR: signal) beside the front of the column: alae of the sacrum, else muscle or lung */
+    float *lean;  /* degrees by which the line leans backwards */
+    float *core;  /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
+    float *fluid; /* MR: the brightest signal beside the middle */
 } dm_column;
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
@@ -63,7 +66,7 @@ typedef struct dm_anchors {
     float *dens;   /* n or NULL: for the disc C2/3 */
     float *sacrum; /* n: for the disc L5/S1 */
     float *conus;  /* n: for the disc L1/2 */
-    int s_first;   /* index of the first rib, -1 = not seen */
+    int s_first;   /* index of the first rib (of the upper one where the sides differ), -1 = not seen */
     int s_dens;
 } dm_anchors;
 dm_status dm_anchors_find(const dm_column *column, const dm_levels_params *params, dm_anchors *out);
@@ -92,6 +95,7 @@ typedef struct dm_disc_path {
 /* Evidence and max-marginals of one chain: row k of n values per disc. */
 typedef struct dm_chain_fit {
     dm_chain chain;
+    const dm_anchors *anchors;
     int n;
     float *e, *m;   /* evidence; best score of any path with disc k here, prior of the scale included */
     uint8_t *scale; /* number of the scale that gives m */
@@ -99,6 +103,10 @@ typedef struct dm_chain_fit {
 dm_status dm_chain_fit_make(const dm_column *column, const dm_anchors *anchors,
                             const dm_levels_params *params, int number, dm_chain_fit *fit);
 void dm_chain_fit_clear(dm_chain_fit *fit);
+/* What the ribs say of the vertebra above the first disc of a path, disc k at index i: 0 where its own upper
+ * disc would be in view, or its ribs are not. */
+double dm_chain_top_rib(const dm_chain *chain, const dm_column *column, const dm_anchors *anchors, int k,
+                        int i, double scale);
 /* The best path that has disc k at index i. */
 dm_status dm_chain_fit_path(const dm_chain_fit *fit, const dm_column *column, const dm_levels_params *params,
                             int k, int i, dm_disc_path *path);

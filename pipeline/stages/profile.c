@@ -108,7 +108,9 @@ static void add_pedicles(const dm_column *c, float *d) {
     }
 }
 
-/* MR: bodies are even, discs are not, whatever their brightness. */
+/* MR: bodies are even, discs are not, whatever their brightness. The scale makes it nats: how often the best
+ * of 5 mm has this value at discs and within bodies (114 of 119 discs of phantoms and all of a real lumbar
+ * scan lie above 0, 11 in 12 bodies below). */
 static dm_status uneven_evidence(const dm_column *c, const float *g, int width, float *d) {
     size_t n = (size_t)c->n;
     float *r = malloc(n * 3 * sizeof *r);
@@ -125,7 +127,7 @@ static dm_status uneven_evidence(const dm_column *c, const float *g, int width, 
     if (dm_good(status)) status = dm_profile_rank(r, c->n, 50, 0.9, high);
     for (int i = 0; i < c->n; i++) {
         double span = fmax((double)(high[i] - low[i]), 1e-6);
-        d[i] = (float)fmin(fmax(4 * (double)(r[i] - low[i]) / span - 1.8, -1.8), 2.5);
+        d[i] = (float)fmin(fmax(7.2 * (double)(r[i] - low[i]) / span - 5, -3.2), 2.7);
     }
     free(r);
     return status;

@@ -36,6 +36,10 @@ typedef struct model {
     int n, level[32];
     double from[33]; /* s of the disc above; from[n] = the end */
     int last_rib;    /* level */
+    int kidneys;     /* full of contrast, beside L1 to L3 */
+    int pelvis;      /* alae and ilium beside S1 */
+    double side;     /* nothing is known further out; 0 = the whole width */
+    double seam;     /* MR: a false disc this far above C2/3; 0 = none */
 } model;
 
 /* The vertebrae first .. last; thoracic = how many there are with ribs. */
@@ -52,17 +56,36 @@ static model make_model(int first, int last, int thoracic, double scale) {
     return m;
 }
 
-/* Ribs leave the upper third of a thoracic vertebra and fall; lumbar processes end at 38 mm. */
+/* Ribs leave the upper third of a thoracic vertebra and fall, the first hardly; lumbar processes end at 38
+ * mm. */
 static int side_bone(const model *m, int v, double s, double a, double l) {
     double h = m->from[v + 1] - m->from[v], root = m->from[v] + 0.3 * h;
     int rib = m->level[v] >= DM_T1 && m->level[v] <= m->last_rib;
     if (l < 12 || (!rib && l > (m->level[v] < DM_T1 ? 26 : 38))) return 0;
-    return hypot(s - root - (rib ? 0.4 * (l - 12) : 0), a) < 4.5;
+    double fall = !rib ? 0 : m->level[v] == DM_T1 ? 0.1 : m->level[v] == DM_T1 + 1 ? 0.25 : 0.4;
+    return hypot(s - root - fall * (l - 12), a) < 4.5;
+}
+
+static double from_of(const model *m, int level) {
+    for (int i = 0; i < m->n; i++)
+        if (m->level[i] == level) return m->from[i];
+    return 1e9;
+}
+
+/* What lies beside the column and is bright without being a rib. */
+static int beside_bright(const model *m, double s, double a, double l) {
+    double loin = s - from_of(m, DM_L1), promontory = s - from_of(m, DM_S1);
+    if (m->kidneys && loin > -5 && loin < 85 && a > -25 && a < 35 && l > 41) return 1;
+    if (!m->pelvis) return 0;
+    int ala = promontory > 3 && a > -8 && a < 24 && l > 12 && l < 44;
+    int ilium = promontory > -45 && a > -30 && a < 40 && fabs(l - 52 + 0.2 * (a - 5)) < 3.5;
+    return ala || ilium;
 }
 
 static double tissue(const model *m, double s, double a, double l) {
     l = fabs(l);
     if (hypot(a, l) < 8) return 15;
+    if (beside_bright(m, s, a, l)) return 260;
     int v = 0;
     while (v < m->n - 1 && s >= m->from[v + 1]) v++;
     double h = m->from[v + 1] - m->from[v], low = s - m->from[v], depth = 23 + 0.75 * (m->level[v] - DM_C2);
@@ -85,7 +108,9 @@ static double signal(const model *m, double conus, double sac_end, double s, dou
     int v = 0;
     while (v < m->n - 1 && s >= m->from[v + 1]) v++;
     double edge = fmin(s - m->from[v], m->from[v + 1] - s);
-    if (s < m->from[0] || s >= m->from[m->n] || a < 8 || a > 40 || fabs(l) > 17) return 120;
+    if (m->seam > 0) edge = fmin(edge, fabs(from_of(m, DM_C2 + 1) - m->seam - s));
+    if (s < m->from[0] || s >= m->from[m->n] || a < 8 || fabs(l) > 17) return 120;
+    if (a > (m->level[v] < DM_T1 + 9 ? 23 + 0.75 * (m->level[v] - DM_C2) : 40)) return 120;
     return m->level[v] >= DM_S1 ? 200 : edge < 3 ? 290 : edge < 4.5 ? 80 : 190;
 }
 
@@ -104,7 +129,8 @@ static dm_study *make_study(const model *m, double top, double low, double slice
                     sum += tissue(m, low - slice * (k + 0.2 * (q - 2)), -(-54 + 2.0 * j), -64 + 2.0 * i) / 5;
                 state ^= state << 13, state ^= state >> 7, state ^= state << 17;
                 v->v[((size_t)k * 52 + (size_t)j) * 65 + (size_t)i] =
-                    (float)(sum + (double)(state % 81) - 40);
+                    m->side > 0 && abs(2 * i - 64) > m->side ? DM_OUTSIDE
+                                                             : (float)(sum + (double)(state % 81) - 40);
             }
     ck_assert(dm_good(dm_spine_make(&study->spine, (int)((low - top) / 0.5), 0.5)));
     for (int i = 0; i < study->spine.n; i++) study->spine.p[i][2] = -top - 0.5 * i;
@@ -157,11 +183,24 @@ static void names_are_right(const model *m, const dm_study *study, double top, d
     }
 }
 
+static int name_at(const dm_study *study, double s) {
+    for (int k = 0; k < study->levels.n; k++)
+        if (s >= study->levels.v[k].s_from && s < study->levels.v[k].s_to) return study->levels.v[k].level;
+    return DM_LEVEL_NONE;
+}
+
+/* The model from s = top to its end, in slices of 2 mm, every name right. */
+static dm_study *named_right(const model *m, double top) {
+    double low = m->from[m->n] - 4;
+    dm_study *study = make_study(m, top, low, 2);
+    run_levels(study);
+    names_are_right(m, study, top, low, 3);
+    return study;
+}
+
 START_TEST(the_last_rib_names_a_thoracolumbar_spine) {
     model m = make_model(15, DM_L1 + 3, 12, 1.04);
-    dm_study *study = make_study(&m, 10, m.from[m.n] - 4, 2);
-    run_levels(study);
-    names_are_right(&m, study, 10, m.from[m.n] - 4, 3);
+    dm_study *study = named_right(&m, 10);
     ck_assert_str_eq(study->levels.transitional, "");
     ck_assert_double_gt(study->levels.posterior, 0.7);
     free_study(study);
@@ -170,10 +209,9 @@ END_TEST
 
 START_TEST(a_whole_spine_is_counted_from_the_dens_and_the_ribs) {
     model m = make_model(DM_C2, DM_L1 + 3, 12, 0.95);
-    dm_study *study = make_study(&m, -14, m.from[m.n] - 4, 2);
-    run_levels(study);
-    names_are_right(&m, study, -14, m.from[m.n] - 4, 3);
-    ck_assert_int_eq(study->levels.anchored, 1);
+    dm_study *study = named_right(&m, -14);
+    ck_assert_msg(study->levels.anchored, "%s, posterior %.2f", study->levels.count_method,
+                  study->levels.posterior);
     ck_assert_ptr_nonnull(strstr(study->levels.count_method, "ribs"));
     ck_assert_str_eq(study->levels.transitional, "");
     ck_assert_ptr_null(strstr(study->qc, "unanchored"));
@@ -210,6 +248,64 @@ START_TEST(slices_of_5_mm_keep_the_names) {
     dm_study *study = make_study(&m, 6, m.from[m.n] - 4, 5);
     run_levels(study);
     names_are_right(&m, study, 6, m.from[m.n] - 4, 4);
+    free_study(study);
+}
+END_TEST
+
+START_TEST(the_first_rib_names_a_neck) {
+    model m = make_model(DM_C1 + 3, DM_T1 + 5, 12, 1);
+    dm_study *study = named_right(&m, 30);
+    ck_assert_str_eq(study->levels.count_method, "ribs");
+    free_study(study);
+}
+END_TEST
+
+START_TEST(kidneys_full_of_contrast_are_no_ribs) {
+    model m = make_model(DM_T1 + 7, DM_L1 + 3, 12, 1);
+    m.kidneys = 1;
+    dm_study *study = named_right(&m, 10);
+    ck_assert_str_eq(study->levels.count_method, "ribs");
+    free_study(study);
+}
+END_TEST
+
+/* The crest of the ilium beside L5 reaches as far out as a rib. */
+START_TEST(a_pelvis_has_no_ribs) {
+    model m = make_model(DM_T1 + 10, DM_S1 + 1, 12, 1);
+    m.pelvis = 1;
+    dm_study *study = named_right(&m, 10);
+    ck_assert_double_gt(study->levels.posterior, 0.7);
+    free_study(study);
+}
+END_TEST
+
+/* A scan that ends beside the processes cannot tell a last rib. */
+START_TEST(a_narrow_scan_is_not_counted_by_ribs) {
+    model m = make_model(DM_T1 + 7, DM_L1 + 3, 12, 1);
+    m.side = 36;
+    dm_study *study = make_study(&m, 10, m.from[m.n] - 4, 2);
+    run_levels(study);
+    ck_assert_int_eq(study->levels.anchored, 0);
+    ck_assert_str_eq(study->levels.count_method, "unanchored");
+    free_study(study);
+}
+END_TEST
+
+/* A seam of the dens as strong as a disc leaves two numberings of the neck: neither is promised, and the
+ * right one is the best or the second. */
+START_TEST(a_seam_of_the_dens_is_not_taken_for_sure) {
+    model m = make_model(DM_C1, DM_T1 + 3, 12, 1);
+    m.seam = 18;
+    m.from[1] = m.from[0]; /* no disc between atlas and axis: one column from the tip of the dens to C2/3 */
+    dm_study *study = make_study(&m, 14, m.from[m.n] - 4, 1.5);
+    into_mr(study, &m, 1e9, 1e9);
+    run_levels(study);
+    ck_assert_int_eq(study->levels.anchored, 0);
+    for (int i = 2, shift = -1; i + 2 < m.n; i++) {
+        int name = name_at(study, 0.5 * (m.from[i] + m.from[i + 1]) - 14);
+        if (shift < 0) shift = name == m.level[i] ? 0 : 1;
+        ck_assert_int_eq(name + shift * study->levels.alt_shift, m.level[i]);
+    }
     free_study(study);
 }
 END_TEST
@@ -307,6 +403,11 @@ int main(void) {
     tcase_add_test(tests, eleven_ribs_are_not_assumed_away);
     tcase_add_test(tests, thirteen_ribs_are_not_assumed_away);
     tcase_add_test(tests, slices_of_5_mm_keep_the_names);
+    tcase_add_test(tests, the_first_rib_names_a_neck);
+    tcase_add_test(tests, kidneys_full_of_contrast_are_no_ribs);
+    tcase_add_test(tests, a_pelvis_has_no_ribs);
+    tcase_add_test(tests, a_narrow_scan_is_not_counted_by_ribs);
+    tcase_add_test(tests, a_seam_of_the_dens_is_not_taken_for_sure);
     tcase_add_test(tests, sac_and_conus_place_a_lumbar_mr);
     tcase_add_test(tests, without_an_anchor_nothing_is_promised);
     tcase_add_test(tests, short_lines_are_answered);

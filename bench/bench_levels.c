@@ -1,0 +1,421 @@
+/* bench_levels [--seed S] [--from I] [--cases N] [--protocol ctm|mrm|ct_plain] [--line true|found]
+ *              [--real STUDY TRUTH.csv]... [--crops K] [--length MM,MM,...] [--set KEY=VALUE,...] [--each]
+ * The stage levels alone, over random pieces of digital phantoms and of real scans: how often the names are
+ * right when the stage says so and when it does not, by what is in view and by anchor, and whether
+ * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
+ * levels.csv will do, once a person has checked it). A length of 0 is the whole study. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frame.h"
+#include "ingest.h"
+#include "level.h"
+#include "phantom.h"
+#include "scanner.h"
+#include "stage.h"
+#include "truth.h"
+
+extern const dm_stage dm_stage_levels;
+
+enum { MAX_LENGTHS = 8, BINS = 6, GROUPS = 64 };
+
+typedef struct place {
+    int level;
+    double s; /* of the middle of the vertebra on the study's line */
+} place;
+
+typedef struct subject {
+    char name[80];
+    dm_study *study;
+    int n, last_thoracic;
+    place truth[DM_MAX_VERTEBRAE];
+} subject;
+
+typedef struct counts {
+    char name[64];
+    int n[2][2]; /* anchored, right */
+} counts;
+
+typedef struct bin {
+    int n, right;
+    double sum;
+} bin;
+
+typedef struct bench {
+    dm_gpu *gpu;
+    void *params;
+    int crops, each, n_lengths;
+    double length[MAX_LENGTHS];
+    uint64_t state;
+    counts group[GROUPS];
+    int n_groups;
+    bin calibration[3][BINS]; /* CT, MR, both */
+} bench;
+
+static const char *option(int argc, char **argv, const char *name, const char *fallback) {
+    for (int i = 1; i + 1 < argc; i++)
+        if (strcmp(argv[i], name) == 0) return argv[i + 1];
+    return fallback;
+}
+
+static int flag(int argc, char **argv, const char *name) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], name) == 0) return 1;
+    return 0;
+}
+
+static double unit(bench *b) {
+    b->state ^= b->state << 13, b->state ^= b->state >> 7, b->state ^= b->state << 17;
+    return (double)(b->state >> 11) / 9007199254740992.0;
+}
+
+/* ---- what is measured ---- */
+
+static int run_stage(bench *b, const char *name, dm_study *study) {
+    for (int i = 0; i < dm_stage_count; i++) {
+        if (strcmp(dm_stages[i]->name, name) != 0) continue;
+        void *params = calloc(1, dm_stages[i]->params_size + 1);
+        if (!params) return 0;
+        dm_params_preset(dm_stages[i]->params, dm_stages[i]->n_params, params);
+        dm_status s = dm_stages[i]->run(b->gpu, params, study);
+        free(params);
+        if (!dm_good(s)) printf("%s stopped: %s\n", name, s.text);
+        return dm_good(s);
+    }
+    return 0;
+}
+
+/* Vertebra `level` with its canal's centre at p; left out where the line does not pass. */
+static void add_truth(subject *o, int level, const double p[3]) {
+    double s, theta, r;
+    if (level == DM_LEVEL_NONE || o->n >= DM_MAX_VERTEBRAE) return;
+    if (dm_frame_from_lps(&o->study->spine, p, &s, &theta, &r) < 0 || r > 15) return;
+    o->truth[o->n++] = (place){level, s};
+    if (level >= DM_T1 && level <= DM_T13 && level > o->last_thoracic) o->last_thoracic = level;
+}
+
+static int true_line(const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st) {
+    int from = a->n_nodes, to = -1;
+    for (int i = 0; i < a->n_nodes - 1; i++) {
+        double p[3];
+        dm_ph_point_at(a, i, 0, 0, p);
+        if (!dm_ph_in_view(sc, p)) continue;
+        if (i < from) from = i;
+        to = i;
+    }
+    if (to <= from || !dm_good(dm_spine_make(&st->spine, 2 * (to - from) + 1, 0.5))) return 0;
+    for (int i = 0; i < st->spine.n; i++) {
+        double p[3];
+        dm_ph_point_at(a, from + 0.5 * i, 0, 0, p);
+        dm_ph_to_patient(sc, p, st->spine.p[i]);
+        st->spine.score[i] = 1, st->spine.unsure[i] = 0;
+    }
+    return dm_good(dm_frame_build(&st->spine));
+}
+
+static int render(bench *b, const dm_anatomy *a, const dm_ph_scanner *sc, int found, dm_study *st) {
+    dm_scan *scan = &st->pass[0].scan;
+    size_t voxels = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
+    *scan = (dm_scan){.nx = sc->args.nx,
+                      .ny = sc->args.ny,
+                      .nz = sc->args.nz,
+                      .to_lps = sc->to_lps,
+                      .scale = 1,
+                      .v = malloc(voxels * sizeof(int16_t))};
+    st->n_passes = 1;
+    st->modality = a->protocol == PH_MRM ? DM_MR : DM_CT;
+    st->contrast = a->protocol == PH_PLAIN ? DM_CONTRAST_NONE : st->modality == DM_MR ? DM_FLUID : DM_IODINE;
+    if (!scan->v || !dm_good(dm_ph_render(b->gpu, sc, a, scan->v))) return 0;
+    if (found) return run_stage(b, "crop", st) && run_stage(b, "spine", st);
+    dm_volume *raw = &st->crop.raw;
+    if (!dm_good(dm_volume_make(raw, scan->nx, scan->ny, scan->nz, &scan->to_lps))) return 0;
+    for (size_t i = 0; i < voxels; i++) raw->v[i] = (float)scan->v[i];
+    return true_line(a, sc, st);
+}
+
+static int phantom_subject(bench *b, uint64_t seed, int number, dm_ph_protocol protocol, int found,
+                           subject *o) {
+    dm_anatomy *a = calloc(1, sizeof *a);
+    dm_ph_scanner *sc = calloc(1, sizeof *sc);
+    int kinds = 0, good = a && sc;
+    while (dm_phantom_kinds[kinds]) kinds++;
+    good = good && dm_good(dm_anatomy_make(seed, number, dm_phantom_kinds[number % kinds], protocol, a));
+    if (good) {
+        dm_ph_make_scanner(a, 0, sc);
+        good = render(b, a, sc, found, o->study);
+    }
+    for (int i = 0; good && i < a->n_verts && a->vert[i].level <= DM_S1; i++) {
+        double p[3];
+        dm_ph_point_at(a, 0.5 * (a->vert[i].body_top + a->vert[i].body_low), 0, 0, p);
+        dm_ph_to_patient(sc, p, p);
+        add_truth(o, a->vert[i].level, p);
+    }
+    if (good)
+        snprintf(o->name, sizeof o->name, "%llu/%d %s %s T%d L%d", (unsigned long long)seed, number,
+                 dm_ph_protocol_name(protocol), sc->field, a->n_thoracic, a->n_lumbar);
+    if (a) dm_anatomy_clear(a);
+    free(a), free(sc);
+    return good;
+}
+
+static int read_truth(const char *path, subject *o) {
+    char line[600];
+    int column[4] = {-1, -1, -1, -1};
+    static const char *const names[4] = {"level", "x_mm", "y_mm", "z_mm"};
+    FILE *f = fopen(path, "r");
+    if (!f) return 0;
+    for (int row = 0; fgets(line, sizeof line, f); row++) {
+        double p[3] = {NAN, NAN, NAN};
+        int level = DM_LEVEL_NONE, at = 0;
+        line[strcspn(line, "\r\n")] = 0;
+        char *rest = line;
+        for (char *word = strsep(&rest, ","); word; word = strsep(&rest, ","), at++)
+            for (int k = 0; k < 4; k++) {
+                if (row == 0 && strcmp(word, names[k]) == 0) column[k] = at;
+                if (row == 0 || column[k] != at) continue;
+                if (k == 0)
+                    level = dm_level_parse(word);
+                else
+                    p[k - 1] = atof(word);
+            }
+        if (row > 0) add_truth(o, level, p);
+    }
+    fclose(f);
+    return o->n > 0;
+}
+
+static int real_subject(bench *b, const char *path, const char *truth, subject *o) {
+    dm_protocols protocols = {0};
+    dm_key key = {0};
+    dm_ingested in = {0};
+    int good = dm_good(dm_protocols_load(NULL, &protocols)) &&
+               dm_good(dm_ingest(path, &protocols, &key, &in)) && dm_good(in.study[0].status);
+    if (good) {
+        *o->study = in.study[0].study;
+        in.study[0].study = (dm_study){0};
+        good = run_stage(b, "crop", o->study) && run_stage(b, "spine", o->study) && read_truth(truth, o);
+    }
+    const char *slash = strrchr(path, '/');
+    snprintf(o->name, sizeof o->name, "%s", slash ? slash + 1 : path);
+    if (!good) fprintf(stderr, "bench_levels: %s or %s cannot be used\n", path, truth);
+    dm_ingested_clear(&in);
+    dm_protocols_clear(&protocols);
+    return good;
+}
+
+/* ---- pieces ---- */
+
+/* First and last voxel along `axis` that the line's points i0..i1 reach. */
+static void extent(const dm_study *st, int axis, int i0, int i1, int *low, int *high) {
+    const dm_volume *v = &st->crop.raw;
+    const int n[3] = {v->nx, v->ny, v->nz};
+    dm_affine inverse;
+    double least = 1e9, most = -1e9;
+    if (!dm_good(dm_affine_invert(&v->to_lps, &inverse))) abort();
+    for (int i = i0; i <= i1; i++) {
+        double q[3];
+        dm_affine_apply(&inverse, st->spine.p[i], q);
+        least = fmin(least, q[axis]), most = fmax(most, q[axis]);
+    }
+    *low = (int)fmax(floor(least), 0), *high = (int)fmin(ceil(most), n[axis] - 1);
+}
+
+/* The part of a study that a scan of points i0..i1 of its line would have held. */
+static dm_study *piece_of(const dm_study *whole, int i0, int i1) {
+    const dm_volume *v = &whole->crop.raw;
+    int axis = 0, low[3] = {0, 0, 0}, high[3] = {v->nx - 1, v->ny - 1, v->nz - 1};
+    for (int k = 1; k < 3; k++)
+        if (fabs(v->to_lps.m[2][k]) > fabs(v->to_lps.m[2][axis])) axis = k;
+    if (i0 > 0 || i1 < whole->spine.n - 1) extent(whole, axis, i0, i1, &low[axis], &high[axis]);
+    dm_study *st = calloc(1, sizeof *st);
+    dm_affine to_lps = v->to_lps;
+    for (int c = 0; c < 3; c++)
+        for (int k = 0; k < 3; k++) to_lps.m[c][3] += v->to_lps.m[c][k] * low[k];
+    int nx = high[0] - low[0] + 1, ny = high[1] - low[1] + 1, nz = high[2] - low[2] + 1, n = i1 - i0 + 1;
+    if (!st || !dm_good(dm_volume_make(&st->crop.raw, nx, ny, nz, &to_lps)) ||
+        !dm_good(dm_spine_make(&st->spine, n, whole->spine.ds)))
+        abort();
+    for (int k = 0; k < nz; k++)
+        for (int j = 0; j < ny; j++)
+            memcpy(st->crop.raw.v + ((size_t)k * (size_t)ny + (size_t)j) * (size_t)nx,
+                   v->v + ((size_t)(k + low[2]) * (size_t)v->ny + (size_t)(j + low[1])) * (size_t)v->nx +
+                       low[0],
+                   (size_t)nx * sizeof(float));
+    for (int i = 0; i < n; i++) {
+        memcpy(st->spine.p[i], whole->spine.p[i + i0], sizeof st->spine.p[i]);
+        st->spine.score[i] = 1, st->spine.unsure[i] = 0;
+    }
+    if (!dm_good(dm_frame_build(&st->spine))) abort();
+    st->modality = whole->modality, st->contrast = whole->contrast;
+    return st;
+}
+
+/* Share of the true vertebrae between s0 and s1 (mm on the whole's line) that carry their name; a sacrum
+ * named or not named changes nothing. */
+static double share_right(const subject *o, const dm_study *piece, double s0, double s1) {
+    int seen = 0, right = 0;
+    for (int i = 0; i < o->n; i++) {
+        double s = o->truth[i].s - s0;
+        if (o->truth[i].level == DM_C1 || o->truth[i].level >= DM_S1 || s < 4 || s > s1 - s0 - 4) continue;
+        seen++;
+        for (int k = 0; k < piece->levels.n; k++)
+            if (s >= piece->levels.v[k].s_from && s < piece->levels.v[k].s_to)
+                right += piece->levels.v[k].level == o->truth[i].level;
+    }
+    return seen ? (double)right / seen : NAN;
+}
+
+static int in_view(const subject *o, int level, double s0, double s1) {
+    for (int i = 0; i < o->n; i++)
+        if (o->truth[i].level == level && o->truth[i].s > s0 && o->truth[i].s < s1) return 1;
+    return 0;
+}
+
+/* The best landmark in the piece: the whole axis (the atlas is seen too), the promontory, T12 with L1 below,
+ * or T1 with a whole vertebra of the neck above. */
+static const char *reach_of(const subject *o, double s0, double s1) {
+    if (in_view(o, DM_C1, s0, s1)) return "C2 in view";
+    if (in_view(o, DM_S1, s0, s1)) return "sacrum in view";
+    if (o->study->modality == DM_CT && o->last_thoracic && in_view(o, o->last_thoracic, s0, s1) &&
+        in_view(o, DM_L1, s0, s1))
+        return "last rib in view";
+    if (o->study->modality == DM_CT && in_view(o, DM_C7 - 1, s0, s1) && in_view(o, DM_T1, s0, s1))
+        return "first rib in view";
+    return "no landmark in view";
+}
+
+static void count(bench *b, const char *name, int anchored, int right) {
+    int i = 0;
+    while (i < b->n_groups && strcmp(b->group[i].name, name) != 0) i++;
+    if (i == GROUPS) return;
+    if (i == b->n_groups) snprintf(b->group[b->n_groups++].name, sizeof b->group[i].name, "%s", name);
+    b->group[i].n[anchored][right]++;
+}
+
+static void calibrate(bench *b, int modality, double p, int right) {
+    static const double edge[BINS] = {0.5, 0.7, 0.85, 0.95, 0.99, 2};
+    int k = 0;
+    while (p >= edge[k]) k++;
+    for (int m = modality; m <= 2; m += 2 - modality) {
+        b->calibration[m][k].n++;
+        b->calibration[m][k].right += right;
+        b->calibration[m][k].sum += p;
+    }
+}
+
+static void score(bench *b, const subject *o, int i0, int i1, int length) {
+    dm_study *piece = piece_of(o->study, i0, i1);
+    double s0 = i0 * o->study->spine.ds, s1 = i1 * o->study->spine.ds;
+    if (dm_good(dm_stage_levels.run(b->gpu, b->params, piece))) {
+        const dm_levels *l = &piece->levels;
+        double share = share_right(o, piece, s0, s1);
+        if (!isnan(share)) {
+            int right = share >= 0.8;
+            char name[64];
+            const char *kind = o->study->modality == DM_MR ? "MR" : "CT", *reach = reach_of(o, s0, s1);
+            snprintf(name, sizeof name, "%s, %s", kind, reach);
+            count(b, name, l->anchored, right);
+            snprintf(name, sizeof name, "%s, counted by %s", kind, l->count_method);
+            count(b, name, l->anchored, right);
+            snprintf(name, sizeof name, length ? "%s, %d mm" : "%s, whole", kind, length);
+            count(b, name, l->anchored, right);
+            calibrate(b, o->study->modality == DM_MR, l->posterior, right);
+            if (b->each)
+                printf("%-36s %4.0f..%4.0f %-21s share %.2f p %.3f alt %+d %.3f %-16s %s%s\n", o->name, s0,
+                       s1, reach, share, l->posterior, l->alt_shift, l->alt_posterior, l->count_method,
+                       l->transitional,
+                       right         ? ""
+                       : l->anchored ? "  ANCHORED WRONG"
+                                     : "  wrong");
+        }
+    }
+    dm_study_clear(piece);
+    free(piece);
+}
+
+static void measure(bench *b, const subject *o) {
+    int n = o->study->spine.n;
+    for (int k = 0; k < b->n_lengths; k++) {
+        int want = (int)(b->length[k] / o->study->spine.ds);
+        if (want == 0) score(b, o, 0, n - 1, 0);
+        for (int c = 0; want > 0 && want < n && c < b->crops; c++) {
+            int i0 = (int)(unit(b) * (n - want));
+            score(b, o, i0, i0 + want - 1, (int)b->length[k]);
+        }
+    }
+    fflush(stdout);
+}
+
+static void report(const bench *b) {
+    static const char *const bins[BINS] = {"under .50",  ".50 to .70", ".70 to .85",
+                                           ".85 to .95", ".95 to .99", ".99 and over"};
+    static const char *const kinds[3] = {"CT", "MR", "all"};
+    printf("\n%-36s %15s %15s %15s %15s\n", "pieces", "anchored right", "anchored wrong", "unanchored r.",
+           "unanchored w.");
+    for (int i = 0; i < b->n_groups; i++)
+        printf("%-36s %15d %15d %15d %15d\n", b->group[i].name, b->group[i].n[1][1], b->group[i].n[1][0],
+               b->group[i].n[0][1], b->group[i].n[0][0]);
+    printf("\n%-4s %-14s %6s %10s %8s\n", "", "level_posterior", "n", "mean", "right");
+    for (int m = 0; m < 3; m++)
+        for (int k = 0; k < BINS; k++) {
+            const bin *q = &b->calibration[m][k];
+            if (q->n)
+                printf("%-4s %-14s %6d %10.3f %8.3f\n", kinds[m], bins[k], q->n, q->sum / q->n,
+                       (double)q->right / q->n);
+        }
+}
+
+static dm_ph_protocol protocol_of(const char *text) {
+    return strcmp(text, "mrm") == 0 ? PH_MRM : strcmp(text, "ct_plain") == 0 ? PH_PLAIN : PH_CTM;
+}
+
+static int set_up(bench *b, int argc, char **argv) {
+    char text[400];
+    b->crops = atoi(option(argc, argv, "--crops", "4"));
+    b->each = flag(argc, argv, "--each");
+    b->state = 88172645463325252ull;
+    snprintf(text, sizeof text, "%s", option(argc, argv, "--length", "0,140,220,320"));
+    for (char *save = NULL, *word = strtok_r(text, ",", &save); word && b->n_lengths < MAX_LENGTHS;
+         word = strtok_r(NULL, ",", &save))
+        b->length[b->n_lengths++] = atof(word);
+    b->params = calloc(1, dm_stage_levels.params_size);
+    if (!b->params || !dm_good(dm_gpu_open(NULL, 0, &b->gpu))) return 0;
+    dm_params_preset(dm_stage_levels.params, dm_stage_levels.n_params, b->params);
+    snprintf(text, sizeof text, "%s", option(argc, argv, "--set", ""));
+    for (char *save = NULL, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        char *equals = strchr(word, '=');
+        if (!equals) continue;
+        *equals = 0;
+        dm_status bad = dm_params_set(dm_stage_levels.params, dm_stage_levels.n_params, b->params, "--set",
+                                      word, equals + 1);
+        if (!dm_good(bad)) return fprintf(stderr, "%s\n", bad.text), 0;
+    }
+    return 1;
+}
+
+static void one(bench *b, int argc, char **argv, int number, char **real) {
+    subject o = {.study = calloc(1, sizeof(dm_study))};
+    if (!o.study) abort();
+    int good = real ? real_subject(b, real[0], real[1], &o)
+                    : phantom_subject(b, strtoull(option(argc, argv, "--seed", "1"), NULL, 10), number,
+                                      protocol_of(option(argc, argv, "--protocol", "ctm")),
+                                      strcmp(option(argc, argv, "--line", "true"), "found") == 0, &o);
+    if (good) measure(b, &o);
+    dm_study_clear(o.study);
+    free(o.study);
+}
+
+int main(int argc, char **argv) {
+    bench b = {0};
+    int from = atoi(option(argc, argv, "--from", "0")), cases = atoi(option(argc, argv, "--cases", "0"));
+    if (!set_up(&b, argc, argv)) return 4;
+    for (int i = 1; i + 2 < argc; i++)
+        if (strcmp(argv[i], "--real") == 0) one(&b, argc, argv, 0, argv + i + 1);
+    for (int c = from; c < from + cases; c++) one(&b, argc, argv, c, NULL);
+    report(&b);
+    dm_gpu_close(b.gpu);
+    free(b.params);
+    return 0;
+}
