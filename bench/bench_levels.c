@@ -188,10 +188,11 @@ static int read_truth(const char *path, subject *o) {
 
 static int real_subject(bench *b, const char *path, const char *truth, subject *o) {
     dm_protocols protocols = {0};
-    dm_key key = {0};
+    const dm_key key = {{0}};
+    const dm_ingest_options reading = {.protocols = &protocols, .key = &key, .threads = 2, .hold = 2ull << 30};
     dm_ingested in = {0};
     int good = dm_good(dm_protocols_load(NULL, &protocols)) &&
-               dm_good(dm_ingest(path, &protocols, &key, &in)) && dm_good(in.study[0].status);
+               dm_good(dm_ingest(path, &reading, &in)) && dm_good(in.study[0].status);
     if (good) {
         *o->study = in.study[0].study;
         in.study[0].study = (dm_study){0};
