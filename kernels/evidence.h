@@ -259,6 +259,21 @@ DM_FN void dm_ev_line(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const fl
                                    dm_ramp((float)dm_popcount(all >> 16) / 16.0f, 0.4f, 0.9f));
 }
 
+/* Share of 45 points ventral of the cell (+-30 degrees, 12 to 36 mm, its own slice) that hold contrast: in front of the canal
+ * lies the body, in front of the spinous processes, which overlap and persist like a column, lies the canal. */
+DM_FN float dm_ev_fluid_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z, float c,
+                              float s) {
+    int seen = 0;
+    for (int i = -2; i <= 2; i++)
+        for (int k = 0; k < 9; k++) {
+            float r = (12.0f + 3.0f * (float)k) / a->step, u = 0.26f * r * (float)i,
+                  v = -r * (1.0f - 0.034f * (float)(i * i));
+            int px = x + (int)dm_floor(c * u - s * v + 0.5f), py = y + (int)dm_floor(s * u + c * v + 0.5f);
+            if (dm_ev_in(a, px, py, z)) seen += (mask[dm_ev_at(a, px, py, z)] & DM_EV_FLUID) != 0;
+        }
+    return (float)seen / 45.0f;
+}
+
 /* Share of 25 points ventral of the cell (+-30 degrees, 12 to 24 mm) with bone (no contrast) within +-10 mm along z:
  * the vertebral body. Keeps long bones out, whose marrow is enclosed as well. (c, s) = cosine and sine of the angle by
  * which the patient is rolled about the body axis. */
@@ -316,6 +331,7 @@ DM_FN float dm_ev_around(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_ar
         int size = (i + 1) / 2;
         float c = dm_roll_cos(size), s = i & 1 ? dm_roll_sin(size) : -dm_roll_sin(size);
         float f = (1.0f - 0.08f * (float)size) * (a->mr ? 1.0f : dm_ev_front(mask, a, x, y, z, c, s));
+        if (!a->mr && f > best) f *= 1.0f - 0.8f * dm_ramp(dm_ev_fluid_front(mask, a, x, y, z, c, s), 0.04f, 0.12f);
         if (f <= best) continue;
         float m = dm_ev_mirror(mask, a, x, y, z, c, s);
         f *= m < 0.0f ? 0.75f : 0.4f + 0.6f * (a->mr ? dm_ramp(m, 0.15f, 0.45f) : dm_ramp(m, 0.3f, 0.65f));

@@ -1,6 +1,6 @@
 /* The best way of the canal through the evidence, head to feet, by dynamic programming: one slice of the coarse grid a
- * launch. A step from a cell of the slice above earns the mean evidence of its two cells, less a toll, for every cell of
- * its length: a way through nothing costs by the millimetre, however steep it runs. */
+ * launch. A step from a cell of the slice above earns the mean evidence of its two cells, less a toll. What it earns it earns
+ * by the slice, so that no detour pays; what it loses it loses by the millimetre, so that no jump through nothing does. */
 #ifndef DM_PATH_H
 #define DM_PATH_H
 #include "dialect.h"
@@ -17,8 +17,9 @@ typedef struct dm_path_args {
 } dm_path_args;
 
 DM_FN float dm_path_gain(const dm_path_args *a, float above, float here, int dx, int dy) {
-    float length = dm_sqrt((float)(1 + dx * dx + dy * dy));
-    return (0.5f * (above + here) - a->toll) * length - a->cost_y * (float)(dy * dy) - a->cost_x * (float)(dx * dx);
+    float net = 0.5f * (above + here) - a->toll;
+    if (net < 0.0f) net *= dm_sqrt((float)(1 + dx * dx + dy * dy));
+    return net - a->cost_y * (float)(dy * dy) - a->cost_x * (float)(dx * dx);
 }
 
 /* Best sum of a way that ends in cell (x, y); *back = the step it came by ((dy + DM_PATH_Y) * DM_PATH_COLUMNS + dx +

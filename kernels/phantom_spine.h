@@ -195,7 +195,15 @@ DM_FN float dm_ph_spine(const dm_ph_args *g, PH_TABLES, float s, float x, float 
     int i = buckets[bucket], end = buckets[bucket + 1];
     DM_GLOBAL const int *list = buckets + g->n_buckets + 1;
     float sac = nodes[(size_t)q.node * PH_NODE + PH_SAC];
-    if (rel > -2.0f) {
+    dm_ph_point inner = q;
+    float inner_rel = rel;
+    if (rel < g->w && q.r > 0.5f) {
+        /* The wall is blurred once, by the canal that is drawn over it: what lies outside is taken where it is whole. */
+        float out = (rb + g->w) / q.r;
+        q.a *= out, q.l *= out, q.r = rb + g->w;
+        rel = g->w;
+    }
+    if (inner_rel > -2.0f) {
         if (rel < 9.0f) value = dm_ph_mixf(value, g->mat[PH_M_FAT], dm_ph_cover(rel - 6.0f, 4.0f));
         if (rel < 5.0f && q.a < -2.0f)
             value = dm_ph_mixf(value, g->mat[PH_M_FLAVUM], dm_ph_cover(rel - 3.0f, g->w));
@@ -210,8 +218,9 @@ DM_FN float dm_ph_spine(const dm_ph_args *g, PH_TABLES, float s, float x, float 
     } else {
         while (i < end && (int)prims[(size_t)list[i] * PH_PROW + PH_LAYER_NO] == PH_BONE) i++;
     }
+    q = inner;
     i = dm_ph_layer(g, prims, list, i, end, PH_SOFT, &q, sac, &bone, &value);
-    if (rel < g->w)
+    if (inner_rel < g->w)
         value = dm_ph_canal(g, nodes, walls, &q, rb, dm_ph_epidural(g, walls, &q, x, y, z), x, y, z, value);
     dm_ph_layer(g, prims, list, i, end, PH_OVER, &q, sac, &bone, &value);
     return value;

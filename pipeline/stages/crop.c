@@ -97,24 +97,24 @@ static dm_status box_round(const dm_scan *scan, const dm_path *path, const param
 }
 
 /* MR goes twice: the first way tells how bright the fluid is. */
-static dm_status find_way(dm_gpu *gpu, dm_study *study, const dm_path_params *along, dm_path *way) {
-    DM_TRY(dm_path_find(gpu, &study->crop.evidence, along, way));
+static dm_status find_way(dm_gpu *gpu, const params *q, dm_study *study, dm_path *way) {
+    const dm_path_params along = {q->keep, q->min_length};
+    DM_TRY(dm_path_find(gpu, &study->crop.evidence, &along, way));
     if (study->modality != DM_MR) return dm_ok;
     dm_status status = dm_fluid_weigh(&study->crop.coarse, way, &study->crop.evidence);
     dm_path_clear(way);
-    return dm_good(status) ? dm_path_find(gpu, &study->crop.evidence, along, way) : status;
+    return dm_good(status) ? dm_path_find(gpu, &study->crop.evidence, &along, way) : status;
 }
 
 static dm_status run(dm_gpu *gpu, const void *p, dm_study *study) {
     const params *q = p;
     const dm_scan *scan = &study->pass[0].scan;
     const dm_evidence_params evidence = {q->wall_hu, q->bone_hu, q->column_hu, q->column_ratio, q->line_mm};
-    const dm_path_params along = {q->keep, q->min_length};
     dm_path path = {0};
     int lo[3], hi[3];
     DM_TRY(dm_resample_coarse(gpu, scan, q->step, &study->crop.coarse));
     DM_TRY(dm_evidence_run(gpu, &study->crop.coarse, study->modality, &evidence, &study->crop.evidence));
-    DM_TRY(find_way(gpu, study, &along, &path));
+    DM_TRY(find_way(gpu, q, study, &path));
     dm_status status = box_round(scan, &path, q, lo, hi);
     if (dm_good(status)) status = dm_resample_box(gpu, scan, lo, hi, q->edge, &study->crop.raw);
     free(study->crop.path);

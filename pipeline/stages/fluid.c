@@ -1,5 +1,5 @@
 /* MR: the canal holds one fluid, so its brightness changes slowly along it (coil, flow), and what is much darker or brighter
- * at the same height is something else: fat under the skin, discs, bowel. */
+ * at the same height is something else: fat under the skin, discs, bowel. (Not so on CT, where contrast ends and fades.) */
 #include <math.h>
 #include <stdlib.h>
 

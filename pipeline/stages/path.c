@@ -109,18 +109,6 @@ static int dark_around(const dm_path *p, int i, int reach) {
     return 1;
 }
 
-/* 1 where the way turns by more than a canal can: 65 degrees between the 16 mm above and the 16 mm below (a sharp lumbosacral
- * turn takes 50). */
-static int kink_at(const dm_path *p, int i, int reach) {
-    if (i < reach || i + reach >= p->n) return 0;
-    double dot = 0, a = 0, b = 0;
-    for (int c = 0; c < 3; c++) {
-        double u = p->p[i][c] - p->p[i - reach][c], v = p->p[i + reach][c] - p->p[i][c];
-        dot += u * v, a += u * u, b += v * v;
-    }
-    return dot < 0.42261826 * sqrt(a * b);
-}
-
 static double mean_of(const float *e, int n) {
     double sum = 0;
     for (int i = 0; i < n; i++) sum += e[i];
@@ -130,10 +118,10 @@ static double mean_of(const float *e, int n) {
 /* The piece with most evidence; its ends are cut back until 10 mm of them are as good as the whole must be. */
 static void keep_best(dm_path *p, double keep, double step) {
     int wide = (int)(15.0 / step + 0.5), narrow = (int)(5.0 / step + 0.5), reach = 2 * narrow,
-        bend = (int)(16.0 / step + 0.5), best_from = 0, best_n = 0, from = 0;
+        best_from = 0, best_n = 0, from = 0;
     double best = 0, sum = 0;
     for (int i = 0; i <= p->n; i++) {
-        int good = i < p->n && mean_around(p, i, wide) >= keep && !dark_around(p, i, narrow) && !kink_at(p, i, bend);
+        int good = i < p->n && mean_around(p, i, wide) >= keep && !dark_around(p, i, narrow) && !dm_bend_kink((const double(*)[3])p->p, p->n, i, step);
         if (good) {
             sum += p->e[i];
             continue;

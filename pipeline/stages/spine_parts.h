@@ -20,6 +20,12 @@ dm_status dm_centre_walls(dm_gpu *gpu, const dm_volume *volume, const dm_spine *
                           double column, dm_walls *out);
 void dm_walls_clear(dm_walls *w);
 
+/* 1 where a line of n points `step` mm apart bends at point i as no canal does (bends.c). Kink: by more than a lumbosacral
+ * turn between the 16 mm above and the 16 mm below. Step: one way and back within 16 mm, to what runs beside the canal; for
+ * smooth lines. */
+int dm_bend_kink(const double (*p)[3], int n, int i, double step);
+int dm_bend_step(const double (*p)[3], int n, int i, double step);
+
 /* Gaussian smoothing (sigma mm) of n points `step` mm apart, in place; the line is continued straight beyond its ends. */
 dm_status dm_smooth_points(double (*p)[3], int n, double step, double sigma);
 

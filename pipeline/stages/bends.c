@@ -1,0 +1,38 @@
+/* How a line bends: the canal bends slowly, and what does not has left it. */
+#include <math.h>
+
+#include "spine_parts.h"
+
+static void chord(const double from[3], const double to[3], double out[3]) {
+    double n = 0;
+    for (int c = 0; c < 3; c++) {
+        out[c] = to[c] - from[c];
+        n += out[c] * out[c];
+    }
+    for (int c = 0; c < 3; c++) out[c] /= fmax(sqrt(n), 1e-9);
+}
+
+static double dot(const double u[3], const double v[3]) {
+    return u[0] * v[0] + u[1] * v[1] + u[2] * v[2];
+}
+
+static double cross(const double u[3], const double v[3], double out[3]) {
+    out[0] = u[1] * v[2] - u[2] * v[1], out[1] = u[2] * v[0] - u[0] * v[2], out[2] = u[0] * v[1] - u[1] * v[0];
+    return sqrt(dot(out, out));
+}
+
+int dm_bend_kink(const double (*p)[3], int n, int i, double step) {
+    int reach = (int)(16.0 / step + 0.5);
+    double u[3], v[3];
+    if (i < reach || i + reach >= n) return 0;
+    chord(p[i - reach], p[i], u), chord(p[i], p[i + reach], v);
+    return dot(u, v) < 0.42261826; /* 65 degrees; a sharp lumbosacral turn takes 50 */
+}
+
+int dm_bend_step(const double (*p)[3], int n, int i, double step) {
+    int half = (int)(8.0 / step + 0.5), from = half + (int)(12.0 / step + 0.5);
+    double u[3], v[3], w[3], one[3], two[3];
+    if (i < from || i + from >= n) return 0;
+    chord(p[i - from], p[i - half], u), chord(p[i - half], p[i + half], w), chord(p[i + half], p[i + from], v);
+    return cross(u, w, one) > 0.34202014 && cross(w, v, two) > 0.34202014 && dot(one, two) < 0; /* 20 degrees each */
+}
