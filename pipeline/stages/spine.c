@@ -9,7 +9,7 @@
 #include "stage.h"
 
 typedef struct params {
-    double smooth, wall_hu, column_hu, unsure;
+    double smooth, wall_hu, column_hu, unsure, dense_hu;
     int rounds;
 } params;
 
@@ -19,6 +19,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, column_hu, "HU", 60, 500, 130, "Faintest contrast that counts as filling the canal."),
     DM_PARAM_INT(params, rounds, "1", 0, 6, 3, "How often the line is moved to the middle of the walls."),
     DM_PARAM_FLOAT(params, unsure, "1", 0, 1, 0.35, "Below this score a stretch of the line is marked as not to be trusted."),
+    DM_PARAM_FLOAT(params, dense_hu, "HU", 60, 200, 100, "CT: marrow and discs reach this, muscle does not: tells a patient's front from the back."),
 };
 
 /* The line in work: n points, `step` mm apart. */
@@ -178,6 +179,10 @@ static dm_status run(dm_gpu *gpu, const void *p, dm_study *study) {
     DM_TRY_OUT(quality_of(gpu, study, q, &study->spine, &w));
     DM_TRY_OUT(mark(&study->crop.evidence, &w, q->unsure, &study->spine));
     doubt_beyond_steps(&study->spine);
+    if (study->modality == DM_CT && dm_front_is_behind(&study->crop.coarse, &study->spine, q->dense_hu))
+        status = dm_fail(DM_STUDY, "orientation",
+                         "The vertebral bodies lie behind the canal: the header turns the patient wrongly (prone or head first "
+                         "told as something else); mend the orientation and run again.");
 out:
     dm_walls_clear(&w);
     curve_clear(&k);

@@ -20,6 +20,10 @@ dm_status dm_centre_walls(dm_gpu *gpu, const dm_volume *volume, const dm_spine *
                           double column, dm_walls *out);
 void dm_walls_clear(dm_walls *w);
 
+/* CT: 1 where the vertebral bodies stand behind the canal instead of before it (upright.c): the header turns the patient
+ * wrongly. dense = HU that marrow and discs have and muscle has not. 0 also where too little is in view to tell. */
+int dm_front_is_behind(const dm_grid *coarse, const dm_spine *spine, double dense);
+
 /* 1 where a line of n points `step` mm apart bends at point i as no canal does (bends.c). Kink: by more than a lumbosacral
  * turn between the 16 mm above and the 16 mm below. Step: one way and back within 16 mm, to what runs beside the canal; for
  * smooth lines. */

@@ -146,6 +146,20 @@ START_TEST(refuses_what_is_no_spine) {
 }
 END_TEST
 
+/* Half a turn about the body's axis: what the header calls the front is the back. */
+START_TEST(refuses_a_patient_turned_round) {
+    static dm_study study;
+    field f = FIELDS[_i];
+    f.turn = 3.14159265358979;
+    make(&f, &study);
+    dm_status status = run(&dm_stage_crop, &study);
+    if (dm_good(status)) status = run(&dm_stage_spine, &study);
+    ck_assert_int_eq(status.severity, DM_STUDY);
+    ck_assert_msg(!strcmp(status.code, "orientation") || !strcmp(status.code, "no_spine"), "%s", status.code);
+    dm_study_clear(&study);
+}
+END_TEST
+
 int main(void) {
     dm_status status = dm_gpu_open(NULL, 0, &gpu);
     if (!dm_good(status)) {
@@ -157,6 +171,7 @@ int main(void) {
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, follows_the_canal, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
     tcase_add_test(tc, refuses_what_is_no_spine);
+    tcase_add_loop_test(tc, refuses_a_patient_turned_round, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);
