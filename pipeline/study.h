@@ -133,6 +133,21 @@ const char *dm_false_sign_name(dm_false_sign f); /* "", "c1c2", "puncture", "spu
 typedef enum dm_side { DM_SIDE_NONE, DM_VENTRAL, DM_DORSAL, DM_LEFT, DM_RIGHT } dm_side;
 const char *dm_side_name(dm_side s); /* "", "ventral", "dorsal", "left", "right" */
 
+/* What is measured of a pool, medians or ranks over its cells of the map. */
+typedef struct dm_pool_features {
+    double area_mm2; /* on the dura */
+    double fill;     /* share of the rows of its extent that hold at least two of its cells */
+    double p90;      /* 90th percentile of E */
+    double hard;     /* the same of the low rank of E that is above soft tissue, share of the sac */
+    double dark_gap; /* median rise after the darkest point outside the dura, share of the sac */
+    double mirror;   /* median of E less E at the mirrored angle */
+    double beyond;   /* p90 less the median E at its angles 5 to 25 mm beyond its ends */
+    double gap_mm;   /* between the surfaces */
+    double edges;    /* strength of the weaker surface, 0..1 */
+    double open_bone; /* share of its cells without bone beyond them */
+    double noise;    /* s.d. of the noise, share of the sac */
+} dm_pool_features;
+
 /* A candidate: a pool outside the dura or a vein. */
 typedef struct dm_finding {
     dm_class class_;
@@ -148,6 +163,7 @@ typedef struct dm_finding {
     double length_mm, thickness_mm;
     int upper, lower;                            /* vertebrae above and below the nearest disc (level_disc) */
     int root;                                    /* level of the nearest root (level_root) */
+    dm_pool_features pool;                       /* 0 for a vein */
     int first_pass;
 } dm_finding;
 

@@ -56,13 +56,6 @@ static dm_false_sign sign_of(const dm_findings_params *p, const dm_study *st, co
     return DM_NO_SIGN;
 }
 
-static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {
-    double sacrum;
-    if (dm_level_top(&st->levels, DM_S1, &sacrum) && f->s > sacrum) return DM_SACRAL;
-    if (side == DM_VENTRAL) return DM_VENTRAL_TEAR;
-    return side == DM_DORSAL ? DM_DORSAL_TEAR : DM_LATERAL_TEAR;
-}
-
 static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
     const dm_findings_params *p = params;
     if (st->map.n != st->spine.n || st->map.n == 0)
@@ -71,8 +64,6 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
     DM_TRY(dm_pools_find(p, st));
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
-        f->side = dm_side_of(p, f->theta);
-        f->class_ = class_of(st, f, f->side);
         f->false_sign = sign_of(p, st, f, f->side);
     }
     DM_TRY(dm_diverticula_find(gpu, &p->diverticula, st));

@@ -23,6 +23,11 @@ typedef struct dm_findings_params {
  * Levels, site and place are left to localise. */
 dm_status dm_pools_find(const dm_findings_params *p, dm_study *study);
 
+/* Size, brightness, features and score of the cells labelled `which` into *f, whose theta is set; length 0 when none of them
+ * is assessed. low: the map's low rank (n * DM_NT). */
+dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *study, const float *low, const int *label, int which,
+                          dm_finding *f);
+
 /* Best score first; equal scores from head to feet. */
 void dm_findings_sort(dm_findings *findings);
 

@@ -1,0 +1,124 @@
+/* What is measured of a pool, and how far that speaks for a leak. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dialect.h"
+#include "findings_parts.h"
+#include "ranks.h"
+
+#define PI 3.14159265358979323846
+
+/* Lists of one figure per cell of the pool; their ranks become the features. */
+enum { E, HARD, THICK, DARK, MIRROR, GAP, EDGE, NOISE, LISTS };
+
+typedef struct cells {
+    float *list[LISTS];
+    size_t n;
+    double area, volume, peak, open;
+    int from, to, rows;
+    uint8_t column[DM_NT]; /* 1 = the pool has a cell at this angle */
+} cells;
+
+/* Share of the sac by which a cell stands above soft tissue: epidural veins, muscle and ligament are no contrast, however
+ * weak the sac is beside them. */
+static double above_soft_tissue(const dm_findings_params *p, const dm_study *st, double value, int i, double e) {
+    double sac = (double)st->map.sac[i];
+    if (st->modality != DM_CT) return e;
+    return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
+}
+
+static void add_cell(const dm_findings_params *p, const dm_study *st, double low, int i, int t, cells *o) {
+    const dm_map *m = &st->map;
+    size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT), n = o->n++;
+    double tissue = (double)m->tissue[t], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
+    double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
+    o->list[E][n] = m->e[c];
+    o->list[HARD][n] = (float)above_soft_tissue(p, st, tissue + low * height, i, low);
+    o->list[THICK][n] = m->thickness[c];
+    o->list[DARK][n] = m->d[c];
+    o->list[MIRROR][n] = m->e[c] - (m->assessed[mirrored] ? m->e[mirrored] : 0);
+    o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
+    o->list[EDGE][n] = fminf(st->canal.q_dura[c], st->canal.q_bone[c]);
+    o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
+    o->area += st->spine.ds * rd * arc;
+    o->volume += st->spine.ds * (rd + th / 2) * arc * th;
+    o->peak = fmax(o->peak, tissue + e * height);
+    o->open += st->canal.no_bone[c];
+    o->column[t] = 1;
+}
+
+static void gather(const dm_findings_params *p, const dm_study *st, const float *low, const int *label, int which, cells *o) {
+    o->from = st->map.n, o->to = -1, o->peak = -1e9;
+    for (int i = 0; i < st->map.n; i++) {
+        size_t before = o->n;
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            if (label[c] == which && st->map.assessed[c]) add_cell(p, st, (double)low[c], i, t, o);
+        }
+        if (o->n == before) continue;
+        if (i < o->from) o->from = i;
+        o->to = i;
+        o->rows += o->n - before >= 2;
+    }
+}
+
+/* Median E at the pool's angles 5 to 25 mm beyond its ends: what lies there all along is anatomy or a surface's error. */
+static double around(const dm_study *st, const cells *o, float *work) {
+    size_t n = 0;
+    int near = (int)lround(5 / st->spine.ds), far = (int)lround(25 / st->spine.ds);
+    for (int i = o->from - far; i <= o->to + far; i++) {
+        if (i < 0 || i >= st->map.n || (i > o->from - near && i < o->to + near)) continue;
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            if (o->column[t] && st->map.assessed[c]) work[n++] = st->map.e[c];
+        }
+    }
+    return n ? (double)dm_rank(work, n, 0.5) : 0;
+}
+
+/* Grows with brightness, length and area up to sizes at which nothing else is that large (prototype, section 1.4). */
+static double score_of(const dm_finding *f) {
+    const dm_pool_features *q = &f->pool;
+    return q->fill * q->hard * sqrt(fmin(f->length_mm, 40) / 20) * sqrt(fmin(q->area_mm2, 200) / 60);
+}
+
+static double rank(cells *o, int which, double share) {
+    return (double)dm_rank(o->list[which], o->n, share);
+}
+
+static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) {
+    double ds = st->spine.ds, n = (double)o->n;
+    f->s_from = ds * o->from, f->s_to = ds * o->to, f->s = (f->s_from + f->s_to) / 2;
+    f->length_mm = ds * (o->to - o->from + 1);
+    f->volume_mm3 = o->volume;
+    f->peak_value = o->peak;
+    f->peak_ratio = rank(o, E, 0.9);
+    f->thickness_mm = rank(o, THICK, 0.5);
+    f->pool = (dm_pool_features){.area_mm2 = o->area,
+                                 .fill = (double)o->rows / (o->to - o->from + 1),
+                                 .p90 = f->peak_ratio,
+                                 .hard = rank(o, HARD, 0.9),
+                                 .dark_gap = rank(o, DARK, 0.5),
+                                 .mirror = rank(o, MIRROR, 0.5),
+                                 .beyond = f->peak_ratio - around(st, o, work),
+                                 .gap_mm = rank(o, GAP, 0.5),
+                                 .edges = rank(o, EDGE, 0.5),
+                                 .open_bone = o->open / n,
+                                 .noise = rank(o, NOISE, 0.5)};
+    f->score = score_of(f);
+}
+
+dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const float *low, const int *label, int which,
+                          dm_finding *f) {
+    size_t n = (size_t)st->map.n * DM_NT;
+    float *room = malloc((LISTS + 1) * n * sizeof *room);
+    cells o = {0};
+    if (!room) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the features of a pool");
+    for (int k = 0; k < LISTS; k++) o.list[k] = room + (size_t)k * n;
+    gather(p, st, low, label, which, &o);
+    f->length_mm = 0;
+    if (o.n) summarise(st, &o, room + LISTS * n, f);
+    free(room);
+    return dm_ok;
+}
