@@ -5,6 +5,7 @@
 
 #include "curved.h"
 #include "map_parts.h"
+#include "phases.h"
 #include "ranks.h"
 #include "stage.h"
 
@@ -31,17 +32,13 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, ridge, "1", 0.1, 2, 0.5, "Pools are expected below this share of the sac until the profile shows more."),
     DM_PARAM_FLOAT(dm_map_params, band, "mm", 1, 4, 2, "Thickness of a pool that lies on the dura or on the bone and leaves the rest of the gap dark."),
     DM_PARAM_FLOAT(dm_map_params, band_gap, "mm", 1.5, 6, 3.2, "Gaps wider than this may hold such a pool."),
+    DM_PARAM_FLOAT(dm_map_params, phase_least, "1", 0.02, 0.9, 0.15, "Several passes: a cell shows contrast in a pass above this ratio; a fiftieth of healthy cells reads more."),
     DM_PARAM_FLOAT(dm_map_params, bone_least, "1", 0, 1, 0.5, "Least strength of the bone's edge at which a pool may be sought on the bone alone."),
 };
 
-static void free_maps(dm_map *m) {
-    free(m->e), free(m->d), free(m->thickness), free(m->assessed), free(m->sac), free(m->tissue);
-    *m = (dm_map){0};
-}
-
 static dm_status make_maps(int n, dm_map *m) {
     size_t count = (size_t)n * DM_NT;
-    free_maps(m);
+    dm_map_clear(m);
     *m = (dm_map){.n = n,
                   .e = calloc(count, sizeof(float)),
                   .d = calloc(count, sizeof(float)),
@@ -50,7 +47,7 @@ static dm_status make_maps(int n, dm_map *m) {
                   .sac = malloc((size_t)n * sizeof(float)),
                   .tissue = calloc(DM_NT, sizeof(float))};
     if (!m->e || !m->d || !m->thickness || !m->assessed || !m->sac || !m->tissue) {
-        free_maps(m);
+        dm_map_clear(m);
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura map of %d positions", n);
     }
     for (int i = 0; i < n; i++) m->sac[i] = DM_OUTSIDE;
@@ -189,17 +186,22 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     return dm_ok;
 }
 
-static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
-    if (st->spine.n < 2 || st->canal.n != st->spine.n)
-        return dm_fail(DM_STUDY, "no_canal", "the map needs the canal's surfaces along the whole centre line");
+dm_status dm_map_measure(dm_gpu *gpu, const dm_map_params *p, dm_study *st) {
     DM_TRY(make_maps(st->spine.n, &st->map));
     int filled = 0;
     for (int i = 0; i < st->spine.n; i++) filled += st->canal.filled[i];
     if (filled == 0) return dm_ok; /* nothing shines in the sac: nothing can be assessed */
-    work w = {.p = params, .st = st, .n = (size_t)st->spine.n * DM_NT};
+    work w = {.p = p, .st = st, .n = (size_t)st->spine.n * DM_NT};
     dm_status status = measure(gpu, &w);
     work_free(&w);
     return status;
+}
+
+static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
+    if (st->spine.n < 2 || st->canal.n != st->spine.n)
+        return dm_fail(DM_STUDY, "no_canal", "the map needs the canal's surfaces along the whole centre line");
+    DM_TRY(dm_map_measure(gpu, params, st));
+    return dm_phases_measure(gpu, params, st);
 }
 
 static uint64_t device_bytes(const dm_study *st, const void *params) {

@@ -12,6 +12,7 @@ typedef struct dm_map_params {
     double tissue_share, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
     double gap_least, model_error, shift_sd, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_rank;
+    double phase_least;
 } dm_map_params;
 
 /* The dura as an outline without dents: nerve roots lie dark against the sac's wall, and a surface may stand on them. r and
@@ -52,6 +53,9 @@ dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref);
 /* Fits the cells with use != 0; fit: n * DM_NT * DM_FIT_N, 0 where unused. */
 dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *use, float *fit);
 void dm_profiles_close(dm_profiles *pr);
+
+/* The map of study->crop.raw on the study's surfaces into study->map; empty where nothing fills the sac. */
+dm_status dm_map_measure(dm_gpu *gpu, const dm_map_params *p, dm_study *study);
 
 extern const dm_kernel_check dm_profile_checks[];
 extern const int dm_profile_check_count;

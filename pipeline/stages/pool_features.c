@@ -5,6 +5,7 @@
 
 #include "dialect.h"
 #include "findings_parts.h"
+#include "phases.h"
 #include "ranks.h"
 
 #define PI 3.14159265358979323846
@@ -109,6 +110,24 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
     f->score = score_of(f);
 }
 
+/* In which pass the pool is first seen, and how bright against the last: 90th percentiles over its cells. */
+static void phases_of(const dm_findings_params *p, const dm_study *st, const int *label, int which, float *work, dm_finding *f) {
+    const dm_map *m = &st->map;
+    int first = dm_phase_first(st, label, which, p->hysteresis_high);
+    double bright[2];
+    f->first_pass = first >= 0 ? m->phase[first].pass : 0;
+    f->early_late = NAN;
+    if (m->n_phases < 2) return;
+    for (int k = 0; k < 2; k++) {
+        size_t n = 0;
+        const float *e = m->phase[k ? m->n_phases - 1 : 0].e;
+        for (size_t c = 0; c < (size_t)m->n * DM_NT; c++)
+            if (label[c] == which && e[c] >= 0) work[n++] = e[c];
+        bright[k] = n ? (double)dm_rank(work, n, 0.9) : (double)NAN;
+    }
+    f->early_late = bright[1] > 0.05 ? bright[0] / bright[1] : (double)NAN;
+}
+
 dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const float *low, const int *label, int which,
                           dm_finding *f) {
     size_t n = (size_t)st->map.n * DM_NT;
@@ -118,7 +137,10 @@ dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const
     for (int k = 0; k < LISTS; k++) o.list[k] = room + (size_t)k * n;
     gather(p, st, low, label, which, &o);
     f->length_mm = 0;
-    if (o.n) summarise(st, &o, room + LISTS * n, f);
+    if (o.n) {
+        summarise(st, &o, room + LISTS * n, f);
+        phases_of(p, st, label, which, room, f);
+    }
     free(room);
     return dm_ok;
 }
