@@ -33,6 +33,9 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, band, "mm", 1, 4, 2, "Thickness of a pool that lies on the dura or on the bone and leaves the rest of the gap dark."),
     DM_PARAM_FLOAT(dm_map_params, band_gap, "mm", 1.5, 6, 3.2, "Gaps wider than this may hold such a pool."),
     DM_PARAM_FLOAT(dm_map_params, phase_least, "1", 0.02, 0.9, 0.15, "Several passes: a cell shows contrast in a pass above this ratio; a fiftieth of healthy cells reads more."),
+    DM_PARAM_FLOAT(dm_map_params, membrane, "mm", 0.2, 1, 0.45, "MR: dura and arachnoid between two layers of fluid, a dark line."),
+    DM_PARAM_FLOAT(dm_map_params, membrane_from, "1", -10, 30, 2, "MR: mean fall of chi-square by such a line, within 9 mm and 25 degrees, from which it counts; healthy fluid stays below 0."),
+    DM_PARAM_FLOAT(dm_map_params, membrane_full, "1", -9, 60, 10, "MR: and at which it counts in full."),
     DM_PARAM_FLOAT(dm_map_params, bone_least, "1", 0, 1, 0.5, "Least strength of the bone's edge at which a pool may be sought on the bone alone."),
 };
 
@@ -147,6 +150,26 @@ static void finish(work *w) {
             m->d[c] = w->cells[c * DM_CELL_N + DM_CELL_RISE] / (w->ref.sac_cell[c] - w->ref.tissue_cell[c]);
 }
 
+/* Upper end of the cauda equina: its roots run as dark lines inside the sac. The cord ends above the middle of L1 in most,
+ * at T12 in few; a vertebra is added where the count is not anchored. Without levels it may be anywhere. */
+static double cauda_from(const dm_levels *levels) {
+    double s = -1e9;
+    for (int i = levels->n - 1; i >= 0 && levels->v[i].level >= (levels->anchored ? DM_L1 : DM_T12); i--) s = levels->v[i].s_from;
+    return levels->n && s < -1e8 ? 1e9 : s;
+}
+
+/* The dura's line is sought in narrow gaps too: the bone's place does not matter to it. Beside the cauda only in front, where
+ * a patient on the back has no roots. */
+static void line_sought(work *w) {
+    double cauda = cauda_from(&w->st->levels);
+    for (size_t c = 0; c < w->n; c++) {
+        size_t i = c / DM_NT, t = c % DM_NT;
+        int front = t <= 8 || t >= DM_NT - 8;
+        w->some[c] = w->st->canal.filled[i] && !w->st->spine.unsure[i] && !dm_is_outside(w->ref.sac_cell[c]) &&
+                     (front || (double)i * w->st->spine.ds < cauda);
+    }
+}
+
 static void beyond_bone(work *w, int nr) {
     for (size_t c = 0; c < w->n; c++) {
         int k = (int)(((double)w->st->canal.r_bone[c] + 4) / w->p->step);
@@ -183,7 +206,9 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     DM_TRY(one_shape(w, 1, DM_CELL_DARK_IN));
     DM_TRY(one_shape(w, 2, DM_CELL_DARK_OUT));
     finish(w);
-    return dm_ok;
+    if (w->st->modality != DM_MR || w->ref.fat_bright) return dm_ok; /* bright fat has the dura's dark line all along */
+    line_sought(w);
+    return dm_membrane_apply(&w->pr, w->p, &w->ref, w->some, w->st);
 }
 
 dm_status dm_map_measure(dm_gpu *gpu, const dm_map_params *p, dm_study *st) {
@@ -220,5 +245,5 @@ const dm_stage dm_stage_map = {
     .device_bytes = device_bytes,
     .run = run,
     .checks = dm_profile_checks,
-    .n_checks = 3,
+    .n_checks = 4,
 };
