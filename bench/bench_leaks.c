@@ -8,12 +8,14 @@
  *   --set STAGE.KEY=VALUE,...  parameters
  *   --all                      the whole stage findings; else pools alone (no diverticula, veins, false signs)
  *   --csv FILE                 a row for every candidate with its features and whether it is true
+ *   --pictures DIR             the pictures of every study
  *   --each                     truth and findings of every study
  * Prints sensitivity by false marks a study, thickness, ratio and protocol, site, interval, class and side, answers. */
 #include <time.h>
 
 #include "findings_parts.h"
 #include "leak_study.h"
+#include "pictures.h"
 
 enum { MOST = 20000 };
 
@@ -88,16 +90,18 @@ static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const ma
             b->a->kind, b->st->modality == DM_MR ? "mr" : "ct", b->st->map.fat_bright, b->dense, m->sign ? -1 : l != NULL, (int)m->flag, f->score,
             dm_class_name(f->class_), dm_side_name(f->side), f->s, f->length_mm, f->volume_mm3, f->thickness_mm, f->theta,
             l ? l->thickness : 0, l ? l->ratio : 0);
-    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill, q->p90, q->hard, q->dark_gap,
-            q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone, q->noise);
+    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill, q->p90, q->hard, q->dark_gap,
+            q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone, q->noise, q->low);
 }
 
 static const char csv_head[] =
     "seed,case,kind,modality,fat,dense,label,flag,score,class,side,s,length,volume,thickness,theta,true_thickness,true_ratio,"
-    "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise\n";
+    "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low\n";
 
 static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int first) {
-    if (t->n_marks >= MOST || f->class_ == DM_FISTULA) return;
+    /* Where fat is as bright as fluid, nothing dorsal or sacral counts for the answer: neither hit nor false mark. */
+    int fat = b->st->map.fat_bright && (f->class_ == DM_DORSAL_TEAR || f->class_ == DM_SACRAL);
+    if (t->n_marks >= MOST || f->class_ == DM_FISTULA || fat) return;
     mark *m = &t->marks[t->n_marks++];
     *m = (mark){.study = t->studies, .leak = -1, .sign = in_sign(b, f), .score = f->score, .flag = f->false_sign};
     for (int i = 0, k = first; i < b->a->n_leaks; i++) {
@@ -253,7 +257,7 @@ static int run_pools(const char *set, dm_study *st) {
 
 typedef struct plan {
     uint64_t seed;
-    const char *protocol, *kinds, *cache, *set;
+    const char *protocol, *kinds, *cache, *set, *pictures;
     bench_frame frame;
     double error;
     int dense, prepare;
@@ -285,6 +289,15 @@ static dm_ph_protocol protocol_of(const plan *p, int c) {
     return (c + c / n) % 2 ? PH_MRM : PH_CTM;
 }
 
+static void draw(const plan *p, const bench_case *b) {
+    char folder[700];
+    snprintf(b->st->study_id, sizeof b->st->study_id, "case %d", b->a->number);
+    snprintf(b->st->protocol, sizeof b->st->protocol, "%s", b->a->kind);
+    snprintf(folder, sizeof folder, "%s/%d_%s_%s", p->pictures, b->a->number, b->a->kind, dm_ph_protocol_name(b->a->protocol));
+    dm_status s = dm_pictures_write(b->st, folder);
+    if (s.severity != DM_OK) fprintf(stderr, "%s\n", s.text);
+}
+
 static void one_case(dm_gpu *gpu, const plan *p, int c, tally *t) {
     char room[40];
     bench_case b = {.a = bench_calloc(1, sizeof *b.a), .sc = bench_calloc(1, sizeof *b.sc), .st = bench_calloc(1, sizeof *b.st),
@@ -305,6 +318,7 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, tally *t) {
             printf("case %d %s %s %s noise %.0f sac %.0f: %.1f s%s\n", c, b.a->kind, dm_ph_protocol_name(b.a->protocol), b.sc->field, b.sc->noise,
                    b.a->sac_level, (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec), good ? "" : " FAILED");
         if (good && !p->prepare) score_study(t, &b);
+        if (good && p->pictures) draw(p, &b);
         fflush(stdout);
     }
     dm_study_clear(b.st), dm_anatomy_clear(b.a);
@@ -315,6 +329,7 @@ int main(int argc, char **argv) {
     const char *frame = option(argc, argv, "--frame", "given"), *csv = option(argc, argv, "--csv", NULL);
     plan p = {.seed = strtoull(option(argc, argv, "--seed", "1"), NULL, 10), .protocol = option(argc, argv, "--protocol", "both"),
               .kinds = option(argc, argv, "--kinds", NULL), .cache = option(argc, argv, "--cache", NULL), .set = option(argc, argv, "--set", NULL),
+              .pictures = option(argc, argv, "--pictures", NULL),
               .frame = strcmp(frame, "real") == 0 ? BENCH_REAL : strcmp(frame, "canal") == 0 ? BENCH_CANAL : BENCH_GIVEN,
               .error = atof(option(argc, argv, "--error", "0.4")), .dense = has(argc, argv, "--dense"), .prepare = has(argc, argv, "--prepare")};
     tally *t = bench_calloc(1, sizeof *t);

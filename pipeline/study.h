@@ -150,12 +150,13 @@ typedef struct dm_pool_features {
     double area_mm2; /* on the dura */
     double fill;     /* share of the rows of its extent that hold at least two of its cells */
     double p90;      /* 90th percentile of E */
-    double hard;     /* the same of the low rank of E that is above soft tissue, share of the sac */
+    double low;      /* the same of the low rank of E round each cell: what no sleeve or spur can make */
+    double hard;     /* the same of the part of `low` that is above soft tissue, share of the sac */
     double dark_gap; /* median rise after the darkest point outside the dura, share of the sac */
     double mirror;   /* median of E less E at the mirrored angle */
     double beyond;   /* p90 less the median E at its angles 5 to 25 mm beyond its ends */
     double gap_mm;   /* between the surfaces */
-    double edges;    /* strength of the weaker surface, 0..1 */
+    double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
     double open_bone; /* share of its cells without bone beyond them */
     double noise;    /* s.d. of the noise, share of the sac */
 } dm_pool_features;

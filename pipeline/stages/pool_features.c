@@ -6,12 +6,13 @@
 #include "dialect.h"
 #include "findings_parts.h"
 #include "phases.h"
+#include "places.h"
 #include "ranks.h"
 
 #define PI 3.14159265358979323846
 
 /* Lists of one figure per cell of the pool; their ranks become the features. */
-enum { E, HARD, THICK, DARK, MIRROR, GAP, EDGE, NOISE, LISTS };
+enum { E, LOW, HARD, THICK, DARK, MIRROR, GAP, EDGE, NOISE, LISTS };
 
 typedef struct cells {
     float *list[LISTS];
@@ -35,12 +36,13 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     double tissue = (double)m->tissue[t], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
     double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
     o->list[E][n] = m->e[c];
+    o->list[LOW][n] = (float)low;
     o->list[HARD][n] = (float)above_soft_tissue(p, st, tissue + low * height, i, low);
     o->list[THICK][n] = m->thickness[c];
     o->list[DARK][n] = m->d[c];
     o->list[MIRROR][n] = m->e[c] - (m->assessed[mirrored] ? m->e[mirrored] : 0);
     o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
-    o->list[EDGE][n] = fminf(st->canal.q_dura[c], st->canal.q_bone[c]);
+    o->list[EDGE][n] = st->canal.q_dura[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
     o->area += st->spine.ds * rd * arc;
     o->volume += st->spine.ds * (rd + th / 2) * arc * th;
@@ -78,10 +80,22 @@ static double around(const dm_study *st, const cells *o, float *work) {
     return n ? (double)dm_rank(work, n, 0.5) : 0;
 }
 
-/* Grows with brightness, length and area up to sizes at which nothing else is that large (prototype, section 1.4). */
-static double score_of(const dm_finding *f) {
+/* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How sure"). `size`
+ * saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size times brightness only what anatomy says: how much
+ * of the brightness is above soft tissue, and that below S1 the sac tapers, surfaces fail and leaks are rare. */
+static double probability(const dm_findings_params *p, const dm_finding *f, int sacral) {
     const dm_pool_features *q = &f->pool;
-    return q->fill * q->hard * sqrt(fmin(f->length_mm, 40) / 20) * sqrt(fmin(q->area_mm2, 200) / 60);
+    double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
+    double x = p->odds_base + p->odds_size * log(fmax(size * q->low, 1e-3)) + p->odds_hard * q->hard / fmax(q->low, 1e-3) +
+               p->odds_sacral * sacral;
+    return 1 / (1 + exp(-x));
+}
+
+static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {
+    double sacrum;
+    if (dm_level_top(&st->levels, DM_S1, &sacrum) && f->s > sacrum) return DM_SACRAL;
+    if (side == DM_VENTRAL) return DM_VENTRAL_TEAR;
+    return side == DM_DORSAL ? DM_DORSAL_TEAR : DM_LATERAL_TEAR;
 }
 
 static double rank(cells *o, int which, double share) {
@@ -99,6 +113,7 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
     f->pool = (dm_pool_features){.area_mm2 = o->area,
                                  .fill = (double)o->rows / (o->to - o->from + 1),
                                  .p90 = f->peak_ratio,
+                                 .low = rank(o, LOW, 0.9),
                                  .hard = rank(o, HARD, 0.9),
                                  .dark_gap = rank(o, DARK, 0.5),
                                  .mirror = rank(o, MIRROR, 0.5),
@@ -107,7 +122,6 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,
                                  .noise = rank(o, NOISE, 0.5)};
-    f->score = score_of(f);
 }
 
 /* In which pass the pool is first seen, and how bright against the last: 90th percentiles over its cells. */
@@ -139,6 +153,9 @@ dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const
     f->length_mm = 0;
     if (o.n) {
         summarise(st, &o, room + LISTS * n, f);
+        f->side = dm_side_of(p, f->theta);
+        f->class_ = class_of(st, f, f->side);
+        f->score = probability(p, f, f->class_ == DM_SACRAL);
         phases_of(p, st, label, which, room, f);
     }
     free(room);

@@ -5,7 +5,6 @@
 
 #include "dialect.h"
 #include "findings_parts.h"
-#include "places.h"
 #include "ranks.h"
 
 #define PI 3.14159265358979323846
@@ -31,13 +30,6 @@ static double turn_between(double a, double b) {
 dm_side dm_side_of(const dm_findings_params *p, double theta) {
     double a = fabs(theta);
     return a < p->ventral_angle ? DM_VENTRAL : a > p->dorsal_angle ? DM_DORSAL : theta > 0 ? DM_LEFT : DM_RIGHT;
-}
-
-static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {
-    double sacrum;
-    if (dm_level_top(&st->levels, DM_S1, &sacrum) && f->s > sacrum) return DM_SACRAL;
-    if (side == DM_VENTRAL) return DM_VENTRAL_TEAR;
-    return side == DM_DORSAL ? DM_DORSAL_TEAR : DM_LATERAL_TEAR;
 }
 
 static int half_window(double samples, int most) {
@@ -134,10 +126,14 @@ void dm_findings_sort(dm_findings *findings) {
     qsort(findings->f, (size_t)findings->n, sizeof *findings->f, by_score);
 }
 
+static double odds(const dm_finding *f) {
+    return f->score / fmax(1 - f->score, 1e-9);
+}
+
 /* A satellite lies along a far stronger candidate: a part of it that the joining missed, or its blur. */
 static int is_satellite(const dm_findings_params *p, const dm_finding *f, const dm_finding *strong) {
     double beside = fmin(f->s_to, strong->s_to) - fmax(f->s_from, strong->s_from);
-    return strong->score >= p->satellite_factor * f->score &&
+    return odds(strong) >= p->satellite_factor * odds(f) &&
            beside >= p->satellite_share * (f->s_to - f->s_from);
 }
 
@@ -178,8 +174,6 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
         if (!w.patches[k].cells) continue;
         dm_finding f = {.theta = angle_of(&w.patches[k])};
         DM_TRY_OUT(dm_pool_measure(p, st, w.f, w.label, k + 1, &f));
-        f.side = dm_side_of(p, f.theta);
-        f.class_ = class_of(st, &f, f.side);
         if (f.length_mm > 0) w.list[found++] = f;
     }
     append(p, &st->findings, w.list, found);
