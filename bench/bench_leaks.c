@@ -7,6 +7,7 @@
  *   --prepare                  only fills the cache
  *   --set STAGE.KEY=VALUE,...  parameters
  *   --all                      the whole stage findings; else pools alone (no diverticula, veins, false signs)
+ *   --fit                      coefficients of the score (findings.odds_*) from these studies; set list_score to 0.01 for it
  *   --csv FILE                 a row for every candidate with its features and whether it is true
  *   --pictures DIR             the pictures of every study
  *   --each                     truth and findings of every study
@@ -17,11 +18,11 @@
 #include "leak_study.h"
 #include "pictures.h"
 
-enum { MOST = 20000 };
+enum { MOST = 20000, TERMS = 5 };
 
 typedef struct mark { /* a candidate */
     int study, leak, sign; /* leak: index of the leak it hits, -1 none; sign: 1 = lies in a pool that misleads */
-    double score;
+    double score, x[TERMS]; /* terms of the score's logistic model, 1 first */
     dm_false_sign flag;
 } mark;
 
@@ -90,7 +91,7 @@ static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const ma
             b->a->kind, b->st->modality == DM_MR ? "mr" : "ct", b->st->map.fat_bright, b->dense, m->sign ? -1 : l != NULL, (int)m->flag, f->score,
             dm_class_name(f->class_), dm_side_name(f->side), f->s, f->length_mm, f->volume_mm3, f->thickness_mm, f->theta,
             l ? l->thickness : 0, l ? l->ratio : 0);
-    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill, q->p90, q->hard, q->dark_gap,
+    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill, q->p90, q->hard, q->dark_gap,
             q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone, q->noise, q->low);
 }
 
@@ -98,12 +99,21 @@ static const char csv_head[] =
     "seed,case,kind,modality,fat,dense,label,flag,score,class,side,s,length,volume,thickness,theta,true_thickness,true_ratio,"
     "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low\n";
 
+/* As in pool_features.c; the list's order is that of the parameters odds_*. */
+static void terms_of(const bench_case *b, const dm_finding *f, double x[TERMS]) {
+    const dm_pool_features *q = &f->pool;
+    double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
+    x[0] = 1, x[1] = log(fmax(size * q->low, 1e-3)), x[2] = q->hard / fmax(q->low, 1e-3);
+    x[3] = b->st->map.fat_bright, x[4] = f->class_ == DM_SACRAL;
+}
+
 static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int first) {
     /* Where fat is as bright as fluid, nothing dorsal or sacral counts for the answer: neither hit nor false mark. */
     int fat = b->st->map.fat_bright && (f->class_ == DM_DORSAL_TEAR || f->class_ == DM_SACRAL);
     if (t->n_marks >= MOST || f->class_ == DM_FISTULA || fat) return;
     mark *m = &t->marks[t->n_marks++];
     *m = (mark){.study = t->studies, .leak = -1, .sign = in_sign(b, f), .score = f->score, .flag = f->false_sign};
+    terms_of(b, f, m->x);
     for (int i = 0, k = first; i < b->a->n_leaks; i++) {
         const dm_ph_leak *q = &b->a->leak[i];
         if (!is_pool(q)) continue;
@@ -232,9 +242,60 @@ static void sites(const tally *t) {
     free(error), free(length);
 }
 
+/* Does a tenth of the candidates of score 0.1 hit a leak? */
+static void calibration(const tally *t) {
+    static const double edge[] = {0.05, 0.2, 0.35, 0.5, 0.7, 0.85, 1.01};
+    printf("candidates that hit a leak, by score:");
+    for (int k = 0; k < 6; k++) {
+        int n = 0, hit = 0;
+        for (int i = 0; i < t->n_marks; i++)
+            if (!t->marks[i].sign && t->marks[i].score >= edge[k] && t->marks[i].score < edge[k + 1]) n++, hit += t->marks[i].leak >= 0;
+        printf("  %.2f-%.2f %d/%d", edge[k], fmin(edge[k + 1], 1), hit, n);
+    }
+    printf("\n");
+}
+
+/* Solves a x = b in place (Gauss; the ridge keeps a regular). */
+static void solve(double a[TERMS][TERMS], double b[TERMS]) {
+    for (int i = 0; i < TERMS; i++)
+        for (int k = 0; k < TERMS; k++) {
+            double f = k == i ? 0 : a[k][i] / a[i][i];
+            for (int j = i; j < TERMS; j++) a[k][j] -= f * a[i][j];
+            b[k] -= f * b[i];
+        }
+    for (int i = 0; i < TERMS; i++) b[i] /= a[i][i];
+}
+
+/* Logistic regression by Newton's method; every coefficient is expected within +-3 of 0. */
+static void fit(const tally *t) {
+    static const char *const name[TERMS] = {"base", "size", "hard", "fat", "sacral"};
+    double w[TERMS] = {0};
+    for (int round = 0; round < 30; round++) {
+        double h[TERMS][TERMS] = {{0}}, g[TERMS];
+        for (int i = 0; i < TERMS; i++) h[i][i] = 1.0 / 9, g[i] = -w[i] / 9;
+        for (int m = 0; m < t->n_marks; m++) {
+            const mark *q = &t->marks[m];
+            double x = 0;
+            if (q->sign) continue;
+            for (int i = 0; i < TERMS; i++) x += w[i] * q->x[i];
+            double p = 1 / (1 + exp(-x));
+            for (int i = 0; i < TERMS; i++) {
+                g[i] += ((q->leak >= 0) - p) * q->x[i];
+                for (int j = 0; j < TERMS; j++) h[i][j] += p * (1 - p) * q->x[i] * q->x[j];
+            }
+        }
+        solve(h, g);
+        for (int i = 0; i < TERMS; i++) w[i] += g[i];
+    }
+    printf("fitted:");
+    for (int i = 0; i < TERMS; i++) printf(" findings.odds_%s=%.2f", name[i], w[i]);
+    printf("\n");
+}
+
 static void report(const tally *t) {
     printf("%d studies, %d CT, %d without a leak, %d pools\n", t->studies, t->ct, t->leak_free, t->n_lesions);
     sensitivity(t);
+    calibration(t);
     sites(t);
     for (int k = 0; k < 2; k++)
         printf("%s: answered no_leak %d, leak %d, indeterminate %d\n", k ? "leaking" : "leak-free", t->answer[k][DM_NO_LEAK],
@@ -340,6 +401,7 @@ int main(int argc, char **argv) {
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
     for (int c = atoi(option(argc, argv, "--from", "0")); c < atoi(option(argc, argv, "--cases", "1")); c++) one_case(gpu, &p, c, t);
     if (!p.prepare) report(t);
+    if (has(argc, argv, "--fit")) fit(t);
     if (t->csv) fclose(t->csv);
     dm_gpu_close(gpu);
     free(t);

@@ -6,6 +6,7 @@
 #include "curved.h"
 #include "map_parts.h"
 #include "phases.h"
+#include "places.h"
 #include "ranks.h"
 #include "stage.h"
 
@@ -159,14 +160,16 @@ static double cauda_from(const dm_levels *levels) {
 }
 
 /* The dura's line is sought in narrow gaps too: the bone's place does not matter to it. Beside the cauda only in front, where
- * a patient on the back has no roots. */
+ * a patient on the back has no roots; not above C3 or within 10 mm of the line's upper end, where the sac widens into the
+ * cistern. */
 static void line_sought(work *w) {
-    double cauda = cauda_from(&w->st->levels);
+    double cauda = cauda_from(&w->st->levels), neck = 10, c3;
+    if (dm_level_top(&w->st->levels, 3, &c3)) neck = fmax(neck, c3);
     for (size_t c = 0; c < w->n; c++) {
         size_t i = c / DM_NT, t = c % DM_NT;
         int front = t <= 8 || t >= DM_NT - 8;
         w->some[c] = w->st->canal.filled[i] && !w->st->spine.unsure[i] && !dm_is_outside(w->ref.sac_cell[c]) &&
-                     (front || (double)i * w->st->spine.ds < cauda);
+                     (double)i * w->st->spine.ds > neck && (front || (double)i * w->st->spine.ds < cauda);
     }
 }
 

@@ -82,12 +82,13 @@ static double around(const dm_study *st, const cells *o, float *work) {
 
 /* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How sure"). `size`
  * saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size times brightness only what anatomy says: how much
- * of the brightness is above soft tissue, and that below S1 the sac tapers, surfaces fail and leaks are rare. */
-static double probability(const dm_findings_params *p, const dm_finding *f, int sacral) {
+ * of the brightness is above soft tissue, whether fat is as bright as fluid, and that below S1 the sac tapers, surfaces fail
+ * and leaks are rare. */
+static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
     double x = p->odds_base + p->odds_size * log(fmax(size * q->low, 1e-3)) + p->odds_hard * q->hard / fmax(q->low, 1e-3) +
-               p->odds_sacral * sacral;
+               p->odds_fat * st->map.fat_bright + p->odds_sacral * (f->class_ == DM_SACRAL);
     return 1 / (1 + exp(-x));
 }
 
@@ -155,7 +156,7 @@ dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const
         summarise(st, &o, room + LISTS * n, f);
         f->side = dm_side_of(p, f->theta);
         f->class_ = class_of(st, f, f->side);
-        f->score = probability(p, f, f->class_ == DM_SACRAL);
+        f->score = probability(p, st, f);
         phases_of(p, st, label, which, room, f);
     }
     free(room);
