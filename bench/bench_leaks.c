@@ -3,6 +3,7 @@
  *   --error MM                 s.d. of that error (0.4)
  *   --seed S --from I --cases N --protocol ctm|mrm|both --kinds K,K,...  which phantoms (kinds in turn)
  *   --dense                    short pools of graded thickness and ratio instead of the kind's own leak
+ *   --dense-seed S --dense-cases N  and N dense studies on the line of the truth with the surfaces of the stages
  *   --cache DIR                keeps and takes studies up to the stage levels
  *   --prepare                  only fills the cache
  *   --set STAGE.KEY=VALUE,...  parameters
@@ -91,7 +92,7 @@ static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const ma
             b->a->kind, b->st->modality == DM_MR ? "mr" : "ct", b->st->map.fat_bright, b->dense, m->sign ? -1 : l != NULL, (int)m->flag, f->score,
             dm_class_name(f->class_), dm_side_name(f->side), f->s, f->length_mm, f->volume_mm3, f->thickness_mm, f->theta,
             l ? l->thickness : 0, l ? l->ratio : 0);
-    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill, q->p90, q->hard, q->dark_gap,
+    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill, q->p90, q->hard, q->dark_gap,
             q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone, q->noise, q->low);
 }
 
@@ -400,6 +401,9 @@ int main(int argc, char **argv) {
     if (t->csv) fputs(csv_head, t->csv);
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
     for (int c = atoi(option(argc, argv, "--from", "0")); c < atoi(option(argc, argv, "--cases", "1")); c++) one_case(gpu, &p, c, t);
+    plan dense = p;
+    dense.seed = strtoull(option(argc, argv, "--dense-seed", "1"), NULL, 10), dense.dense = 1, dense.frame = BENCH_CANAL;
+    for (int c = 0; c < atoi(option(argc, argv, "--dense-cases", "0")); c++) one_case(gpu, &dense, c, t);
     if (!p.prepare) report(t);
     if (has(argc, argv, "--fit")) fit(t);
     if (t->csv) fclose(t->csv);
