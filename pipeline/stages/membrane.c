@@ -6,7 +6,7 @@
 #include "map_parts.h"
 #include "ranks.h"
 
-enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST_MODELS = 80 };
+enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST_MODELS = 96 };
 static const double blur = 0.45; /* mm, s.d.: half of a millimetre voxel */
 
 static double edge(double x) {
@@ -51,16 +51,18 @@ static void model(const dm_membrane_args *f, double deep, double depth, double m
     row[ROW - 1] = (float)depth;
 }
 
-/* Fluid 1 to 5 mm deep; lines from 1 mm (a pool of half a millimetre) to 3.6 mm inside the outer edge. Terms: what lies below the
+/* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm inside the outer edge. Terms: what lies below the
  * fluid (cord 0.18 of the sac), the fluid, the pool (anything), what lies outside. */
 static void table_of(double noise, double membrane, dm_membrane_args *f, float *table) {
     const double sd[TERMS] = {0.15, 0.12, 0.35, 0.1};
     *f = (dm_membrane_args){.iv = (float)(1 / (noise * noise)), .mean = {0.18f, 0.95f, 0.6f, 0.06f}, .most = 30};
     for (int t = 0; t < TERMS; t++) f->prior[t] = (float)(1 / (sd[t] * sd[t]));
-    for (int i = 2; i <= 10; i++) model(f, 0.5 * i, 0, membrane, table + f->models++ * ROW);
+    static const double deep[] = {1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 7};
+    enum { DEPTHS = sizeof deep / sizeof *deep };
+    for (int i = 0; i < DEPTHS; i++) model(f, deep[i], 0, membrane, table + f->models++ * ROW);
     f->healthy = f->models;
-    for (int i = 2; i <= 10; i++)
-        for (int j = 4; 0.25 * j <= fmin(0.5 * i - 0.4, 3.6); j++) model(f, 0.5 * i, 0.25 * j, membrane, table + f->models++ * ROW);
+    for (int i = 0; i < DEPTHS; i++)
+        for (int j = 4; 0.25 * j <= fmin(deep[i] - 0.4, 3.6); j++) model(f, deep[i], 0.25 * j, membrane, table + f->models++ * ROW);
 }
 
 static dm_status fit(dm_profiles *pr, const dm_membrane_args *f, const float *table, const uint8_t *use, float *out) {
