@@ -1,18 +1,23 @@
 /* bench_leaks [options]: pools outside the dura on digital phantoms, from the stage map on.
- *   --frame given|canal|real   who makes line, surfaces and levels (leak_study.h); given: the truth and a smooth error
+ *   --frame given|canal|real   who makes line, surfaces and levels (leak_study.h); given: the truth and a
+ * smooth error
  *   --error MM                 s.d. of that error (0.4)
  *   --seed S --from I --cases N --protocol ctm|mrm|both --kinds K,K,...  which phantoms (kinds in turn)
  *   --dense                    short pools of graded thickness and ratio instead of the kind's own leak
- *   --dense-seed S --dense-cases N  and N dense studies on the line of the truth with the surfaces of the stages
+ *   --dense-seed S --dense-cases N  and N dense studies on the line of the truth with the surfaces of the
+ * stages
  *   --cache DIR                keeps and takes studies up to the stage levels
  *   --prepare                  only fills the cache
  *   --set STAGE.KEY=VALUE,...  parameters
- *   --all                      the whole stage findings; else pools alone (no diverticula, veins, false signs)
- *   --fit                      coefficients of the score (findings.odds_*) from these studies; set list_score to 0.01 for it
+ *   --all                      the whole stage findings; else pools alone (no diverticula, veins, false
+ * signs)
+ *   --fit                      coefficients of the score (findings.odds_*) from these studies; set list_score
+ * to 0.01 for it
  *   --csv FILE                 a row for every candidate with its features and whether it is true
  *   --pictures DIR             the pictures of every study
  *   --each                     truth and findings of every study
- * Prints sensitivity by false marks a study, thickness, ratio and protocol, site, interval, class and side, answers. */
+ * Prints sensitivity by false marks a study, thickness, ratio and protocol, site, interval, class and side,
+ * answers. */
 #include <time.h>
 
 #include "findings_parts.h"
@@ -22,7 +27,8 @@
 enum { MOST = 20000, TERMS = 5 };
 
 typedef struct mark { /* a candidate */
-    int study, leak, sign; /* leak: index of the leak it hits, -1 none; sign: 1 = lies in a pool that misleads */
+    int study, leak,
+        sign; /* leak: index of the leak it hits, -1 none; sign: 1 = lies in a pool that misleads */
     double score, x[TERMS]; /* terms of the score's logistic model, 1 first */
     dm_false_sign flag;
 } mark;
@@ -70,7 +76,8 @@ static int is_pool(const dm_ph_leak *k) {
 
 /* Same side, and the site within the leak's extent and 10 mm. */
 static int hits(const bench_case *b, const dm_finding *f, const dm_ph_leak *k) {
-    return strcmp(k->side, dm_side_name(f->side)) == 0 && f->s > line_s(b, k->s_from) - 10 && f->s < line_s(b, k->s_to) + 10;
+    return strcmp(k->side, dm_side_name(f->side)) == 0 && f->s > line_s(b, k->s_from) - 10 &&
+           f->s < line_s(b, k->s_to) + 10;
 }
 
 /* Dorsal and within 25 mm of a misleading pool's middle. */
@@ -88,17 +95,19 @@ static int in_sign(const bench_case *b, const dm_finding *f) {
 static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const mark *m) {
     const dm_pool_features *q = &f->pool;
     const lesion *l = m->leak >= 0 ? &t->lesions[m->leak] : NULL;
-    fprintf(t->csv, "%llu,%d,%s,%s,%d,%d,%d,%d,%.4f,%s,%s,%.1f,%.1f,%.1f,%.2f,%.1f,%.3f,%.3f", (unsigned long long)b->a->seed, b->a->number,
-            b->a->kind, b->st->modality == DM_MR ? "mr" : "ct", b->st->map.fat_bright, b->dense, m->sign ? -1 : l != NULL, (int)m->flag, f->score,
-            dm_class_name(f->class_), dm_side_name(f->side), f->s, f->length_mm, f->volume_mm3, f->thickness_mm, f->theta,
-            l ? l->thickness : 0, l ? l->ratio : 0);
-    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill, q->p90, q->hard, q->dark_gap,
-            q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone, q->noise, q->low);
+    fprintf(t->csv, "%llu,%d,%s,%s,%d,%d,%d,%d,%.4f,%s,%s,%.1f,%.1f,%.1f,%.2f,%.1f,%.3f,%.3f",
+            (unsigned long long)b->a->seed, b->a->number, b->a->kind, b->st->modality == DM_MR ? "mr" : "ct",
+            b->st->map.fat_bright, b->dense, m->sign ? -1 : l != NULL, (int)m->flag, f->score,
+            dm_class_name(f->class_), dm_side_name(f->side), f->s, f->length_mm, f->volume_mm3,
+            f->thickness_mm, f->theta, l ? l->thickness : 0, l ? l->ratio : 0);
+    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill,
+            q->p90, q->hard, q->dark_gap, q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone, q->noise,
+            q->low);
 }
 
-static const char csv_head[] =
-    "seed,case,kind,modality,fat,dense,label,flag,score,class,side,s,length,volume,thickness,theta,true_thickness,true_ratio,"
-    "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low\n";
+static const char csv_head[] = "seed,case,kind,modality,fat,dense,label,flag,score,class,side,s,length,"
+                               "volume,thickness,theta,true_thickness,true_ratio,"
+                               "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low\n";
 
 /* As in pool_features.c; the list's order is that of the parameters odds_*. */
 static void terms_of(const bench_case *b, const dm_finding *f, double x[TERMS]) {
@@ -109,11 +118,13 @@ static void terms_of(const bench_case *b, const dm_finding *f, double x[TERMS]) 
 }
 
 static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int first) {
-    /* Where fat is as bright as fluid, nothing dorsal or sacral counts for the answer: neither hit nor false mark. */
+    /* Where fat is as bright as fluid, nothing dorsal or sacral counts for the answer: neither hit nor false
+     * mark. */
     int fat = b->st->map.fat_bright && (f->class_ == DM_DORSAL_TEAR || f->class_ == DM_SACRAL);
     if (t->n_marks >= MOST || f->class_ == DM_FISTULA || fat) return;
     mark *m = &t->marks[t->n_marks++];
-    *m = (mark){.study = t->studies, .leak = -1, .sign = in_sign(b, f), .score = f->score, .flag = f->false_sign};
+    *m = (mark){
+        .study = t->studies, .leak = -1, .sign = in_sign(b, f), .score = f->score, .flag = f->false_sign};
     terms_of(b, f, m->x);
     for (int i = 0, k = first; i < b->a->n_leaks; i++) {
         const dm_ph_leak *q = &b->a->leak[i];
@@ -137,8 +148,9 @@ static void show(const bench_case *b) {
     const dm_study *st = b->st;
     for (int i = 0; i < b->a->n_leaks; i++) {
         const dm_ph_leak *k = &b->a->leak[i];
-        printf("  TRUE leak %s %s %s clock %.1f s %.0f (%.0f..%.0f) thick %.1f ratio %.2f vol %.0f\n", k->class_, k->level_disc, k->side,
-               k->clock, line_s(b, k->s), line_s(b, k->s_from), line_s(b, k->s_to), k->thickness, k->ratio, k->volume);
+        printf("  TRUE leak %s %s %s clock %.1f s %.0f (%.0f..%.0f) thick %.1f ratio %.2f vol %.0f\n",
+               k->class_, k->level_disc, k->side, k->clock, line_s(b, k->s), line_s(b, k->s_from),
+               line_s(b, k->s_to), k->thickness, k->ratio, k->volume);
     }
     for (int i = 0; i < b->a->n_signs; i++) {
         double p[3], s, theta, r;
@@ -149,9 +161,11 @@ static void show(const bench_case *b) {
     }
     for (int i = 0; i < st->findings.n; i++) {
         const dm_finding *f = &st->findings.f[i];
-        printf("  found %s %s clock %.1f s %.0f (%.0f..%.0f, site %.0f..%.0f) thick %.1f ratio %.2f vol %.0f score %.3f%s %s\n",
-               dm_class_name(f->class_), dm_side_name(f->side), f->clock, f->s, f->s_from, f->s_to, f->site_from, f->site_to,
-               f->thickness_mm, f->peak_ratio, f->volume_mm3, f->score, f->accepted ? " ACCEPTED" : "", dm_false_sign_name(f->false_sign));
+        printf("  found %s %s clock %.1f s %.0f (%.0f..%.0f, site %.0f..%.0f) thick %.1f ratio %.2f vol %.0f "
+               "score %.3f%s %s\n",
+               dm_class_name(f->class_), dm_side_name(f->side), f->clock, f->s, f->s_from, f->s_to,
+               f->site_from, f->site_to, f->thickness_mm, f->peak_ratio, f->volume_mm3, f->score,
+               f->accepted ? " ACCEPTED" : "", dm_false_sign_name(f->false_sign));
     }
     printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score, st->qc);
 }
@@ -162,8 +176,11 @@ static void score_study(tally *t, const bench_case *b) {
     for (int i = 0; i < b->a->n_leaks && t->n_lesions < MOST; i++) {
         const dm_ph_leak *k = &b->a->leak[i];
         if (is_pool(k))
-            t->lesions[t->n_lesions++] = (lesion){.study = t->studies, .mr = st->modality == DM_MR, .thickness = k->thickness,
-                                                  .ratio = k->ratio, .best = -1};
+            t->lesions[t->n_lesions++] = (lesion){.study = t->studies,
+                                                  .mr = st->modality == DM_MR,
+                                                  .thickness = k->thickness,
+                                                  .ratio = k->ratio,
+                                                  .best = -1};
     }
     for (int i = 0; i < st->findings.n; i++) score_mark(t, b, &st->findings.f[i], first);
     t->answer[leaks][st->answer.kind]++;
@@ -180,23 +197,28 @@ static int by_descent(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
-/* Least score at which at most `rate` false marks a study remain: candidates that hit nothing and carry no false sign. */
+/* Least score at which at most `rate` false marks a study remain: candidates that hit nothing and carry no
+ * false sign. */
 static double score_at(const tally *t, double rate) {
     double *s = bench_calloc((size_t)t->n_marks, sizeof *s);
     int n = 0, most = (int)(rate * t->studies);
     for (int i = 0; i < t->n_marks; i++)
-        if (t->marks[i].leak < 0 && !t->marks[i].sign && t->marks[i].flag == DM_NO_SIGN) s[n++] = t->marks[i].score;
+        if (t->marks[i].leak < 0 && !t->marks[i].sign && t->marks[i].flag == DM_NO_SIGN)
+            s[n++] = t->marks[i].score;
     qsort(s, (size_t)n, sizeof *s, by_descent);
     double out = most < n ? s[most] : 0;
     free(s);
     return out;
 }
 
-static void share(const char *name, const tally *t, double least, double t0, double t1, double r0, double r1, int mr) {
+static void share(const char *name, const tally *t, double least, double t0, double t1, double r0, double r1,
+                  int mr) {
     int n = 0, found = 0;
     for (int i = 0; i < t->n_lesions; i++) {
         const lesion *l = &t->lesions[i];
-        if (l->thickness < t0 || l->thickness >= t1 || l->ratio < r0 || l->ratio >= r1 || (mr >= 0 && l->mr != mr)) continue;
+        if (l->thickness < t0 || l->thickness >= t1 || l->ratio < r0 || l->ratio >= r1 ||
+            (mr >= 0 && l->mr != mr))
+            continue;
         n++, found += l->best > least;
     }
     printf("  %s %d/%d", name, found, n);
@@ -216,17 +238,20 @@ static void sensitivity(const tally *t) {
     }
     static const double ratio[] = {0, 0.2, 0.3, 0.5, 9}, thick[] = {0, 1, 1.5, 2.3, 99};
     double least = score_at(t, 0.25);
-    printf("found at .25 false marks a study, rows: ratio, columns: thickness < 1, 1-1.5, 1.5-2.3, > 2.3 mm\n");
+    printf(
+        "found at .25 false marks a study, rows: ratio, columns: thickness < 1, 1-1.5, 1.5-2.3, > 2.3 mm\n");
     for (int mr = 0; mr < 2; mr++)
         for (int k = 0; k < 4; k++) {
             printf("%s %.1f..%.1f", mr ? "MR" : "CT", ratio[k], ratio[k + 1]);
-            for (int j = 0; j < 4; j++) share("", t, least, thick[j], thick[j + 1], ratio[k], ratio[k + 1], mr);
+            for (int j = 0; j < 4; j++)
+                share("", t, least, thick[j], thick[j + 1], ratio[k], ratio[k + 1], mr);
             printf("\n");
         }
 }
 
 static void sites(const tally *t) {
-    double *error = bench_calloc((size_t)t->n_lesions, sizeof *error), *length = bench_calloc((size_t)t->n_lesions, sizeof *length);
+    double *error = bench_calloc((size_t)t->n_lesions, sizeof *error),
+           *length = bench_calloc((size_t)t->n_lesions, sizeof *length);
     double least = score_at(t, 0.25);
     for (int mr = 0; mr < 2; mr++) {
         int n = 0, covered = 0, right = 0;
@@ -236,9 +261,13 @@ static void sites(const tally *t) {
             error[n] = l->error, length[n++] = l->length;
             covered += l->covered, right += l->class_right;
         }
-        qsort(error, (size_t)n, sizeof *error, by_descent), qsort(length, (size_t)n, sizeof *length, by_descent);
-        if (n) printf("%s site error median %.1f, 90 %% %.1f, worst %.1f mm; interval median %.0f mm holds the site %d/%d; class right %d/%d\n",
-                   mr ? "MR" : "CT", error[n / 2], error[n / 10], error[0], length[n / 2], covered, n, right, n);
+        qsort(error, (size_t)n, sizeof *error, by_descent),
+            qsort(length, (size_t)n, sizeof *length, by_descent);
+        if (n)
+            printf("%s site error median %.1f, 90 %% %.1f, worst %.1f mm; interval median %.0f mm holds the "
+                   "site %d/%d; class right %d/%d\n",
+                   mr ? "MR" : "CT", error[n / 2], error[n / 10], error[0], length[n / 2], covered, n, right,
+                   n);
     }
     free(error), free(length);
 }
@@ -250,7 +279,8 @@ static void calibration(const tally *t) {
     for (int k = 0; k < 6; k++) {
         int n = 0, hit = 0;
         for (int i = 0; i < t->n_marks; i++)
-            if (!t->marks[i].sign && t->marks[i].score >= edge[k] && t->marks[i].score < edge[k + 1]) n++, hit += t->marks[i].leak >= 0;
+            if (!t->marks[i].sign && t->marks[i].score >= edge[k] && t->marks[i].score < edge[k + 1])
+                n++, hit += t->marks[i].leak >= 0;
         printf("  %.2f-%.2f %d/%d", edge[k], fmin(edge[k + 1], 1), hit, n);
     }
     printf("\n");
@@ -299,8 +329,8 @@ static void report(const tally *t) {
     calibration(t);
     sites(t);
     for (int k = 0; k < 2; k++)
-        printf("%s: answered no_leak %d, leak %d, indeterminate %d\n", k ? "leaking" : "leak-free", t->answer[k][DM_NO_LEAK],
-               t->answer[k][DM_LEAK], t->answer[k][DM_CANNOT_TELL]);
+        printf("%s: answered no_leak %d, leak %d, indeterminate %d\n", k ? "leaking" : "leak-free",
+               t->answer[k][DM_NO_LEAK], t->answer[k][DM_LEAK], t->answer[k][DM_CANNOT_TELL]);
 }
 
 /* ---- the run ---- */
@@ -355,15 +385,20 @@ static void draw(const plan *p, const bench_case *b) {
     char folder[700];
     snprintf(b->st->study_id, sizeof b->st->study_id, "case %d", b->a->number);
     snprintf(b->st->protocol, sizeof b->st->protocol, "%s", b->a->kind);
-    snprintf(folder, sizeof folder, "%s/%d_%s_%s", p->pictures, b->a->number, b->a->kind, dm_ph_protocol_name(b->a->protocol));
+    snprintf(folder, sizeof folder, "%s/%d_%s_%s", p->pictures, b->a->number, b->a->kind,
+             dm_ph_protocol_name(b->a->protocol));
     dm_status s = dm_pictures_write(b->st, folder);
     if (s.severity != DM_OK) fprintf(stderr, "%s\n", s.text);
 }
 
 static void one_case(dm_gpu *gpu, const plan *p, int c, tally *t) {
     char room[40];
-    bench_case b = {.a = bench_calloc(1, sizeof *b.a), .sc = bench_calloc(1, sizeof *b.sc), .st = bench_calloc(1, sizeof *b.st),
-                    .frame = p->frame, .error = p->error, .dense = p->dense};
+    bench_case b = {.a = bench_calloc(1, sizeof *b.a),
+                    .sc = bench_calloc(1, sizeof *b.sc),
+                    .st = bench_calloc(1, sizeof *b.st),
+                    .frame = p->frame,
+                    .error = p->error,
+                    .dense = p->dense};
     struct timespec t0, t1;
     clock_gettime(CLOCK_MONOTONIC, &t0);
     if (dm_good(dm_anatomy_make(p->seed, c, kind_of(p, c, room, sizeof room), protocol_of(p, c), b.a))) {
@@ -377,8 +412,10 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, tally *t) {
         }
         clock_gettime(CLOCK_MONOTONIC, &t1);
         if (t->each || p->prepare || !good)
-            printf("case %d %s %s %s noise %.0f sac %.0f: %.1f s%s\n", c, b.a->kind, dm_ph_protocol_name(b.a->protocol), b.sc->field, b.sc->noise,
-                   b.a->sac_level, (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec), good ? "" : " FAILED");
+            printf("case %d %s %s %s noise %.0f sac %.0f: %.1f s%s\n", c, b.a->kind,
+                   dm_ph_protocol_name(b.a->protocol), b.sc->field, b.sc->noise, b.a->sac_level,
+                   (double)(t1.tv_sec - t0.tv_sec) + 1e-9 * (double)(t1.tv_nsec - t0.tv_nsec),
+                   good ? "" : " FAILED");
         if (good && !p->prepare) score_study(t, &b);
         if (good && p->pictures) draw(p, &b);
         fflush(stdout);
@@ -389,20 +426,29 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, tally *t) {
 
 int main(int argc, char **argv) {
     const char *frame = option(argc, argv, "--frame", "given"), *csv = option(argc, argv, "--csv", NULL);
-    plan p = {.seed = strtoull(option(argc, argv, "--seed", "1"), NULL, 10), .protocol = option(argc, argv, "--protocol", "both"),
-              .kinds = option(argc, argv, "--kinds", NULL), .cache = option(argc, argv, "--cache", NULL), .set = option(argc, argv, "--set", NULL),
+    plan p = {.seed = strtoull(option(argc, argv, "--seed", "1"), NULL, 10),
+              .protocol = option(argc, argv, "--protocol", "both"),
+              .kinds = option(argc, argv, "--kinds", NULL),
+              .cache = option(argc, argv, "--cache", NULL),
+              .set = option(argc, argv, "--set", NULL),
               .pictures = option(argc, argv, "--pictures", NULL),
-              .frame = strcmp(frame, "real") == 0 ? BENCH_REAL : strcmp(frame, "canal") == 0 ? BENCH_CANAL : BENCH_GIVEN,
-              .error = atof(option(argc, argv, "--error", "0.4")), .dense = has(argc, argv, "--dense"), .prepare = has(argc, argv, "--prepare")};
+              .frame = strcmp(frame, "real") == 0    ? BENCH_REAL
+                       : strcmp(frame, "canal") == 0 ? BENCH_CANAL
+                                                     : BENCH_GIVEN,
+              .error = atof(option(argc, argv, "--error", "0.4")),
+              .dense = has(argc, argv, "--dense"),
+              .prepare = has(argc, argv, "--prepare")};
     tally *t = bench_calloc(1, sizeof *t);
     dm_gpu *gpu = NULL;
     t->each = has(argc, argv, "--each"), t->all = has(argc, argv, "--all");
     t->csv = csv ? fopen(csv, "w") : NULL;
     if (t->csv) fputs(csv_head, t->csv);
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
-    for (int c = atoi(option(argc, argv, "--from", "0")); c < atoi(option(argc, argv, "--cases", "1")); c++) one_case(gpu, &p, c, t);
+    for (int c = atoi(option(argc, argv, "--from", "0")); c < atoi(option(argc, argv, "--cases", "1")); c++)
+        one_case(gpu, &p, c, t);
     plan dense = p;
-    dense.seed = strtoull(option(argc, argv, "--dense-seed", "1"), NULL, 10), dense.dense = 1, dense.frame = BENCH_CANAL;
+    dense.seed = strtoull(option(argc, argv, "--dense-seed", "1"), NULL, 10), dense.dense = 1,
+    dense.frame = BENCH_CANAL;
     for (int c = 0; c < atoi(option(argc, argv, "--dense-cases", "0")); c++) one_case(gpu, &dense, c, t);
     if (!p.prepare) report(t);
     if (has(argc, argv, "--fit")) fit(t);

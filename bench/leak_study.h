@@ -1,5 +1,5 @@
-/* Studies for bench_leaks: digital phantoms brought as far as the stage levels, by the truth or by the real stages, and kept
- * in a folder so that the stages after it can be run again and again. */
+/* Studies for bench_leaks: digital phantoms brought as far as the stage levels, by the truth or by the real
+ * stages, and kept in a folder so that the stages after it can be run again and again. */
 #ifndef DM_LEAK_STUDY_H
 #define DM_LEAK_STUDY_H
 
@@ -16,8 +16,8 @@
 #include "stage.h"
 #include "truth.h"
 
-/* Who makes the frame: the truth with a smooth error; the truth's line with the surfaces of the stages denoise and canal;
- * all stages from the scan on. */
+/* Who makes the frame: the truth with a smooth error; the truth's line with the surfaces of the stages
+ * denoise and canal; all stages from the scan on. */
 typedef enum bench_frame { BENCH_GIVEN, BENCH_CANAL, BENCH_REAL } bench_frame;
 
 typedef struct bench_case {
@@ -48,7 +48,8 @@ static inline void bench_view(const bench_case *b, int *from, int *to) {
     while (*to > *from && !bench_in_view(b, *to)) --*to;
 }
 
-/* A dense study: short pools of graded thickness and ratio, flat along s, 25 mm of healthy dura between them. */
+/* A dense study: short pools of graded thickness and ratio, flat along s, 25 mm of healthy dura between them.
+ */
 static inline void bench_dense_pools(bench_case *b) {
     static const double face[4] = {0, 180, 90, -90};
     dm_ph_rng r = dm_ph_stream(b->a->seed, b->a->number, "dense pools");
@@ -58,12 +59,22 @@ static inline void bench_dense_pools(bench_case *b) {
     for (double s = from + 30; s < to - 45 && b->a->n_leaks < 10;) {
         double length = dm_ph_uniform(&r, 16, 36), theta = face[dm_ph_pick(&r, 4)], thick = 0, volume = 0;
         int side = fabs(theta) > 60 && fabs(theta) < 120;
-        dm_ph_pool p = {.from = s, .to = s + length, .theta = theta, .half = dm_ph_uniform(&r, 28, 45),
-                        .thickness = dm_ph_uniform(&r, 0.6, 3), .taper = 5, .phase = dm_ph_uniform(&r, 0, 6.28),
-                        .ratio = b->a->protocol == PH_MRM ? dm_ph_uniform(&r, 0.3, 1) : dm_ph_uniform(&r, 0.1, 0.8),
+        dm_ph_pool p = {.from = s,
+                        .to = s + length,
+                        .theta = theta,
+                        .half = dm_ph_uniform(&r, 28, 45),
+                        .thickness = dm_ph_uniform(&r, 0.6, 3),
+                        .taper = 5,
+                        .phase = dm_ph_uniform(&r, 0, 6.28),
+                        .ratio = b->a->protocol == PH_MRM ? dm_ph_uniform(&r, 0.3, 1)
+                                                          : dm_ph_uniform(&r, 0.1, 0.8),
                         .lies = dm_ph_pick(&r, 3)};
         double middle = s + length / 2, rd = dm_ph_wall_at(b->a, PH_RD, middle, theta);
-        dm_ph_leak *k = dm_ph_leak_add(b->a, side ? "lateral_tear" : theta > 100 ? "dorsal_tear" : "ventral_tear", middle, theta, rd);
+        dm_ph_leak *k = dm_ph_leak_add(b->a,
+                                       side          ? "lateral_tear"
+                                       : theta > 100 ? "dorsal_tear"
+                                                     : "ventral_tear",
+                                       middle, theta, rd);
         dm_ph_pool_add(b->a, &p, &thick, &volume);
         k->s_from = p.from, k->s_to = p.to, k->thickness = thick, k->ratio = p.ratio, k->volume = volume;
         s += length + 25;
@@ -73,13 +84,19 @@ static inline void bench_dense_pools(bench_case *b) {
 /* Smooth error: three waves in s and theta with random phases, s.d. `sd`. */
 static inline double bench_wave(double sd, const double phase[3], double s, double theta) {
     return sd * 0.82 *
-           (sin(s / 6 + phase[0] + 2 * theta) + sin(s / 9 - 3 * theta + phase[1]) + sin(s / 4 + theta + phase[2]));
+           (sin(s / 6 + phase[0] + 2 * theta) + sin(s / 9 - 3 * theta + phase[1]) +
+            sin(s / 4 + theta + phase[2]));
 }
 
 static inline void bench_canal_arrays(dm_canal *c, int n) {
     size_t cells = (size_t)n * DM_NT;
-    *c = (dm_canal){.n = n, .r_dura = bench_calloc(cells, 4), .r_bone = bench_calloc(cells, 4), .q_dura = bench_calloc(cells, 4),
-                    .q_bone = bench_calloc(cells, 4), .no_bone = bench_calloc(cells, 1), .filled = bench_calloc((size_t)n, 1),
+    *c = (dm_canal){.n = n,
+                    .r_dura = bench_calloc(cells, 4),
+                    .r_bone = bench_calloc(cells, 4),
+                    .q_dura = bench_calloc(cells, 4),
+                    .q_bone = bench_calloc(cells, 4),
+                    .no_bone = bench_calloc(cells, 1),
+                    .filled = bench_calloc((size_t)n, 1),
                     .sac = bench_calloc((size_t)n, 4)};
 }
 
@@ -90,13 +107,16 @@ static inline void bench_given_canal(const bench_case *b, int from, int n) {
     for (int k = 0; k < 6; k++) phase[k] = dm_ph_uniform(&r, 0, 6.28);
     bench_canal_arrays(c, n);
     for (int i = 0; i < n; i++) {
-        c->filled[i] = strcmp(b->a->kind, "no_contrast") != 0 && b->a->protocol != PH_PLAIN && from + i < b->a->sac_end_s;
+        c->filled[i] = strcmp(b->a->kind, "no_contrast") != 0 && b->a->protocol != PH_PLAIN &&
+                       from + i < b->a->sac_end_s;
         c->sac[i] = c->filled[i] ? (float)b->a->sac_level : DM_OUTSIDE;
         for (int t = 0; t < DM_NT; t++) {
             size_t at = (size_t)i * DM_NT + (size_t)t;
             double th = 5.0 * t, w = th * 0.017453292519943295;
-            c->r_dura[at] = (float)(dm_ph_wall_at(b->a, PH_RD, from + i, th) + bench_wave(b->error, phase, i, w));
-            c->r_bone[at] = (float)(dm_ph_wall_at(b->a, PH_RB, from + i, th) + bench_wave(b->error, phase + 3, i, -w));
+            c->r_dura[at] =
+                (float)(dm_ph_wall_at(b->a, PH_RD, from + i, th) + bench_wave(b->error, phase, i, w));
+            c->r_bone[at] =
+                (float)(dm_ph_wall_at(b->a, PH_RB, from + i, th) + bench_wave(b->error, phase + 3, i, -w));
             if (c->r_bone[at] < c->r_dura[at] + 0.3f) c->r_bone[at] = c->r_dura[at] + 0.3f;
             c->q_dura[at] = c->q_bone[at] = 0.9f;
         }
@@ -153,7 +173,8 @@ static inline int bench_run_stage(dm_gpu *gpu, const char *name, const char *set
 }
 
 static inline int16_t *bench_render(dm_gpu *gpu, const bench_case *b) {
-    int16_t *v = bench_calloc((size_t)b->sc->args.nx * (size_t)b->sc->args.ny * (size_t)b->sc->args.nz, sizeof *v);
+    int16_t *v =
+        bench_calloc((size_t)b->sc->args.nx * (size_t)b->sc->args.ny * (size_t)b->sc->args.nz, sizeof *v);
     if (dm_good(dm_ph_render(gpu, b->sc, b->a, v))) return v;
     free(v);
     return NULL;
@@ -163,7 +184,8 @@ static inline int bench_given(dm_gpu *gpu, bench_case *b, int16_t *v) {
     int from, to;
     dm_volume *raw = &b->st->crop.raw;
     bench_view(b, &from, &to);
-    if (!dm_good(dm_volume_make(raw, b->sc->args.nx, b->sc->args.ny, b->sc->args.nz, &b->sc->to_lps))) return 0;
+    if (!dm_good(dm_volume_make(raw, b->sc->args.nx, b->sc->args.ny, b->sc->args.nz, &b->sc->to_lps)))
+        return 0;
     for (size_t i = 0; i < dm_volume_count(raw); i++) raw->v[i] = (float)v[i];
     b->st->crop.noise_sd = b->sc->noise;
     if (!bench_given_line(b, from, to)) return 0;
@@ -180,8 +202,12 @@ static inline int bench_given(dm_gpu *gpu, bench_case *b, int16_t *v) {
 /* Keeps v. */
 static inline int bench_real(dm_gpu *gpu, bench_case *b, int16_t *v) {
     static const char *const stages[] = {"crop", "denoise", "spine", "canal", "levels"};
-    b->st->pass[0].scan = (dm_scan){.nx = b->sc->args.nx, .ny = b->sc->args.ny, .nz = b->sc->args.nz, .to_lps = b->sc->to_lps,
-                                    .scale = 1, .v = v};
+    b->st->pass[0].scan = (dm_scan){.nx = b->sc->args.nx,
+                                    .ny = b->sc->args.ny,
+                                    .nz = b->sc->args.nz,
+                                    .to_lps = b->sc->to_lps,
+                                    .scale = 1,
+                                    .v = v};
     b->st->n_passes = 1;
     for (int k = 0; k < 5; k++)
         if (!bench_run_stage(gpu, stages[k], NULL, b->st)) return 0;
@@ -198,7 +224,8 @@ static inline int bench_rows(FILE *f, int writing, void *p, size_t size, size_t 
 static inline int bench_kept_volume(FILE *f, int writing, dm_volume *v) {
     int n[3] = {v->nx, v->ny, v->nz};
     dm_affine to_lps = v->to_lps;
-    if (!bench_rows(f, writing, n, sizeof n, 1) || !bench_rows(f, writing, &to_lps, sizeof to_lps, 1)) return 0;
+    if (!bench_rows(f, writing, n, sizeof n, 1) || !bench_rows(f, writing, &to_lps, sizeof to_lps, 1))
+        return 0;
     if (!writing && !dm_good(dm_volume_make(v, n[0], n[1], n[2], &to_lps))) return 0;
     size_t count = dm_volume_count(v);
     int16_t *words = bench_calloc(count, sizeof *words);
@@ -222,11 +249,12 @@ static inline int bench_kept_frame(FILE *f, int writing, dm_study *st) {
     size_t rows = (size_t)n, cells = rows * DM_NT;
     dm_spine *sp = &st->spine;
     dm_canal *c = &st->canal;
-    int good = bench_rows(f, writing, sp->p, sizeof *sp->p, rows) && bench_rows(f, writing, sp->score, 4, rows) &&
-               bench_rows(f, writing, sp->unsure, 1, rows) && bench_rows(f, writing, c->r_dura, 4, cells) &&
-               bench_rows(f, writing, c->r_bone, 4, cells) && bench_rows(f, writing, c->q_dura, 4, cells) &&
-               bench_rows(f, writing, c->q_bone, 4, cells) && bench_rows(f, writing, c->no_bone, 1, cells) &&
-               bench_rows(f, writing, c->filled, 1, rows) && bench_rows(f, writing, c->sac, 4, rows);
+    int good = bench_rows(f, writing, sp->p, sizeof *sp->p, rows) &&
+               bench_rows(f, writing, sp->score, 4, rows) && bench_rows(f, writing, sp->unsure, 1, rows) &&
+               bench_rows(f, writing, c->r_dura, 4, cells) && bench_rows(f, writing, c->r_bone, 4, cells) &&
+               bench_rows(f, writing, c->q_dura, 4, cells) && bench_rows(f, writing, c->q_bone, 4, cells) &&
+               bench_rows(f, writing, c->no_bone, 1, cells) && bench_rows(f, writing, c->filled, 1, rows) &&
+               bench_rows(f, writing, c->sac, 4, rows);
     return good && (writing || dm_good(dm_frame_build(sp)));
 }
 
@@ -240,15 +268,16 @@ static inline int bench_kept(const char *path, int writing, dm_study *st) {
     return fclose(f) == 0 && good;
 }
 
-/* Fills b->st up to levels; takes it from `folder` (NULL = none) when it is there. The name tells case and frame, not the
- * version of the stages: empty the folder after a change to a stage before map. */
+/* Fills b->st up to levels; takes it from `folder` (NULL = none) when it is there. The name tells case and
+ * frame, not the version of the stages: empty the folder after a change to a stage before map. */
 static inline int bench_study(dm_gpu *gpu, bench_case *b, const char *folder) {
     static const char *const frame[] = {"given", "canal", "real"};
     char path[800];
     b->st->modality = b->a->protocol == PH_MRM ? DM_MR : DM_CT;
     b->st->contrast = b->st->modality == DM_MR ? DM_FLUID : DM_IODINE;
-    snprintf(path, sizeof path, "%s/%s_%d_%s%s_%llu_%d.study", folder ? folder : "", frame[b->frame], (int)b->a->protocol, b->a->kind,
-             b->dense ? "_dense" : "", (unsigned long long)b->a->seed, b->a->number);
+    snprintf(path, sizeof path, "%s/%s_%d_%s%s_%llu_%d.study", folder ? folder : "", frame[b->frame],
+             (int)b->a->protocol, b->a->kind, b->dense ? "_dense" : "", (unsigned long long)b->a->seed,
+             b->a->number);
     if (folder && bench_kept(path, 0, b->st)) return 1;
     dm_study_clear(b->st);
     memset(b->st, 0, sizeof *b->st);

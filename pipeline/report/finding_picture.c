@@ -8,9 +8,20 @@
 
 static const double rad = 0.017453292519943295;
 
-enum { CUT = 400, TOP = 64, BELOW = 56, GAP = 12, PLANE_X = CUT + GAP, PLANE_W = 330, MAP_X = PLANE_X + PLANE_W + 58, MAP_W = 216,
-       HIGH = 2 * CUT + GAP, WIDE = MAP_X + MAP_W + 40 };
-static const double cut_scale = 10; /* pixels per mm: a field of 40 mm holds the widest canal and both foramina */
+enum {
+    CUT = 400,
+    TOP = 64,
+    BELOW = 56,
+    GAP = 12,
+    PLANE_X = CUT + GAP,
+    PLANE_W = 330,
+    MAP_X = PLANE_X + PLANE_W + 58,
+    MAP_W = 216,
+    HIGH = 2 * CUT + GAP,
+    WIDE = MAP_X + MAP_W + 40
+};
+static const double cut_scale =
+    10; /* pixels per mm: a field of 40 mm holds the widest canal and both foramina */
 
 /* What the panels of one picture share. Along the spine `scale` pixels are 1 mm from s0 downwards. */
 typedef struct sheet {
@@ -88,7 +99,8 @@ static void plane_surface(const sheet *h, const float *r, int column, double sig
         double y = y_of(h, i * sp->ds), next = y_of(h, (i + 1) * sp->ds);
         if (y < TOP || next > TOP + HIGH) continue;
         dm_canvas_line(h->c, middle + sign * (double)r[(size_t)i * DM_NT + (size_t)column] * h->scale, y,
-                       middle + sign * (double)r[(size_t)(i + 1) * DM_NT + (size_t)column] * h->scale, next, colour, 0.8);
+                       middle + sign * (double)r[(size_t)(i + 1) * DM_NT + (size_t)column] * h->scale, next,
+                       colour, 0.8);
     }
 }
 
@@ -123,7 +135,8 @@ static dm_status plane(const sheet *h) {
 
 static void bar(const sheet *h, double x, double from, double to, dm_colour colour, double width) {
     double low = TOP, high = TOP + HIGH;
-    dm_canvas_line(h->c, x, fmin(fmax(y_of(h, from), low), high), x, fmin(fmax(y_of(h, to), low), high), colour, width);
+    dm_canvas_line(h->c, x, fmin(fmax(y_of(h, from), low), high), x, fmin(fmax(y_of(h, to), low), high),
+                   colour, width);
 }
 
 static void rulers(const sheet *h) {
@@ -134,7 +147,8 @@ static void rulers(const sheet *h) {
         const dm_vertebra *v = &h->st->levels.v[i];
         double mid = y_of(h, v->s_mid), low = y_of(h, v->s_to);
         if (mid > TOP + 8 && mid < TOP + HIGH)
-            dm_canvas_text(h->c, x + 18, mid + 5, v->inferred ? dm_grey : dm_cyan, 13, "%s", dm_level_name(v->level));
+            dm_canvas_text(h->c, x + 18, mid + 5, v->inferred ? dm_grey : dm_cyan, 13, "%s",
+                           dm_level_name(v->level));
         if (low > TOP && low < TOP + HIGH) dm_canvas_line(h->c, x + 16, low, x + 50, low, dm_cyan, 0.8);
     }
 }
@@ -152,7 +166,8 @@ static void map_piece(const sheet *h) {
         }
     }
     static const char *const side[] = {"dorsal", "right", "ventral", "left"};
-    for (int k = 0; k < 4; k++) dm_canvas_text(h->c, MAP_X + k * MAP_W / 4.0 - 18, TOP - 5, dm_white, 11, "%s", side[k]);
+    for (int k = 0; k < 4; k++)
+        dm_canvas_text(h->c, MAP_X + k * MAP_W / 4.0 - 18, TOP - 5, dm_white, 11, "%s", side[k]);
     double x = MAP_X + (remainder(h->f->theta, 360.0) + 180.0) / 360.0 * MAP_W;
     dm_canvas_ring(h->c, x, y_of(h, h->f->s), 9, dm_orange);
 }
@@ -161,23 +176,25 @@ static void words(const sheet *h) {
     const dm_finding *f = h->f;
     char disc[16];
     dm_disc_name(f->upper, f->lower, disc, sizeof disc);
-    dm_canvas_text(h->c, 8, 20, dm_orange, 16, "%s, %s, disc %s, root %s, clock %.0f: %s %.2f%s%s", dm_class_name(f->class_),
-                   dm_side_name(f->side), disc, dm_level_name(f->root), f->clock, f->class_ == DM_FISTULA ? "score" : "probability", f->score,
+    dm_canvas_text(h->c, 8, 20, dm_orange, 16, "%s, %s, disc %s, root %s, clock %.0f: %s %.2f%s%s",
+                   dm_class_name(f->class_), dm_side_name(f->side), disc, dm_level_name(f->root), f->clock,
+                   f->class_ == DM_FISTULA ? "score" : "probability", f->score,
                    f->accepted ? "" : ", not accepted", f->false_sign ? ", misleading: " : "");
     if (f->false_sign) dm_canvas_text(h->c, 8, 38, dm_magenta, 13, "%s", dm_false_sign_name(f->false_sign));
-    dm_canvas_text(h->c, f->false_sign ? 90 : 8, 38, dm_white, 12, "%.1f mm thick, %.0f mm long, brightness %.2f of the sac; site s %.1f mm (%.0f to %.0f)",
+    dm_canvas_text(h->c, f->false_sign ? 90 : 8, 38, dm_white, 12,
+                   "%.1f mm thick, %.0f mm long, brightness %.2f of the sac; site s %.1f mm (%.0f to %.0f)",
                    f->thickness_mm, f->length_mm, f->peak_ratio, f->s, f->site_from, f->site_to);
     int y = TOP + HIGH;
-    dm_canvas_text(h->c, 8, y + 20, dm_grey, 12, "%s  %s  window %.0f / %.0f %s", h->st->study_id, h->st->protocol, h->window.centre,
-                   h->window.width, h->window.unit);
+    dm_canvas_text(h->c, 8, y + 20, dm_grey, 12, "%s  %s  window %.0f / %.0f %s", h->st->study_id,
+                   h->st->protocol, h->window.centre, h->window.width, h->window.unit);
     dm_canvas_text(h->c, 8, y + 38, dm_grey, 11, "duramap: research use, not for diagnosis");
     dm_canvas_text(h->c, PLANE_X, y + 20, dm_orange, 12, "thin bar: extent");
     dm_canvas_text(h->c, PLANE_X + 110, y + 20, dm_white, 12, "thick bar: site, 90 %%");
     dm_canvas_text(h->c, MAP_X, y + 20, dm_grey, 11, "black 0, white = sac, grey unknown");
 }
 
-dm_status dm_finding_picture(const dm_study *study, const dm_sampler *sampler, dm_window window, const dm_finding *f,
-                             const char *path) {
+dm_status dm_finding_picture(const dm_study *study, const dm_sampler *sampler, dm_window window,
+                             const dm_finding *f, const char *path) {
     double length = f->s_to - f->s_from + 40;
     sheet h = {.st = study, .sampler = sampler, .f = f, .window = window, .scale = fmin(HIGH / length, 7)};
     h.s0 = (f->s_from + f->s_to) / 2 - HIGH / h.scale / 2;

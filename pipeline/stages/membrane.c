@@ -51,31 +51,37 @@ static void model(const dm_membrane_args *f, double deep, double depth, double m
     row[ROW - 1] = (float)depth;
 }
 
-/* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm inside the outer edge. Terms: what lies below the
- * fluid (cord 0.18 of the sac), the fluid, the pool (anything), what lies outside. */
+/* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm
+ * inside the outer edge. Terms: what lies below the fluid (cord 0.18 of the sac), the fluid, the pool
+ * (anything), what lies outside. */
 static void table_of(double noise, double membrane, dm_membrane_args *f, float *table) {
     const double sd[TERMS] = {0.15, 0.12, 0.35, 0.1};
-    *f = (dm_membrane_args){.iv = (float)(1 / (noise * noise)), .mean = {0.18f, 0.95f, 0.6f, 0.06f}, .most = 30};
+    *f = (dm_membrane_args){
+        .iv = (float)(1 / (noise * noise)), .mean = {0.18f, 0.95f, 0.6f, 0.06f}, .most = 30};
     for (int t = 0; t < TERMS; t++) f->prior[t] = (float)(1 / (sd[t] * sd[t]));
     static const double deep[] = {1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 7};
     enum { DEPTHS = sizeof deep / sizeof *deep };
     for (int i = 0; i < DEPTHS; i++) model(f, deep[i], 0, membrane, table + f->models++ * ROW);
     f->healthy = f->models;
     for (int i = 0; i < DEPTHS; i++)
-        for (int j = 4; 0.25 * j <= fmin(deep[i] - 0.4, 3.6); j++) model(f, deep[i], 0.25 * j, membrane, table + f->models++ * ROW);
+        for (int j = 4; 0.25 * j <= fmin(deep[i] - 0.4, 3.6); j++)
+            model(f, deep[i], 0.25 * j, membrane, table + f->models++ * ROW);
 }
 
-static dm_status fit(dm_profiles *pr, const dm_membrane_args *f, const float *table, const uint8_t *use, float *out) {
+static dm_status fit(dm_profiles *pr, const dm_membrane_args *f, const float *table, const uint8_t *use,
+                     float *out) {
     size_t n = (size_t)pr->args.ns * (size_t)pr->args.nt, bytes = n * DM_MEMBRANE_N * sizeof(float);
     dm_buf *d_table = NULL, *d_out = NULL;
     dm_status status;
-    DM_TRY_OUT(dm_buf_from(pr->gpu, table, (size_t)f->models * ROW * sizeof(float), "models of a line", &d_table));
+    DM_TRY_OUT(
+        dm_buf_from(pr->gpu, table, (size_t)f->models * ROW * sizeof(float), "models of a line", &d_table));
     DM_TRY_OUT(dm_buf_new(pr->gpu, bytes, "lines", &d_out));
     DM_TRY_OUT(dm_buf_zero(d_out));
     DM_TRY_OUT(dm_buf_write(pr->use, 0, use, n));
     const size_t global[3] = {n, 1, 1};
-    const dm_arg args[] = {DM_ARG_BUF(pr->polar), DM_ARG_BUF(pr->r_dura), DM_ARG_BUF(pr->sac), DM_ARG_BUF(d_table),
-                           DM_ARG_BUF(pr->use),   DM_ARG_BUF(d_out),      DM_ARG_VAL(pr->args), DM_ARG_VAL(*f)};
+    const dm_arg args[] = {DM_ARG_BUF(pr->polar), DM_ARG_BUF(pr->r_dura), DM_ARG_BUF(pr->sac),
+                           DM_ARG_BUF(d_table),   DM_ARG_BUF(pr->use),    DM_ARG_BUF(d_out),
+                           DM_ARG_VAL(pr->args),  DM_ARG_VAL(*f)};
     DM_TRY_OUT(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "membrane_fit", global, NULL, args, 8));
     DM_TRY_OUT(dm_buf_read(d_out, 0, out, bytes));
 out:
@@ -83,9 +89,10 @@ out:
     return status;
 }
 
-/* Mean gain and median depth of the used cells within 4.5 mm and 10 degrees of cell (i, t). Cells of one window hold much the
- * same noise, so their sum would overstate; their mean does not. */
-static double around(const dm_study *st, const float *line, const uint8_t *use, int i, int t, double *depth, double *pool) {
+/* Mean gain and median depth of the used cells within 4.5 mm and 10 degrees of cell (i, t). Cells of one
+ * window hold much the same noise, so their sum would overstate; their mean does not. */
+static double around(const dm_study *st, const float *line, const uint8_t *use, int i, int t, double *depth,
+                     double *pool) {
     int half = (int)lround(4.5 / st->spine.ds), n = 0, all = 0;
     double gain = 0, weight = 0;
     *depth = *pool = 0;
@@ -104,9 +111,11 @@ static double around(const dm_study *st, const float *line, const uint8_t *use, 
     return gain / n;
 }
 
-dm_status dm_membrane_apply(dm_profiles *pr, const dm_map_params *p, const dm_references *ref, const uint8_t *use, dm_study *st) {
+dm_status dm_membrane_apply(dm_profiles *pr, const dm_map_params *p, const dm_references *ref,
+                            const uint8_t *use, dm_study *st) {
     size_t n = (size_t)st->spine.n * DM_NT;
-    float *line = malloc(n * DM_MEMBRANE_N * sizeof *line), *table = malloc(MOST_MODELS * ROW * sizeof *table);
+    float *line = malloc(n * DM_MEMBRANE_N * sizeof *line),
+          *table = malloc(MOST_MODELS * ROW * sizeof *table);
     dm_membrane_args f;
     dm_status status;
     if (!line || !table) {
@@ -122,9 +131,11 @@ dm_status dm_membrane_apply(dm_profiles *pr, const dm_map_params *p, const dm_re
             size_t c = (size_t)i * DM_NT + (size_t)t;
             double depth, pool, gain = around(st, line, use, i, t, &depth, &pool);
             if (!use[c]) continue;
-            double e = pool * fmin(fmax((gain - p->membrane_from) / (p->membrane_full - p->membrane_from), 0), 1);
+            double e =
+                pool * fmin(fmax((gain - p->membrane_from) / (p->membrane_full - p->membrane_from), 0), 1);
             st->map.assessed[c] = 1;
-            if (e > (double)st->map.e[c]) st->map.e[c] = (float)e, st->map.thickness[c] = (float)(depth - p->membrane);
+            if (e > (double)st->map.e[c])
+                st->map.e[c] = (float)e, st->map.thickness[c] = (float)(depth - p->membrane);
         }
 out:
     free(line), free(table);
@@ -135,7 +146,8 @@ out:
 dm_status dm_membrane_compare(dm_gpu *gpu, int size, uint64_t seed, int with_reference, dm_check_result *r) {
     size_t n = (size_t)size * 8, nr = 73;
     uint64_t state = seed * 2654435761u + 88172645463325252ull;
-    float *polar = malloc(n * nr * sizeof *polar), *rd = malloc(n * sizeof *rd), *sac = malloc(n * sizeof *sac);
+    float *polar = malloc(n * nr * sizeof *polar), *rd = malloc(n * sizeof *rd),
+          *sac = malloc(n * sizeof *sac);
     float *table = malloc(MOST_MODELS * ROW * sizeof *table), *out = malloc(n * DM_MEMBRANE_N * sizeof *out);
     uint8_t *use = malloc(n);
     dm_profiles pr = {.gpu = gpu, .args = {size, 8, (int)nr, 0.25f}};
@@ -144,12 +156,14 @@ dm_status dm_membrane_compare(dm_gpu *gpu, int size, uint64_t seed, int with_ref
     if (!polar || !rd || !sac || !table || !out || !use) goto out;
     for (size_t c = 0; c < n; c++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
-        double outer = 5 + (double)(state >> 40) / 16777216.0 * 3, line = (state >> 20) & 1 ? outer - 1.5 : -9;
+        double outer = 5 + (double)(state >> 40) / 16777216.0 * 3,
+               line = (state >> 20) & 1 ? outer - 1.5 : -9;
         rd[c] = (float)outer, sac[c] = 800, use[c] = (state >> 21 & 7) != 0;
         for (size_t k = 0; k < nr; k++) {
             double x = 0.25 * (double)k, v = x < outer && x > 2 && fabs(x - line) > 0.25 ? 800 : 60;
             state = state * 6364136223846793005u + 1442695040888963407u;
-            polar[c * nr + k] = (state >> 30 & 4095) == 0 ? DM_OUTSIDE : (float)(v + (double)(state >> 40) / 16777216.0 * 60);
+            polar[c * nr + k] =
+                (state >> 30 & 4095) == 0 ? DM_OUTSIDE : (float)(v + (double)(state >> 40) / 16777216.0 * 60);
         }
     }
     table_of(0.05, 0.45, &f, table);

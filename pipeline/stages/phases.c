@@ -8,7 +8,7 @@
 #include "frame.h"
 #include "ranks.h"
 
-static const double search = 6;    /* mm: a patient who moves further between passes lies differently */
+static const double search = 6;     /* mm: a patient who moves further between passes lies differently */
 static const double floor_hu = 150; /* fainter contrast than this tells nothing about its neighbours */
 
 /* ---- the shift ---- */
@@ -28,10 +28,12 @@ static float clipped(const landmarks *m, float v) {
 static int landmarks_make(const dm_study *st, landmarks *m) {
     int every = (int)lround(4 / st->spine.ds);
     size_t most = ((size_t)st->spine.n / (size_t)(every > 0 ? every : 1) + 1) * 24 * 8;
-    *m = (landmarks){.p = malloc(most * sizeof *m->p), .v = malloc(most * sizeof *m->v), .low = st->modality == DM_CT ? 100 : 0,
+    *m = (landmarks){.p = malloc(most * sizeof *m->p),
+                     .v = malloc(most * sizeof *m->v),
+                     .low = st->modality == DM_CT ? 100 : 0,
                      .high = st->modality == DM_CT ? 900 : 1e9};
     if (!m->p || !m->v) return 0;
-    for (int i = 0; i < st->spine.n; i += every > 0 ? every : 1)
+    for (int i = 0; i<st->spine.n; i += every> 0 ? every : 1)
         for (int t = 0; t < DM_NT; t += 3)
             for (int k = 0; k < 8; k++) {
                 double r = (double)st->canal.r_bone[(size_t)i * DM_NT + (size_t)t] + 1 + 2 * k;
@@ -45,7 +47,8 @@ static int landmarks_make(const dm_study *st, landmarks *m) {
 static double agreement(const landmarks *m, const dm_volume *pass, const double shift[3]) {
     double n = 0, a = 0, b = 0, aa = 0, bb = 0, ab = 0;
     for (size_t i = 0; i < m->n; i++) {
-        double p[3] = {m->p[i][0] + shift[0], m->p[i][1] + shift[1], m->p[i][2] + shift[2]}, x = (double)m->v[i];
+        double p[3] = {m->p[i][0] + shift[0], m->p[i][1] + shift[1], m->p[i][2] + shift[2]},
+               x = (double)m->v[i];
         float w = dm_volume_sample(pass, p);
         if (w < -20000) continue;
         double y = (double)clipped(m, w);
@@ -60,7 +63,8 @@ static double climb(const landmarks *m, const dm_volume *pass, double step, doub
     for (int round = 0; round < 8; round++) {
         double from[3] = {shift[0], shift[1], shift[2]}, before = best;
         for (int k = 0; k < 27; k++) {
-            double at[3] = {from[0] + step * (k % 3 - 1), from[1] + step * (k / 3 % 3 - 1), from[2] + step * (k / 9 - 1)};
+            double at[3] = {from[0] + step * (k % 3 - 1), from[1] + step * (k / 3 % 3 - 1),
+                            from[2] + step * (k / 9 - 1)};
             double q = agreement(m, pass, at);
             if (q > best) best = q, memcpy(shift, at, sizeof at);
         }
@@ -103,7 +107,8 @@ static dm_status box_of(dm_gpu *gpu, const dm_study *st, const dm_scan *scan, dm
         }
     for (int c = 0; c < 3; c++) {
         lo[c] = (int)fmax(floor(from[c]), 0), hi[c] = (int)fmin(ceil(to[c]) + 1, n[c]);
-        if (hi[c] - lo[c] < 2) return dm_fail(DM_WARN, "pass_elsewhere", "a further pass does not cover the spine of the first");
+        if (hi[c] - lo[c] < 2)
+            return dm_fail(DM_WARN, "pass_elsewhere", "a further pass does not cover the spine of the first");
     }
     return dm_resample_box(gpu, scan, lo, hi, 0.35, out);
 }
@@ -126,9 +131,11 @@ static void fill_of(const dm_study *st, const dm_volume *v, const double shift[3
 }
 
 /* The map of volume v on the study's surfaces moved by `shift`; e is negative where not assessed. */
-static dm_status map_of(dm_gpu *gpu, const dm_map_params *p, const dm_study *st, const dm_volume *v, const double shift[3], float *e) {
+static dm_status map_of(dm_gpu *gpu, const dm_map_params *p, const dm_study *st, const dm_volume *v,
+                        const double shift[3], float *e) {
     int n = st->spine.n;
-    dm_study other = {.modality = st->modality, .contrast = st->contrast, .spine = st->spine, .canal = st->canal};
+    dm_study other = {
+        .modality = st->modality, .contrast = st->contrast, .spine = st->spine, .canal = st->canal};
     other.crop.raw = *v, other.crop.noise_sd = st->crop.noise_sd;
     other.spine.p = malloc((size_t)n * sizeof *other.spine.p);
     other.canal.filled = malloc((size_t)n);
@@ -149,7 +156,8 @@ out:
 }
 
 /* What the pass without contrast shows too is bone or calcium: the map of the difference must agree. */
-static dm_status subtract(dm_gpu *gpu, const dm_map_params *p, dm_study *st, const dm_volume *pre, const double shift[3], float *e) {
+static dm_status subtract(dm_gpu *gpu, const dm_map_params *p, dm_study *st, const dm_volume *pre,
+                          const double shift[3], float *e) {
     const dm_volume *raw = &st->crop.raw;
     static const double none[3] = {0, 0, 0};
     dm_volume left;
@@ -186,7 +194,8 @@ static dm_status further_pass(dm_gpu *gpu, const dm_map_params *p, dm_study *st,
     }
     out->agreement = dm_phase_shift(st, &v, out->shift);
     if (out->agreement < 0.5) dm_study_flag(st, "pass_not_aligned");
-    DM_TRY_OUT(is_pre(&st->pass[pass]) ? subtract(gpu, p, st, &v, out->shift, out->e) : map_of(gpu, p, st, &v, out->shift, out->e));
+    DM_TRY_OUT(is_pre(&st->pass[pass]) ? subtract(gpu, p, st, &v, out->shift, out->e)
+                                       : map_of(gpu, p, st, &v, out->shift, out->e));
 out:
     dm_volume_clear(&v);
     return status;
@@ -195,7 +204,8 @@ out:
 /* Time of a pass: as recorded, else what its role says. */
 static double time_of(const dm_study *st, int pass) {
     int known = 1;
-    for (int i = 0; i < st->n_passes; i++) known &= is_pre(&st->pass[i]) || !isnan(st->pass[i].facts.seconds_after_first);
+    for (int i = 0; i < st->n_passes; i++)
+        known &= is_pre(&st->pass[i]) || !isnan(st->pass[i].facts.seconds_after_first);
     if (known) return st->pass[pass].facts.seconds_after_first;
     return strcmp(st->pass[pass].role, "early") == 0 ? -1 : strcmp(st->pass[pass].role, "late") == 0 ? 1 : 0;
 }

@@ -22,9 +22,10 @@ typedef struct cells {
     uint8_t column[DM_NT]; /* 1 = the pool has a cell at this angle */
 } cells;
 
-/* Share of the sac by which a cell stands above soft tissue: epidural veins, muscle and ligament are no contrast, however
- * weak the sac is beside them. */
-static double above_soft_tissue(const dm_findings_params *p, const dm_study *st, double value, int i, double e) {
+/* Share of the sac by which a cell stands above soft tissue: epidural veins, muscle and ligament are no
+ * contrast, however weak the sac is beside them. */
+static double above_soft_tissue(const dm_findings_params *p, const dm_study *st, double value, int i,
+                                double e) {
     double sac = (double)st->map.sac[i];
     if (st->modality != DM_CT) return e;
     return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
@@ -32,7 +33,8 @@ static double above_soft_tissue(const dm_findings_params *p, const dm_study *st,
 
 static void add_cell(const dm_findings_params *p, const dm_study *st, double low, int i, int t, cells *o) {
     const dm_map *m = &st->map;
-    size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT), n = o->n++;
+    size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT),
+           n = o->n++;
     double tissue = (double)m->tissue[t], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
     double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
     o->list[E][n] = m->e[c];
@@ -51,7 +53,8 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     o->column[t] = 1;
 }
 
-static void gather(const dm_findings_params *p, const dm_study *st, const float *low, const int *label, int which, cells *o) {
+static void gather(const dm_findings_params *p, const dm_study *st, const float *low, const int *label,
+                   int which, cells *o) {
     o->from = st->map.n, o->to = -1, o->peak = -1e9;
     for (int i = 0; i < st->map.n; i++) {
         size_t before = o->n;
@@ -66,7 +69,8 @@ static void gather(const dm_findings_params *p, const dm_study *st, const float 
     }
 }
 
-/* Median E at the pool's angles 5 to 25 mm beyond its ends: what lies there all along is anatomy or a surface's error. */
+/* Median E at the pool's angles 5 to 25 mm beyond its ends: what lies there all along is anatomy or a
+ * surface's error. */
 static double around(const dm_study *st, const cells *o, float *work) {
     size_t n = 0;
     int near = (int)lround(5 / st->spine.ds), far = (int)lround(25 / st->spine.ds);
@@ -80,15 +84,16 @@ static double around(const dm_study *st, const cells *o, float *work) {
     return n ? (double)dm_rank(work, n, 0.5) : 0;
 }
 
-/* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How sure"). `size`
- * saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size times brightness only what anatomy says: how much
- * of the brightness is above soft tissue, whether fat is as bright as fluid, and that below S1 the sac tapers, surfaces fail
- * and leaks are rare. */
+/* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How
+ * sure"). `size` saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size times
+ * brightness only what anatomy says: how much of the brightness is above soft tissue, whether fat is as
+ * bright as fluid, and that below S1 the sac tapers, surfaces fail and leaks are rare. */
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
-    double x = p->odds_base + p->odds_size * log(fmax(size * q->low, 1e-3)) + p->odds_hard * q->hard / fmax(q->low, 1e-3) +
-               p->odds_fat * st->map.fat_bright + p->odds_sacral * (f->class_ == DM_SACRAL);
+    double x = p->odds_base + p->odds_size * log(fmax(size * q->low, 1e-3)) +
+               p->odds_hard * q->hard / fmax(q->low, 1e-3) + p->odds_fat * st->map.fat_bright +
+               p->odds_sacral * (f->class_ == DM_SACRAL);
     return 1 / (1 + exp(-x));
 }
 
@@ -126,7 +131,8 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
 }
 
 /* In which pass the pool is first seen, and how bright against the last: 90th percentiles over its cells. */
-static void phases_of(const dm_findings_params *p, const dm_study *st, const int *label, int which, float *work, dm_finding *f) {
+static void phases_of(const dm_findings_params *p, const dm_study *st, const int *label, int which,
+                      float *work, dm_finding *f) {
     const dm_map *m = &st->map;
     int first = dm_phase_first(st, label, which, p->hysteresis_high);
     double bright[2];
@@ -143,8 +149,8 @@ static void phases_of(const dm_findings_params *p, const dm_study *st, const int
     f->early_late = bright[1] > 0.05 ? bright[0] / bright[1] : (double)NAN;
 }
 
-dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const float *low, const int *label, int which,
-                          dm_finding *f) {
+dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const float *low, const int *label,
+                          int which, dm_finding *f) {
     size_t n = (size_t)st->map.n * DM_NT;
     float *room = malloc((LISTS + 1) * n * sizeof *room);
     cells o = {0};
