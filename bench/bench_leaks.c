@@ -24,7 +24,7 @@
 #include "leak_study.h"
 #include "pictures.h"
 
-enum { MOST = 20000, TERMS = 5 };
+enum { MOST = 20000, TERMS = 6 };
 
 typedef struct mark { /* a candidate */
     int study, leak,
@@ -114,7 +114,8 @@ static void terms_of(const bench_case *b, const dm_finding *f, double x[TERMS]) 
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
     x[0] = 1, x[1] = log(fmax(size * q->low, 1e-3)), x[2] = q->hard / fmax(q->low, 1e-3);
-    x[3] = b->st->map.fat_bright, x[4] = f->class_ == DM_SACRAL;
+    x[3] = b->st->map.fat_bright, x[5] = f->class_ == DM_SACRAL;
+    x[4] = b->st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0;
 }
 
 static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int first) {
@@ -299,7 +300,7 @@ static void solve(double a[TERMS][TERMS], double b[TERMS]) {
 
 /* Logistic regression by Newton's method; every coefficient is expected within +-3 of 0. */
 static void fit(const tally *t) {
-    static const char *const name[TERMS] = {"base", "size", "hard", "fat", "sacral"};
+    static const char *const name[TERMS] = {"base", "size", "hard", "fat", "over", "sacral"};
     double w[TERMS] = {0};
     for (int round = 0; round < 30; round++) {
         double h[TERMS][TERMS] = {{0}}, g[TERMS];

@@ -32,6 +32,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, odds_size, "1", 0, 10, 0.75, "... + this * ln(share of rows filled * sqrt(length / 20 mm * area / 60 mm2) * low rank of E), both sizes capped, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_hard, "1", 0, 20, 2.3, "... + this * share of that brightness which is above soft tissue, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_fat, "1", -20, 5, -0.7, "... + this on MR with bright fat, which looks like fluid, ..."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_over, "1", -20, 5, -4, "... + this on CT where the pool reads a tenth brighter than the sac it came from (in part from 1.0): bone, or the sac beside a lost surface, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_sacral, "1", -20, 5, -3, "... + this below the upper edge of S1, where the sac tapers and leaks are rare."),
     DM_PARAM_FLOAT(dm_findings_params, ventral_angle, "deg", 20, 80, 50, "Nearer to the front than this is ventral."),
     DM_PARAM_FLOAT(dm_findings_params, dorsal_angle, "deg", 100, 160, 130, "Further from the front than this is dorsal."),

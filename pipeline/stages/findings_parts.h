@@ -14,7 +14,7 @@ typedef struct dm_findings_params {
     double join, join_lateral, join_angle; /* mm, mm, degrees */
     double list_score, soft_tissue_hu, satellite_share, satellite_factor;
     double ventral_angle, dorsal_angle; /* degrees */
-    double odds_base, odds_size, odds_hard, odds_fat, odds_sacral;
+    double odds_base, odds_size, odds_hard, odds_fat, odds_over, odds_sacral;
     double c1c2_reach, spur_length;
     dm_diverticula_params diverticula;
     dm_veins_params vein;

@@ -87,12 +87,13 @@ static double around(const dm_study *st, const cells *o, float *work) {
 /* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How
  * sure"). `size` saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size times
  * brightness only what anatomy says: how much of the brightness is above soft tissue, whether fat is as
- * bright as fluid, and that below S1 the sac tapers, surfaces fail and leaks are rare. */
+ * bright as fluid, that on CT what is brighter than the sac itself is bone, or sac beside a lost surface, and that below S1 the sac tapers, surfaces fail and leaks are rare. */
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
+    double over = st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0;
     double x = p->odds_base + p->odds_size * log(fmax(size * q->low, 1e-3)) +
-               p->odds_hard * q->hard / fmax(q->low, 1e-3) + p->odds_fat * st->map.fat_bright +
+               p->odds_hard * q->hard / fmax(q->low, 1e-3) + p->odds_fat * st->map.fat_bright + p->odds_over * over +
                p->odds_sacral * (f->class_ == DM_SACRAL);
     return 1 / (1 + exp(-x));
 }
