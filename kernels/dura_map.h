@@ -170,4 +170,80 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     out[DM_FIT_GAIN] = none - best;
 }
 
+/* ---- MR: a pool that the dura's surface has swallowed ----
+ * Where fluid lies on both sides of the dura and bone and fat are dark, the brightest edge is the pool's outer one, and the
+ * surface found goes round the pool. What remains of the dura is a dark line between two bright layers, often no more than a
+ * shoulder after the blur. Models of the profile by depth u inside the outer edge, in units of the sac: dark outside, fluid
+ * down to rc, darker (cord, roots) below; with a line, the layer outside it may have its own brightness. All models share
+ * their samples, so each is four columns and the inverse of their normal matrix, made once for a study. */
+enum { DM_MEMBRANE_K = 27, DM_MEMBRANE_TERMS = 4, DM_MEMBRANE_ROW = DM_MEMBRANE_TERMS * DM_MEMBRANE_K + DM_MEMBRANE_TERMS * DM_MEMBRANE_TERMS + 1 };
+enum { DM_MEMBRANE_GAIN, DM_MEMBRANE_POOL, DM_MEMBRANE_DEPTH, DM_MEMBRANE_N };
+
+typedef struct dm_membrane_args {
+    int healthy, models;                /* rows of the table: first those without a line */
+    float iv;                           /* 1 / variance of a sample */
+    float mean[DM_MEMBRANE_TERMS], prior[DM_MEMBRANE_TERMS]; /* expected terms and 1 / their variances */
+    float most;                         /* gains are cut at +-this */
+} dm_membrane_args;
+
+/* Radius at which the profile falls through half of its rim near rd; rd where it does not within 1.5 mm. */
+DM_FN float dm_outer_edge(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd) {
+    int k0 = dm_clampi((int)dm_floor(rd / a.dr), 6, a.nr - 8), k = k0 - 2;
+    float peak = p[k0 - 6];
+    for (int j = k0 - 6; j <= k0 + 1; j++) peak = dm_fmax(peak, p[j]);
+    float low = 0.5f * peak;
+    while (k < k0 + 6 && !(p[k] >= low && p[k + 1] < low)) k++;
+    if (k == k0 + 6) return rd;
+    float r = a.dr * ((float)k + (p[k] - low) / (p[k] - p[k + 1]));
+    return dm_fabs(r - rd) > 1.5f ? rd : r;
+}
+
+/* Fall of chi-square by a line (negative: worse with one), brightness of the layer outside it, depth of its inner edge.
+ * p = profile, sac = the sac's value here, table = args.models rows of DM_MEMBRANE_ROW: columns term by term, the inverse
+ * normal matrix, the depth. A profile with a hole gets the gain -most. */
+DM_FN void dm_membrane_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_membrane_args f,
+                            DM_GLOBAL const float *DM_RESTRICT table, float rd, float sac, DM_GLOBAL float *out) {
+    float y[DM_MEMBRANE_K];
+    out[DM_MEMBRANE_GAIN] = -f.most;
+    out[DM_MEMBRANE_POOL] = 0.0f;
+    out[DM_MEMBRANE_DEPTH] = 0.0f;
+    int last = dm_clampi((int)dm_floor((rd + 3.5f) / a.dr), 8, a.nr - 1);
+    if (!(sac > 0.0f)) return;
+    for (int k = 0; k <= last; k++)
+        if (dm_is_outside(p[k])) return;
+    float ro = dm_outer_edge(p, a, rd), yy = 0.0f;
+    for (int k = 0; k < DM_MEMBRANE_K; k++) {
+        float x = dm_clampf((ro + 1.5f - 0.25f * (float)k) / a.dr, 0.0f, (float)last - 0.001f);
+        int i = (int)x;
+        y[k] = (p[i] + (x - (float)i) * (p[i + 1] - p[i])) / sac;
+        yy += y[k] * y[k];
+    }
+    float base = yy * f.iv, none = 1e30f, line = 1e30f;
+    for (int t = 0; t < DM_MEMBRANE_TERMS; t++) base += f.mean[t] * f.mean[t] * f.prior[t];
+    for (int m = 0; m < f.models; m++) {
+        DM_GLOBAL const float *row = table + (size_t)m * DM_MEMBRANE_ROW;
+        DM_GLOBAL const float *inverse = row + DM_MEMBRANE_TERMS * DM_MEMBRANE_K;
+        float b[DM_MEMBRANE_TERMS], cost = base, pool = 0.0f;
+        for (int t = 0; t < DM_MEMBRANE_TERMS; t++) {
+            float dot = 0.0f;
+            for (int k = 0; k < DM_MEMBRANE_K; k++) dot += row[t * DM_MEMBRANE_K + k] * y[k];
+            b[t] = dot * f.iv + f.mean[t] * f.prior[t];
+        }
+        for (int t = 0; t < DM_MEMBRANE_TERMS; t++) {
+            float x = 0.0f;
+            for (int q = 0; q < DM_MEMBRANE_TERMS; q++) x += inverse[t * DM_MEMBRANE_TERMS + q] * b[q];
+            cost -= b[t] * x;
+            if (t == 2) pool = x;
+        }
+        if (m < f.healthy) {
+            none = dm_fmin(none, cost);
+        } else if (cost < line) {
+            line = cost;
+            out[DM_MEMBRANE_POOL] = dm_clampf(pool, 0.0f, 1.2f);
+            out[DM_MEMBRANE_DEPTH] = row[DM_MEMBRANE_ROW - 1];
+        }
+    }
+    out[DM_MEMBRANE_GAIN] = dm_clampf(none - line, -f.most, f.most);
+}
+
 #endif

@@ -106,6 +106,14 @@ typedef struct dm_levels {
     char transitional[24];           /* "", "t11", "t13", "l4", "l6", ... what the evidence suggests */
 } dm_levels;
 
+/* The map of one pass in the frame of the study. */
+typedef struct dm_phase {
+    int pass;          /* index into dm_study.pass */
+    double shift[3];   /* LPS mm: what is at p in the frame lies at p + shift in the pass */
+    double agreement;  /* correlation of what lies outside the canal at that shift */
+    float *e;          /* as dm_map.e; negative = not assessed; owned */
+} dm_phase;
+
 /* Maps on the unrolled dura, index s_index * DM_NT + theta_index. */
 typedef struct dm_map {
     int n;
@@ -116,6 +124,10 @@ typedef struct dm_map {
     float *sac;        /* n: upper envelope of the sac, HU or signal, DM_OUTSIDE where not filled */
     float *tissue;     /* DM_NT: tissue reference by theta */
     int fat_bright;    /* 1 = MR without fat suppression: fat behind the sac and in the sacrum looks like fluid */
+    int n_phases;      /* 0 with one pass; else all passes with contrast in order of time, the measured one among them */
+    dm_phase phase[DM_MAX_PASSES];
+    uint8_t *first;    /* index into phase of the first that shows contrast in this cell, 255 = none; NULL with one pass */
+    float *early_late; /* E in the first phase assessed as a share of E in the last; 0 where the last is dark; NULL with one */
 } dm_map;
 
 typedef enum dm_class {
@@ -142,6 +154,22 @@ const char *dm_false_sign_name(dm_false_sign f); /* "", "c1c2", "puncture", "spu
 typedef enum dm_side { DM_SIDE_NONE, DM_VENTRAL, DM_DORSAL, DM_LEFT, DM_RIGHT } dm_side;
 const char *dm_side_name(dm_side s); /* "", "ventral", "dorsal", "left", "right" */
 
+/* What is measured of a pool, medians or ranks over its cells of the map. */
+typedef struct dm_pool_features {
+    double area_mm2; /* on the dura */
+    double fill;     /* share of the rows of its extent that hold at least two of its cells */
+    double p90;      /* 90th percentile of E */
+    double low;      /* the same of the low rank of E round each cell: what no sleeve or spur can make */
+    double hard;     /* the same of the part of `low` that is above soft tissue, share of the sac */
+    double dark_gap; /* median rise after the darkest point outside the dura, share of the sac */
+    double mirror;   /* median of E less E at the mirrored angle */
+    double beyond;   /* p90 less the median E at its angles 5 to 25 mm beyond its ends */
+    double gap_mm;   /* between the surfaces */
+    double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
+    double open_bone; /* share of its cells without bone beyond them */
+    double noise;    /* s.d. of the noise, share of the sac */
+} dm_pool_features;
+
 /* A candidate: a pool outside the dura or a vein. */
 typedef struct dm_finding {
     dm_class class_;
@@ -157,7 +185,9 @@ typedef struct dm_finding {
     double length_mm, thickness_mm;
     int upper, lower;                            /* vertebrae above and below the nearest disc (level_disc) */
     int root;                                    /* level of the nearest root (level_root) */
-    int first_pass;
+    dm_pool_features pool;                       /* 0 for a vein */
+    int first_pass;                              /* index into dm_study.pass of the first pass that shows it */
+    double early_late;                           /* brightness in the first pass as a share of the last's; NaN with one pass */
 } dm_finding;
 
 typedef struct dm_diverticulum {
@@ -208,6 +238,8 @@ typedef struct dm_study {
 
 /* Appends a flag to qc once. */
 void dm_study_flag(dm_study *study, const char *flag);
+/* Frees a map's arrays and makes it empty. */
+void dm_map_clear(dm_map *map);
 /* Frees everything that the stages allocated and the passes; the struct may be used again. */
 void dm_study_clear(dm_study *study);
 /* Frees pass[i].scan of a study whose crop is made. */

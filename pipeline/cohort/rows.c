@@ -216,6 +216,7 @@ static void findings_rows(cJSON *tables, const dm_study *s) {
         number(row, "first_pass", f->first_pass);
         number(row, "site_from_mm", f->site_from);
         number(row, "site_to_mm", f->site_to);
+        number(row, "early_late", f->class_ == DM_FISTULA ? (double)NAN : f->early_late); /* not followed in veins */
     }
 }
 

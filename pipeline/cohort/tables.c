@@ -23,7 +23,7 @@ static const dm_column studies[] = {
     TEXT("error_code", "", "stable code of what went wrong"),
     TEXT("error_text", "", "what went wrong and the cure"),
     TEXT("answer", "leak|no_leak|indeterminate", "is cerebrospinal fluid or contrast outside the dura"),
-    NUMBER("score", 3, "1", "best score of anything that could be a leak; not a probability"),
+    NUMBER("score", 3, "1", "score of the finding that decides: a pool's probability (calibrated on digital phantoms), a vein's score"),
     NUMBER("n_leaks", 0, "1", "accepted findings"),
     TEXT("class", CLASSES, "class of the best accepted finding"),
     TEXT("level", "", "its level: disc for ventral and dorsal sites, root for lateral ones and fistulas"),
@@ -79,7 +79,7 @@ static const dm_column findings[] = {
     STUDY,
     NUMBER("finding", 0, "1", "number within the study, best score first"),
     TEXT("class", CLASSES, "class"),
-    NUMBER("score", 3, "1", "score; not a probability"),
+    NUMBER("score", 3, "1", "pools: probability of contrast outside the dura, calibrated on digital phantoms; veins: a score, no probability"),
     NUMBER("accepted", 0, "1", "1 = counts for the study's answer"),
     TEXT("level_disc", "", "nearest disc"),
     TEXT("level_root", "", "nearest root"),
@@ -97,6 +97,7 @@ static const dm_column findings[] = {
     NUMBER("first_pass", 0, "1", "first pass in which it is seen"),
     NUMBER("site_from_mm", 1, "mm", "upper end of the stretch that should hold the site in nine of ten studies, along the centre line"),
     NUMBER("site_to_mm", 1, "mm", "its lower end"),
+    NUMBER("early_late", 2, "1", "brightness in the first pass as a share of the last's; empty with one pass"),
 };
 
 static const dm_column diverticula[] = {

@@ -116,11 +116,13 @@ static dm_window mr_window(const dm_volume *v) {
 }
 
 dm_window dm_window_for(const dm_study *study) {
-    if (study->modality == DM_MR) return mr_window(&study->crop.raw);
     double sum = 0;
     int filled = 0;
     for (int i = 0; study->canal.sac && i < study->canal.n; i++)
         if (study->canal.filled[i]) sum += (double)study->canal.sac[i], filled++;
+    /* Fluid just below white: a dark line inside it must show. */
+    if (study->modality == DM_MR && filled) return (dm_window){0.6 * sum / filled, 1.2 * sum / filled, "signal"};
+    if (study->modality == DM_MR) return mr_window(&study->crop.raw);
     double top = filled ? fmin(fmax(1.4 * sum / filled, 400), 2500) : 500;
     return (dm_window){(top - 160) / 2, top + 160, "HU"};
 }
@@ -136,4 +138,13 @@ float dm_sampler_at(const dm_sampler *sampler, const double lps[3]) {
     dm_affine_apply(&sampler->inverse, lps, p);
     const dm_volume *v = sampler->volume;
     return dm_trilinear(v->v, v->nx, v->ny, v->nz, (float)p[0], (float)p[1], (float)p[2]);
+}
+
+uint32_t dm_map_colour(double e) {
+    static const double stop[4][3] = {{20, 20, 28}, {40, 90, 190}, {250, 150, 30}, {255, 255, 240}};
+    double x = fmin(fmax(e, 0), 0.999) * 3, f = x - floor(x);
+    const double *a = stop[(int)x], *b = stop[(int)x + 1];
+    uint32_t out = 0;
+    for (int k = 0; k < 3; k++) out = out << 8 | (uint32_t)(a[k] + f * (b[k] - a[k]));
+    return out;
 }

@@ -34,8 +34,11 @@ void dm_canvas_ring(cairo_t *canvas, double x, double y, double radius, dm_colou
 /* A bar of `mm` millimetres with its length written beside it. */
 void dm_canvas_scale(cairo_t *canvas, double x, double y, double pixels_per_mm, double mm);
 
+/* Colour of the map at E, 0xRRGGBB: black, blue, orange, white over 0..1, readable in print and for the colour blind. */
+uint32_t dm_map_colour(double e);
+
 /* A window that shows what matters in this study: the sac's contrast where it is filled, else soft tissue and
- * bone; for MR the 1st to 99th percentile of the box. */
+ * bone; for MR up to 1.2 of the fluid, or the 1st to 99th percentile of the box where none is known. */
 dm_window dm_window_for(const dm_study *study);
 
 /* The raw box at LPS points, with the inverse affine made once. */

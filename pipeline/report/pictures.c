@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "canvas.h"
+#include "finding_picture.h"
 #include "frame.h"
 #include "grid.h"
 
@@ -197,16 +198,6 @@ static dm_status straightened(const dm_study *study, const dm_sampler *sampler, 
 
 /* ---- the unrolled map ---- */
 
-/* Black, blue, orange, white over E = 0..1: readable in print and for the colour blind. */
-static uint32_t map_colour(double e) {
-    static const double stop[4][3] = {{20, 20, 28}, {40, 90, 190}, {250, 150, 30}, {255, 255, 240}};
-    double x = fmin(fmax(e, 0), 0.999) * 3, f = x - floor(x);
-    const double *a = stop[(int)x], *b = stop[(int)x + 1];
-    uint32_t out = 0;
-    for (int k = 0; k < 3; k++) out = out << 8 | (uint32_t)(a[k] + f * (b[k] - a[k]));
-    return out;
-}
-
 enum { MAP_W = 432, MAP_X = 60, MAP_Y = 40 };
 
 /* theta = -180 at the left edge, 0 (ventral) in the middle. */
@@ -227,7 +218,7 @@ static void map_cells(cairo_t *c, const dm_study *study, double scale, int h) {
             double theta = i * 360.0 / MAP_W - 180.0;
             int t = (int)floor((theta < 0 ? theta + 360 : theta) / 5.0 + 0.5) % DM_NT;
             size_t at = (size_t)s * DM_NT + (size_t)t;
-            row[MAP_X + i] = study->map.assessed[at] ? map_colour((double)study->map.e[at]) : 0x5a5a5au;
+            row[MAP_X + i] = study->map.assessed[at] ? dm_map_colour((double)study->map.e[at]) : 0x5a5a5au;
         }
     }
     cairo_surface_mark_dirty(target);
@@ -273,7 +264,7 @@ static dm_status unrolled(const dm_study *study, const char *path) {
     map_marks(c, study, scale);
     double bar = MAP_X + MAP_W + 100;
     for (int k = 0; k < 100; k++) {
-        uint32_t rgb = map_colour(k / 100.0);
+        uint32_t rgb = dm_map_colour(k / 100.0);
         dm_canvas_line(c, bar, MAP_Y + 200 - 2 * k, bar + 14, MAP_Y + 200 - 2 * k,
                        (dm_colour){(rgb >> 16) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0}, 2.2);
     }
@@ -290,61 +281,8 @@ static dm_status unrolled(const dm_study *study, const char *path) {
     return dm_canvas_save(c, path);
 }
 
-/* ---- axial at a finding: normal to the line, ventral up, the patient's left on the right ---- */
-
-static void axial_surface(cairo_t *c, const panel *p, const float *r, int sample, dm_colour colour) {
-    for (int t = 0; t < DM_NT; t++) {
-        double xy[2][2];
-        for (int k = 0; k < 2; k++) {
-            int column = (t + k) % DM_NT;
-            double angle = column * 5 * 3.14159265358979 / 180,
-                   d = (double)r[(size_t)sample * DM_NT + (size_t)column];
-            xy[k][0] = p->w / 2.0 + p->scale * d * sin(angle);
-            xy[k][1] = p->h / 2.0 - p->scale * d * cos(angle);
-        }
-        dm_canvas_line(c, xy[0][0], xy[0][1], xy[1][0], xy[1][1], colour, 1);
-    }
-}
-
-static dm_status axial(const dm_study *study, const dm_sampler *sampler, dm_window window,
-                       const dm_finding *f, const char *path) {
-    panel p = {0, 0, 560, 560, 7};
-    float *v = values_of(&p);
-    cairo_t *c = dm_canvas_new(p.w, p.h + 76);
-    if (!v || !c) {
-        free(v);
-        return no_memory();
-    }
-    double at[3], front[3], left[3];
-    dm_frame_at(&study->spine, f->s, at, NULL, front, left);
-    for (int j = 0; j < p.h; j++)
-        for (int i = 0; i < p.w; i++) {
-            double l = (i - p.w / 2.0) / p.scale, a = (p.h / 2.0 - j) / p.scale, lps[3];
-            for (int k = 0; k < 3; k++) lps[k] = at[k] + a * front[k] + l * left[k];
-            v[(size_t)j * (size_t)p.w + (size_t)i] = dm_sampler_at(sampler, lps);
-        }
-    dm_canvas_grey(c, 0, 0, p.w, p.h, v, window);
-    free(v);
-    int sample = (int)fmin(fmax(f->s / study->spine.ds, 0), study->canal.n - 1);
-    if (study->canal.r_dura) {
-        axial_surface(c, &p, study->canal.r_bone, sample, dm_cyan);
-        axial_surface(c, &p, study->canal.r_dura, sample, dm_yellow);
-    }
-    double angle = f->theta * 3.14159265358979 / 180;
-    dm_canvas_ring(c, p.w / 2.0 + p.scale * f->r * sin(angle), p.h / 2.0 - p.scale * f->r * cos(angle), 16,
-                   dm_orange);
-    dm_canvas_text(c, p.w / 2.0 - 24, 18, dm_white, 13, "ventral");
-    dm_canvas_text(c, 6, p.h / 2.0, dm_white, 13, "right");
-    dm_canvas_text(c, p.w - 36, p.h / 2.0, dm_white, 13, "left");
-    dm_canvas_scale(c, 12, p.h - 12, p.scale, 10);
-    char disc[16];
-    dm_disc_name(f->upper, f->lower, disc, sizeof disc);
-    dm_canvas_text(c, 8, p.h + 20, dm_orange, 14,
-                   "%s  %s  disc %s  root %s  clock %.0f  s %.1f mm  score %.2f", dm_class_name(f->class_),
-                   dm_side_name(f->side), disc, dm_level_name(f->root), f->clock, f->s, f->score);
-    caption(c, study, window, p.h + 42);
-    return dm_canvas_save(c, path);
-}
+/* The best, in the order of their scores; a study with more is no longer read picture by picture. */
+enum { MOST_FINDINGS = 12 };
 
 static dm_status make_folder(const char *folder) {
     if (mkdir(folder, 0777) == 0 || errno == EEXIST) return dm_ok;
@@ -366,10 +304,12 @@ dm_status dm_pictures_write(const dm_study *study, const char *folder) {
     if (!study->map.e) return dm_fail(DM_WARN, "no_pictures", "no map picture: the study has no dura map");
     snprintf(path, sizeof path, "%s/map.png", folder);
     DM_TRY(unrolled(study, path));
-    for (int i = 0, k = 0; i < study->findings.n; i++) {
-        if (!study->findings.f[i].accepted) continue;
-        snprintf(path, sizeof path, "%s/axial_%d.png", folder, ++k);
-        DM_TRY(axial(study, &sampler, window, &study->findings.f[i], path));
+    for (int i = 0, k = 0; i < study->findings.n && k < MOST_FINDINGS; i++) {
+        const dm_finding *f = &study->findings.f[i];
+        if (!f->accepted && i != study->answer.best && !f->false_sign) continue;
+        snprintf(path, sizeof path, "%s/finding_%d.png", folder, i + 1); /* the number it has in findings.csv */
+        DM_TRY(dm_finding_picture(study, &sampler, window, f, path));
+        k++;
     }
     return dm_ok;
 }

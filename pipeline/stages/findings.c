@@ -24,10 +24,16 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, join, "mm", 0, 60, 20, "Pieces nearer than one vertebra are one collection: pedicles and the dura's ties cut it."),
     DM_PARAM_FLOAT(dm_findings_params, join_lateral, "mm", 0, 60, 6, "Lateral pieces join only this near: root sleeves stand in a row."),
     DM_PARAM_FLOAT(dm_findings_params, join_angle, "deg", 10, 180, 50, "Pieces further apart round the dura stay apart."),
-    DM_PARAM_FLOAT(dm_findings_params, list_score, "1", 0, 5, 0.05, "Weaker candidates are not listed."),
+    DM_PARAM_FLOAT(dm_findings_params, list_score, "1", 0, 1, 0.05, "Less probable candidates are not listed."),
     DM_PARAM_FLOAT(dm_findings_params, soft_tissue_hu, "HU", 0, 300, 130, "Scores count brightness above this CT value: epidural veins (60-120 HU), muscle and ligament are no contrast."),
     DM_PARAM_FLOAT(dm_findings_params, satellite_share, "1", 0.1, 1, 0.6, "A candidate with this share of its length beside a stronger one may be its satellite."),
-    DM_PARAM_FLOAT(dm_findings_params, satellite_factor, "1", 1, 10, 2, "It is one when the other's score is this many times higher."),
+    DM_PARAM_FLOAT(dm_findings_params, satellite_factor, "1", 1, 100, 2, "It is one when the other's odds are this many times higher."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_base, "1", -20, 20, -0.8, "Score of a pool = probability 1 / (1 + exp(-x)), x = this + ... Coefficients from phantoms by bench_leaks --fit."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_size, "1", 0, 10, 0.75, "... + this * ln(share of rows filled * sqrt(length / 20 mm * area / 60 mm2) * low rank of E), both sizes capped, ..."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_hard, "1", 0, 20, 2.3, "... + this * share of that brightness which is above soft tissue, ..."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_fat, "1", -20, 5, -0.7, "... + this on MR with bright fat, which looks like fluid, ..."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_over, "1", -20, 5, -4, "... + this on CT where the pool reads a tenth brighter than the sac it came from (in part from 1.0): bone, or the sac beside a lost surface, ..."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_sacral, "1", -20, 5, -3, "... + this below the upper edge of S1, where the sac tapers and leaks are rare."),
     DM_PARAM_FLOAT(dm_findings_params, ventral_angle, "deg", 20, 80, 50, "Nearer to the front than this is ventral."),
     DM_PARAM_FLOAT(dm_findings_params, dorsal_angle, "deg", 100, 160, 130, "Further from the front than this is dorsal."),
     DM_PARAM_FLOAT(dm_findings_params, c1c2_reach, "mm", 0, 40, 10, "Dorsal fluid above this point below the upper edge of C3 is the retrospinal sign, which does not tell the site."),
@@ -56,13 +62,6 @@ static dm_false_sign sign_of(const dm_findings_params *p, const dm_study *st, co
     return DM_NO_SIGN;
 }
 
-static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {
-    double sacrum;
-    if (dm_level_top(&st->levels, DM_S1, &sacrum) && f->s > sacrum) return DM_SACRAL;
-    if (side == DM_VENTRAL) return DM_VENTRAL_TEAR;
-    return side == DM_DORSAL ? DM_DORSAL_TEAR : DM_LATERAL_TEAR;
-}
-
 static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
     const dm_findings_params *p = params;
     if (st->map.n != st->spine.n || st->map.n == 0)
@@ -71,8 +70,6 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
     DM_TRY(dm_pools_find(p, st));
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
-        f->side = dm_side_of(p, f->theta);
-        f->class_ = class_of(st, f, f->side);
         f->false_sign = sign_of(p, st, f, f->side);
     }
     DM_TRY(dm_diverticula_find(gpu, &p->diverticula, st));

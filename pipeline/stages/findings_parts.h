@@ -14,6 +14,7 @@ typedef struct dm_findings_params {
     double join, join_lateral, join_angle; /* mm, mm, degrees */
     double list_score, soft_tissue_hu, satellite_share, satellite_factor;
     double ventral_angle, dorsal_angle; /* degrees */
+    double odds_base, odds_size, odds_hard, odds_fat, odds_over, odds_sacral;
     double c1c2_reach, spur_length;
     dm_diverticula_params diverticula;
     dm_veins_params vein;
@@ -22,6 +23,11 @@ typedef struct dm_findings_params {
 /* Pools outside the dura: components of the map with their features, best score first, appended to study->findings.
  * Levels, site and place are left to localise. */
 dm_status dm_pools_find(const dm_findings_params *p, dm_study *study);
+
+/* Size, brightness, features, side, class and score of the cells labelled `which` into *f, whose theta is set; length 0 when none of them
+ * is assessed. low: the map's low rank (n * DM_NT). */
+dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *study, const float *low, const int *label, int which,
+                          dm_finding *f);
 
 /* Best score first; equal scores from head to feet. */
 void dm_findings_sort(dm_findings *findings);

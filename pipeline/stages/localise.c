@@ -12,7 +12,7 @@
 
 typedef struct dm_localise_params {
     dm_site_params site;
-    double leak_score, doubt_score;
+    double leak_score, doubt_score, vein_leak_score, vein_doubt_score;
     double filled_least, filled_length_least, unsure_most, assessed_least;
     double slec_segments, slec_thickness;
 } dm_localise_params;
@@ -28,8 +28,10 @@ static const dm_param table[] = {
     SITE(cusp_gain, "1", 0, 20, 3, "Above this fall of the summed residual the density's peak is believed; below, mostly the extent."),
     SITE(end_margin, "mm", 0, 20, 5, "The site is not sought nearer to the ends of a collection."),
     SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the 5-95 % interval: half the least tear length."),
-    DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 10, 0.25, "Answer leak from this score: a pool of 40 mm x 200 mm2 that stands a tenth of the sac above soft tissue; leak-free phantoms stay below half of it."),
-    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 10, 0.15, "Between this and leak_score the answer is indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.55, "Answer leak from this probability of a pool: an eighth of a false mark a study on phantoms (README)."),
+    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.45, "Between this (a quarter of a false mark a study) and leak_score the answer is indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 10, 0.25, "The same for veins, whose score is no probability."),
+    DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 10, 0.15, "And for doubtful veins."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
@@ -108,34 +110,64 @@ static int can_be_leak(const dm_study *st, const dm_finding *f) {
     return f->false_sign == DM_NO_SIGN && !fat;
 }
 
-static void answer(const dm_localise_params *p, dm_study *st) {
+static double leak_from(const dm_localise_params *p, const dm_finding *f) {
+    return f->class_ == DM_FISTULA ? p->vein_leak_score : p->leak_score;
+}
+
+static double doubt_from(const dm_localise_params *p, const dm_finding *f) {
+    return f->class_ == DM_FISTULA ? p->vein_doubt_score : p->doubt_score;
+}
+
+/* What was seen that cannot be a leak although it is bright enough. */
+typedef struct aside {
+    int c1c2, fat;
+} aside;
+
+/* Accepts findings and picks the best: the one that exceeds its own threshold most. */
+static aside accept(const dm_localise_params *p, dm_study *st) {
     dm_answer *a = &st->answer;
-    coverage c = cover(st);
-    int c1c2 = 0, fat = 0;
-    *a = (dm_answer){.kind = DM_NO_LEAK, .best = -1};
+    aside seen = {0, 0};
+    double best = 0;
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
-        if (f->false_sign == DM_SIGN_C1C2 && f->score >= p->leak_score) c1c2 = 1;
-        if (f->false_sign == DM_NO_SIGN && !can_be_leak(st, f) && f->score >= p->leak_score) fat = 1;
-        if (!can_be_leak(st, f)) continue;
-        f->accepted = f->score >= p->leak_score;
-        if (f->score > a->score) a->score = f->score, a->best = i;
+        double over = f->score / leak_from(p, f);
+        if (!can_be_leak(st, f)) {
+            seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && over >= 1;
+            seen.fat |= f->false_sign == DM_NO_SIGN && over >= 1;
+            continue;
+        }
+        f->accepted = over >= 1;
+        if (over > best) best = over, a->score = f->score, a->best = i;
     }
-    if (a->score < p->doubt_score) a->best = -1;
-    if (a->score >= p->leak_score) {
+    return seen;
+}
+
+/* Why a study without an accepted finding cannot be called free of a leak; NULL when it can. */
+static const char *reason(const dm_localise_params *p, const dm_study *st, aside seen, int doubtful) {
+    coverage c = cover(st);
+    if (c.filled_mm <= 0) return "no_contrast";
+    if (c.filled < p->filled_least || c.filled_mm < p->filled_length_least) return "contrast_short";
+    if (c.unsure > p->unsure_most) return "line_unsure";
+    if (c.assessed < p->assessed_least) return "gap_narrow";
+    if (doubtful) return "doubtful";
+    if (seen.c1c2) return "c1c2_alone";
+    return seen.fat ? "fat_or_fluid" : NULL;
+}
+
+static void answer(const dm_localise_params *p, dm_study *st) {
+    dm_answer *a = &st->answer;
+    *a = (dm_answer){.kind = DM_NO_LEAK, .best = -1};
+    aside seen = accept(p, st);
+    const dm_finding *best = a->best >= 0 ? &st->findings.f[a->best] : NULL;
+    int doubtful = best && best->score >= doubt_from(p, best);
+    if (best && best->accepted) {
         a->kind = DM_LEAK;
     } else {
-        const char *flag = c.filled_mm <= 0                                                      ? "no_contrast"
-                           : c.filled < p->filled_least || c.filled_mm < p->filled_length_least  ? "contrast_short"
-                           : c.unsure > p->unsure_most                                           ? "line_unsure"
-                           : c.assessed < p->assessed_least                                      ? "gap_narrow"
-                           : a->score >= p->doubt_score                                          ? "doubtful"
-                           : c1c2                                                                ? "c1c2_alone"
-                           : fat                                                                 ? "fat_or_fluid"
-                                                                                                 : NULL;
+        const char *flag = reason(p, st, seen, doubtful);
         if (flag) a->kind = DM_CANNOT_TELL, dm_study_flag(st, flag);
     }
-    if (a->best >= 0) a->interval_mm = st->findings.f[a->best].site_to - st->findings.f[a->best].site_from;
+    if (!doubtful) a->best = -1;
+    if (a->best >= 0) a->interval_mm = best->site_to - best->site_from;
     long_collection(p, st);
 }
 

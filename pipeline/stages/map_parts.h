@@ -12,6 +12,8 @@ typedef struct dm_map_params {
     double tissue_share, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
     double gap_least, model_error, shift_sd, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_rank;
+    double phase_least;
+    double membrane, membrane_from, membrane_full;
 } dm_map_params;
 
 /* The dura as an outline without dents: nerve roots lie dark against the sac's wall, and a surface may stand on them. r and
@@ -23,6 +25,7 @@ void dm_outline(const float *r, int n, double dent, float *out);
 typedef struct dm_references {
     float *base; /* n: sac's upper envelope, DM_OUTSIDE where not filled */
     int fat_bright;  /* 1 = MR without fat suppression: fat is the tissue that a pool must exceed */
+    double sac_middle; /* median of base */
     double layering; /* slope k: sac(s, theta) = base (1 + k cos theta) */
     float tissue[DM_NT];
     float *sac_cell, *tissue_cell; /* n * DM_NT */
@@ -53,7 +56,16 @@ dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref);
 dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *use, float *fit);
 void dm_profiles_close(dm_profiles *pr);
 
+/* MR: raises the map where a dark line runs inside the edge that r_dura follows (kernels/dura_map.h has the method): the
+ * evidence of cells within 9 mm and 25 degrees is averaged. use: where to look. After dm_profiles_set. */
+dm_status dm_membrane_apply(dm_profiles *pr, const dm_map_params *p, const dm_references *ref, const uint8_t *use, dm_study *study);
+
+/* The map of study->crop.raw on the study's surfaces into study->map; empty where nothing fills the sac. */
+dm_status dm_map_measure(dm_gpu *gpu, const dm_map_params *p, dm_study *study);
+
 extern const dm_kernel_check dm_profile_checks[];
 extern const int dm_profile_check_count;
+/* The fit of lines on the device against the same function on the host; as dm_kernel_check wants it. */
+dm_status dm_membrane_compare(dm_gpu *gpu, int edge, uint64_t seed, int with_reference, dm_check_result *result);
 
 #endif

@@ -116,60 +116,6 @@ static int join_once(const dm_findings_params *p, double ds, patch *patches, int
     return 0;
 }
 
-/* Ranked features of one patch's cells. */
-typedef struct feature {
-    double fill, p90, length, area, volume, thickness, peak, hard; /* hard: p90 of the low rank, above soft tissue */
-    int from, to;
-} feature;
-
-/* Share of the sac by which a cell stands above soft tissue: epidural veins, muscle and ligament are no contrast, however
- * weak the sac is beside them. */
-static double above_soft_tissue(const dm_findings_params *p, const dm_study *st, double value, int i, double e) {
-    double sac = (double)st->map.sac[i];
-    if (st->modality != DM_CT) return e;
-    return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
-}
-
-static feature features(const dm_findings_params *p, const dm_study *st, const float *low, const int *label, int which,
-                        float *pool, float *hard, float *thick) {
-    const dm_map *m = &st->map;
-    feature f = {.from = m->n, .to = -1, .peak = -1e9};
-    size_t count = 0;
-    int rows = 0;
-    for (int i = 0; i < m->n; i++) {
-        int in_row = 0;
-        for (int t = 0; t < DM_NT; t++) {
-            size_t c = (size_t)i * DM_NT + (size_t)t;
-            if (label[c] != which || !m->assessed[c]) continue;
-            double tissue = (double)m->tissue[t], value = tissue + (double)m->e[c] * ((double)m->sac[i] - tissue);
-            double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
-            pool[count] = m->e[c], thick[count] = m->thickness[c];
-            double least = tissue + (double)low[c] * ((double)m->sac[i] - tissue);
-            hard[count++] = (float)above_soft_tissue(p, st, least, i, (double)low[c]);
-            f.area += st->spine.ds * rd * arc;
-            f.volume += st->spine.ds * (rd + th / 2) * arc * th;
-            if (value > f.peak) f.peak = value;
-            if (i < f.from) f.from = i;
-            if (i > f.to) f.to = i;
-            in_row++;
-        }
-        if (in_row >= 2) rows++;
-    }
-    if (!count) return (feature){.from = 0, .to = -1};
-    f.length = st->spine.ds * (f.to - f.from + 1);
-    f.fill = (double)rows / (f.to - f.from + 1);
-    f.p90 = (double)dm_rank(pool, count, 0.9);
-    f.hard = (double)dm_rank(hard, count, 0.9);
-    f.thickness = (double)dm_rank(thick, count, 0.5);
-    return f;
-}
-
-/* Grows with brightness, length and area up to sizes at which nothing else is that large (prototype, section 1.4). */
-static double score_of(const feature *f) {
-    return f->to < f->from ? 0
-                           : f->fill * f->hard * sqrt(fmin(f->length, 40) / 20) * sqrt(fmin(f->area, 200) / 60);
-}
-
 static int by_score(const void *a, const void *b) {
     const dm_finding *x = a, *y = b;
     if (x->score != y->score) return x->score > y->score ? -1 : 1;
@@ -180,24 +126,14 @@ void dm_findings_sort(dm_findings *findings) {
     qsort(findings->f, (size_t)findings->n, sizeof *findings->f, by_score);
 }
 
-static dm_finding finding_of(const dm_study *st, const patch *q, const feature *f) {
-    double ds = st->spine.ds;
-    return (dm_finding){.score = score_of(f),
-                        .theta = angle_of(q),
-                        .s = ds * (f->from + f->to) / 2,
-                        .s_from = ds * f->from,
-                        .s_to = ds * f->to,
-                        .volume_mm3 = f->volume,
-                        .peak_ratio = f->p90,
-                        .peak_value = f->peak,
-                        .length_mm = f->length,
-                        .thickness_mm = f->thickness};
+static double odds(const dm_finding *f) {
+    return f->score / fmax(1 - f->score, 1e-9);
 }
 
 /* A satellite lies along a far stronger candidate: a part of it that the joining missed, or its blur. */
 static int is_satellite(const dm_findings_params *p, const dm_finding *f, const dm_finding *strong) {
     double beside = fmin(f->s_to, strong->s_to) - fmax(f->s_from, strong->s_from);
-    return strong->score >= p->satellite_factor * f->score &&
+    return odds(strong) >= p->satellite_factor * odds(f) &&
            beside >= p->satellite_share * (f->s_to - f->s_from);
 }
 
@@ -211,22 +147,21 @@ static void append(const dm_findings_params *p, dm_findings *out, dm_finding *li
 }
 
 typedef struct scratch {
-    float *f, *pool, *hard, *thick;
+    float *f;
     int *label, *stack;
     patch *patches;
     dm_finding *list;
 } scratch;
 
 static void scratch_free(scratch *w) {
-    free(w->f), free(w->pool), free(w->hard), free(w->thick), free(w->label), free(w->stack), free(w->patches), free(w->list);
+    free(w->f), free(w->label), free(w->stack), free(w->patches), free(w->list);
 }
 
 dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     size_t cells = (size_t)st->map.n * DM_NT;
-    scratch w = {.f = malloc(cells * 4), .pool = malloc(cells * 4), .hard = malloc(cells * 4), .thick = malloc(cells * 4),
-                 .label = malloc(cells * sizeof(int)), .stack = malloc(cells * sizeof(int))};
+    scratch w = {.f = malloc(cells * 4), .label = malloc(cells * sizeof(int)), .stack = malloc(cells * sizeof(int))};
     dm_status status = dm_ok;
-    if (!w.f || !w.pool || !w.hard || !w.thick || !w.label || !w.stack) goto memory;
+    if (!w.f || !w.label || !w.stack) goto memory;
     veto(p, &st->map, st->spine.ds, w.f);
     int count = components(w.f, st->map.n, (float)p->hysteresis_low, (float)p->hysteresis_high, w.label, w.stack);
     w.patches = calloc((size_t)count + 1, sizeof *w.patches);
@@ -237,10 +172,12 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     int found = 0;
     for (int k = 0; k < count; k++) {
         if (!w.patches[k].cells) continue;
-        feature f = features(p, st, w.f, w.label, k + 1, w.pool, w.hard, w.thick);
-        if (f.to >= f.from) w.list[found++] = finding_of(st, &w.patches[k], &f);
+        dm_finding f = {.theta = angle_of(&w.patches[k])};
+        DM_TRY_OUT(dm_pool_measure(p, st, w.f, w.label, k + 1, &f));
+        if (f.length_mm > 0) w.list[found++] = f;
     }
     append(p, &st->findings, w.list, found);
+out:
     scratch_free(&w);
     return status;
 memory:

@@ -190,5 +190,6 @@ const dm_kernel_check dm_profile_checks[] = {
     {"polar_mean", 0.0, "same additions in the same order", compare_mean},
     {"shell_cells", 0.0, "comparisons only", compare_shell},
     {"profile_fit", 0.0, "same additions and products in the same order; divisions rounded correctly", compare_fit},
+    {"membrane_fit", 0.0, "same additions and products in the same order; divisions rounded correctly", dm_membrane_compare},
 };
 const int dm_profile_check_count = sizeof dm_profile_checks / sizeof *dm_profile_checks;

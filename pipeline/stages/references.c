@@ -116,6 +116,7 @@ dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const f
     envelope(p, st, cells, pool, out->base);
     out->layering = layering(p, n, cells, out->base, pool);
     double sac = middle_of(out->base, n, pool);
+    out->sac_middle = sac;
     out->fat_bright = fat_is_bright(p, st, beyond, sac, pool);
     tissue_by_angle(p, st, cells, use, sac, out->fat_bright, pool, out->tissue);
     for (int i = 0; i < n; i++)

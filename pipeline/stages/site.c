@@ -60,15 +60,37 @@ double dm_cusp_fit(const float *v, int n, double ds, double margin, double *cost
     return constant - best;
 }
 
+/* The map in which the collection is measured: the first phase that shows it. Contrast is nearest to the tear there. */
+static const float *first_map(const dm_study *st, const dm_finding *f) {
+    for (int k = 0; k < st->map.n_phases; k++)
+        if (st->map.phase[k].pass == f->first_pass) return st->map.phase[k].e;
+    return st->map.e;
+}
+
+/* Its extent there: of the rows from..to those between the first and the last that hold two cells near its angle brighter
+ * than a third of its peak. */
+static void extent_in(const dm_site_params *p, const dm_finding *f, const float *e, int *from, int *to) {
+    int first = -1, last = -1;
+    for (int i = *from; i <= *to; i++) {
+        int cells = 0;
+        for (int t = 0; t < DM_NT; t++)
+            cells += turn_to(t, f->theta) <= 2 * p->window_angle && (double)e[(size_t)i * DM_NT + (size_t)t] > f->peak_ratio / 3;
+        if (cells < 2) continue;
+        if (first < 0) first = i;
+        last = i;
+    }
+    if (last - first >= 4) *from = first, *to = last;
+}
+
 /* Brightness of the collection along s: median of the map near its angle, then a running median of 5. */
-static void brightness(const dm_study *st, const dm_site_params *p, double theta, int from, int n, float *out) {
+static void brightness(const dm_study *st, const float *e, const dm_site_params *p, double theta, int from, int n, float *out) {
     float raw[MOST];
     for (int i = 0; i < n; i++) {
         float window[DM_NT];
         size_t count = 0;
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)(from + i) * DM_NT + (size_t)t;
-            if (turn_to(t, theta) <= p->window_angle && st->map.assessed[c]) window[count++] = st->map.e[c];
+            if (turn_to(t, theta) <= p->window_angle && e[c] >= 0 && st->map.assessed[c]) window[count++] = e[c];
         }
         raw[i] = count ? dm_rank(window, count, 0.5) : 0;
     }
@@ -191,9 +213,12 @@ dm_status dm_site_find(dm_gpu *gpu, const dm_site_params *p, const dm_study *st,
     float e[MOST];
     int from = (int)lround(f->s_from / ds), to = (int)lround(f->s_to / ds), n = to - from + 1;
     if (from < 0 || to >= st->map.n || n < 1) return dm_fail(DM_STUDY, "bad_extent", "a pool beyond the centre line");
+    const float *map = first_map(st, f);
+    if (st->map.n_phases > 1) extent_in(p, f, map, &from, &to);
+    n = to - from + 1;
     if (n > MOST) n = MOST;
     for (int i = 0; i < n; i++) weight[i] = 1;
-    brightness(st, p, f->theta, from, n, e);
+    brightness(st, map, p, f->theta, from, n, e);
     posterior(p, st, e, n, prob);
     if (f->class_ == DM_VENTRAL_TEAR && st->modality == DM_CT) DM_TRY(spurs(gpu, p, st, from, n, weight));
     if (f->class_ == DM_LATERAL_TEAR) DM_TRY(foramina(gpu, p, st, f, from, n, weight));

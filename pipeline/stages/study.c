@@ -46,6 +46,12 @@ void dm_study_drop_scans(dm_study *study) {
     for (int i = 0; i < study->n_passes; i++) dm_scan_clear(&study->pass[i].scan);
 }
 
+void dm_map_clear(dm_map *m) {
+    for (int i = 0; i < m->n_phases; i++) free(m->phase[i].e);
+    free(m->e), free(m->d), free(m->thickness), free(m->assessed), free(m->sac), free(m->tissue), free(m->first), free(m->early_late);
+    *m = (dm_map){0};
+}
+
 void dm_study_clear(dm_study *study) {
     dm_study_drop_scans(study);
     free(study->crop.coarse.v);
@@ -57,7 +63,6 @@ void dm_study_clear(dm_study *study) {
     free(s->p), free(s->tangent), free(s->ventral), free(s->left), free(s->score), free(s->unsure);
     dm_canal *c = &study->canal;
     free(c->r_dura), free(c->r_bone), free(c->q_dura), free(c->q_bone), free(c->no_bone), free(c->filled), free(c->sac);
-    dm_map *m = &study->map;
-    free(m->e), free(m->d), free(m->thickness), free(m->assessed), free(m->sac), free(m->tissue);
+    dm_map_clear(&study->map);
     *study = (dm_study){0};
 }

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +18,14 @@
 typedef struct model_pool {
     double s_from, s_to, theta, half_angle; /* mm, degrees */
     double thickness, ratio, peak_s;        /* mm; share of the sac; where it is densest (0 = flat) */
+    double hu;                              /* not 0: calcium of this value instead, there without contrast too */
 } model_pool;
 
 typedef struct model {
     double length, sac, gap_ventral, gap_dorsal, noise, surface_error;
     int filled, n_pools;
+    int mr;      /* fluid bright, fat and bone dark */
+    int swallow; /* the dura's surface goes round the pools */
     model_pool pool[4];
     double vein_s, vein_hu; /* a vein of 1.3 mm radius, 22 mm long, on the left; vein_hu 0 = none */
     double muscle_from, muscle_to; /* HU 60 instead of fat in the gap on the right from .. to mm; 0, 0 = none */
@@ -55,13 +59,14 @@ static inline double model_bow(double s) {
 }
 
 static inline double model_value(const model *m, double s, double theta, double r) {
-    const double bone = 700;
+    const double bone = m->mr ? 30 : 700, cord = m->mr ? 150 : 40, flesh = m->mr ? 90 : 55, membrane = m->mr ? 0.45 : 0.3;
     double muscle = theta < -0.6 && theta > -2.2 && s > m->muscle_from && s < m->muscle_to;
-    double tissue = muscle != 0 ? 60 : -80;
+    double tissue = m->mr || muscle != 0 ? 60 : -80;
     double rd = model_dura(theta), rb = model_bone(m, theta), sac = m->filled ? m->sac : 10;
-    double v = tissue + (sac - tissue) * model_edge(rd - r) + (bone - tissue) * model_edge(r - rb);
-    if (r < 5) v += (40 - sac) * model_edge(3.0 - r); /* cord */
-    v += (55 - bone) * model_edge(r - rb - 4); /* flesh outside a bony ring of 4 mm */
+    double sharp = m->mr ? 1.5 : 1; /* MR: 0.37 mm of blur, voxels are as large again */
+    double v = tissue + (sac - tissue) * model_edge(sharp * (rd - r)) + (bone - tissue) * model_edge(sharp * (r - rb));
+    if (r < 5) v += (cord - sac) * model_edge(3.0 - r);
+    v += (flesh - bone) * model_edge(r - rb - 4); /* flesh outside a bony ring of 4 mm */
     if (m->vein_hu > 0) {
         double a = r * cos(theta) - 4, l = r * sin(theta), d = sqrt(a * a + (s - m->vein_s) * (s - m->vein_s));
         v += (m->vein_hu - 55) * model_edge(1.3 - d) * model_edge(l - 15) * model_edge(37 - l);
@@ -71,9 +76,10 @@ static inline double model_value(const model *m, double s, double theta, double 
         double turn = fabs(remainder(theta * 180 / 3.14159265358979 - p->theta, 360));
         double along = model_edge(s - p->s_from) * model_edge(p->s_to - s);
         double round_ = model_edge((p->half_angle - turn) * 3.14159265358979 / 180 * rd);
-        double out = fmin(rd + 0.3 + p->thickness, rb);
+        double out = fmin(rd + membrane + p->thickness, rb);
+        double height = p->hu != 0 ? p->hu - tissue : p->ratio * (sac - tissue);
         double fall = p->peak_s > 0 ? 0.35 + 0.65 * exp(-fabs(s - p->peak_s) / 22) : 1;
-        v += p->ratio * fall * (sac - tissue) * along * round_ * (model_edge(r - rd - 0.3) - model_edge(r - out));
+        v += height * fall * along * round_ * (model_edge(sharp * (r - rd - membrane)) - model_edge(sharp * (r - out)));
     }
     return v;
 }
@@ -95,6 +101,18 @@ static inline int model_make_volume(const model *m, uint64_t seed, dm_study *st)
             }
     st->crop.noise_sd = m->noise;
     return 1;
+}
+
+/* Outer edge of what is bright at (s, theta): the dura, or a pool where the surface goes round it. */
+static inline double model_outer(const model *m, double s, double theta) {
+    double rd = model_dura(theta), out = rd;
+    for (int k = 0; m->swallow && k < m->n_pools; k++) {
+        const model_pool *p = &m->pool[k];
+        double turn = fabs(remainder(theta * 180 / 3.14159265358979 - p->theta, 360));
+        if (s < p->s_from || s > p->s_to || turn > p->half_angle) continue;
+        out = fmax(out, fmin(rd + 0.45 + p->thickness, model_bone(m, theta)));
+    }
+    return out;
 }
 
 static inline int model_make_canal(const model *m, uint64_t seed, dm_study *st) {
@@ -122,7 +140,7 @@ static inline int model_make_canal(const model *m, uint64_t seed, dm_study *st) 
             double e1 = m->surface_error * sin(i / 5.0 + phase[0] + 2 * th) * sin(3 * th + phase[1]) * 1.6;
             double e2 = m->surface_error * sin(i / 6.0 + phase[2] - 2 * th) * sin(2 * th + phase[3]) * 1.6;
             size_t at = (size_t)i * DM_NT + (size_t)t;
-            c->r_dura[at] = (float)(model_dura(th) + e1);
+            c->r_dura[at] = (float)(model_outer(m, i + 2, th) + e1);
             c->r_bone[at] = (float)fmax(model_bone(m, th) + e2, (double)c->r_dura[at] + 0.3);
             c->q_dura[at] = c->q_bone[at] = 0.9f;
         }
@@ -145,11 +163,30 @@ static inline void model_make_levels(const model *m, int first, dm_study *st) {
 
 static inline int model_make(const model *m, int first, uint64_t seed, dm_study *st) {
     memset(st, 0, sizeof *st);
-    st->modality = DM_CT;
-    st->contrast = m->filled ? DM_IODINE : DM_CONTRAST_NONE;
+    st->modality = m->mr ? DM_MR : DM_CT;
+    st->contrast = m->mr ? DM_FLUID : m->filled ? DM_IODINE : DM_CONTRAST_NONE;
     if (!model_make_volume(m, seed, st) || !model_make_canal(m, seed, st)) return 0;
     model_make_levels(m, first, st);
     return 1;
+}
+
+/* A further pass: another state of the same patient, who lies `shift` (LPS mm) elsewhere in the scanner. */
+static inline int model_add_pass(const model *m, uint64_t seed, const char *role, double seconds, const double shift[3],
+                                 dm_study *st) {
+    dm_study other;
+    memset(&other, 0, sizeof other);
+    if (st->n_passes == 0) st->n_passes = 1; /* the measured one, whose scan is no longer needed */
+    if (!model_make_volume(m, seed, &other)) return 0;
+    dm_volume *v = &other.crop.raw;
+    dm_pass *p = &st->pass[st->n_passes++];
+    p->scan = (dm_scan){.nx = v->nx, .ny = v->ny, .nz = v->nz, .to_lps = v->to_lps, .scale = 1,
+                        .v = malloc(dm_volume_count(v) * sizeof(int16_t))};
+    for (int c = 0; c < 3; c++) p->scan.to_lps.m[c][3] += shift[c];
+    for (size_t i = 0; p->scan.v && i < dm_volume_count(v); i++) p->scan.v[i] = (int16_t)lrintf(v->v[i]);
+    snprintf(p->role, sizeof p->role, "%s", role);
+    p->facts.seconds_after_first = seconds;
+    dm_volume_clear(v);
+    return p->scan.v != NULL;
 }
 
 static inline dm_status model_run(dm_gpu *gpu, const char *name, dm_study *st) {

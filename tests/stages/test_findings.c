@@ -45,9 +45,9 @@ END_TEST
 START_TEST(pieces_of_one_collection_join) {
     model m = plain;
     m.n_pools = 3;
-    m.pool[0] = (model_pool){20, 45, 0, 35, 5, 0.6, 0};
-    m.pool[1] = (model_pool){57, 85, 0, 35, 5, 0.6, 0};
-    m.pool[2] = (model_pool){95, 122, 180, 35, 3.5, 0.6, 0};
+    m.pool[0] = (model_pool){20, 45, 0, 35, 5, 0.6, 0, 0};
+    m.pool[1] = (model_pool){57, 85, 0, 35, 5, 0.6, 0, 0};
+    m.pool[2] = (model_pool){95, 122, 180, 35, 3.5, 0.6, 0, 0};
     dm_study *st = run_model(&m, 1);
     ck_assert_int_eq(count_pools(st), 2);
     const dm_finding *v = st->findings.f[0].class_ == DM_VENTRAL_TEAR ? &st->findings.f[0] : &st->findings.f[1];
@@ -63,7 +63,7 @@ END_TEST
 START_TEST(sleeves_are_no_pools) {
     model m = plain;
     m.n_pools = 4;
-    for (int k = 0; k < 4; k++) m.pool[k] = (model_pool){20 + 22 * k, 25 + 22 * k, 90, 11, 5, 1, 0};
+    for (int k = 0; k < 4; k++) m.pool[k] = (model_pool){20 + 22 * k, 25 + 22 * k, 90, 11, 5, 1, 0, 0};
     dm_study *st = run_model(&m, 2);
     for (int i = 0; i < st->findings.n; i++) ck_assert(!st->findings.f[i].accepted);
     ck_assert_int_ne(st->answer.kind, DM_LEAK);

@@ -51,8 +51,8 @@ START_TEST(pool_has_its_ratio) {
         dm_study *st = malloc(sizeof *st);
         model m = plain;
         m.n_pools = 2;
-        m.pool[0] = (model_pool){40, 80, 0, 35, 5, ratio[k], 0};
-        m.pool[1] = (model_pool){40, 80, 180, 35, 3, ratio[k], 0}; /* on the dura, the gap is 4 mm */
+        m.pool[0] = (model_pool){40, 80, 0, 35, 5, ratio[k], 0, 0};
+        m.pool[1] = (model_pool){40, 80, 180, 35, 3, ratio[k], 0, 0}; /* on the dura, the gap is 4 mm */
         ck_assert(model_make(&m, DM_T1, 4, st));
         dm_status s = model_run(gpu, "map", st);
         ck_assert_msg(dm_good(s), "%s", s.text);
@@ -67,6 +67,98 @@ START_TEST(pool_has_its_ratio) {
         dm_study_clear(st);
         free(st);
     }
+}
+END_TEST
+
+static float median_e(const dm_study *st, int from, int to, int theta, int half) {
+    float v[1000];
+    size_t n = 0;
+    for (int i = from; i < to; i++)
+        for (int a = theta - half; a <= theta + half; a += 5) v[n++] = e_at(st, i, a);
+    return dm_rank(v, n, 0.5);
+}
+
+/* MR: the surface goes round a pool; the dark line inside it tells. The same surface without a pool shows nothing. */
+START_TEST(a_swallowed_pool_shows_by_its_line) {
+    for (int pools = 0; pools < 2; pools++) {
+        dm_study *st = malloc(sizeof *st);
+        model m = plain;
+        m.mr = m.swallow = 1, m.sac = 800, m.noise = 25, m.n_pools = pools, m.gap_ventral = 2.6;
+        m.pool[0] = (model_pool){40, 80, 0, 35, 1.8, 0.9, 0, 0};
+        ck_assert(model_make(&m, DM_T1, 8, st));
+        dm_status s = model_run(gpu, "map", st);
+        ck_assert_msg(dm_good(s), "%s", s.text);
+        float inside = median_e(st, 48, 72, 0, 15), outside = median_e(st, 48, 72, 180, 15);
+        ck_assert_msg(pools ? inside > 0.5f : inside < 0.1f, "%d pools: E = %.2f", pools, (double)inside);
+        ck_assert_msg(outside < 0.1f, "the back without a pool reads %.2f", (double)outside);
+        dm_study_clear(st);
+        free(st);
+    }
+}
+END_TEST
+
+/* The late pass is measured; an early one, in which the pool is short and the patient lies elsewhere, tells where it began. */
+START_TEST(phases_come_into_one_frame) {
+    dm_study *st = malloc(sizeof *st);
+    const double shift[3] = {1.5, -2, 3};
+    model late = plain, early = plain;
+    late.n_pools = early.n_pools = 1;
+    late.pool[0] = (model_pool){25, 95, 0, 35, 5, 0.6, 0, 0};
+    early.pool[0] = (model_pool){50, 70, 0, 35, 5, 0.5, 0, 0};
+    ck_assert(model_make(&late, DM_T1, 9, st));
+    st->pass[0].facts.seconds_after_first = 300;
+    ck_assert(model_add_pass(&early, 10, "early", 0, shift, st));
+    dm_status s = model_run(gpu, "map", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    const dm_map *m = &st->map;
+    ck_assert_int_eq(m->n_phases, 2);
+    ck_assert_int_eq(m->phase[0].pass, 1); /* in order of time */
+    ck_assert_int_eq(m->phase[1].pass, 0);
+    for (int c = 0; c < 3; c++)
+        ck_assert_msg(fabs(m->phase[0].shift[c] - shift[c]) < 0.6, "shift %d is %.2f", c, m->phase[0].shift[c]);
+    /* The line begins 2 mm below the tube's end. */
+    ck_assert_int_eq(m->first[58 * DM_NT], 0);
+    ck_assert_int_eq(m->first[30 * DM_NT], 1);
+    ck_assert_int_eq(m->first[58 * DM_NT + DM_NT / 2], 255);
+    ck_assert(m->early_late[58 * DM_NT] > 0.5f && m->early_late[30 * DM_NT] < 0.3f);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
+/* What stands in the scan before contrast too is calcium. */
+START_TEST(a_pass_without_contrast_removes_calcium) {
+    dm_study *st = malloc(sizeof *st);
+    const double shift[3] = {-1, 1, 0.5};
+    model with = plain, without;
+    with.n_pools = 2;
+    with.pool[0] = (model_pool){20, 45, 0, 35, 5, 0.6, 0, 0};
+    with.pool[1] = (model_pool){70, 95, 0, 35, 5, 0, 0, 330};
+    without = with;
+    without.filled = 0, without.n_pools = 1, without.pool[0] = with.pool[1];
+    ck_assert(model_make(&with, DM_T1, 11, st));
+    ck_assert(dm_good(model_run(gpu, "map", st)));
+    float before = median_e(st, 75, 88, 0, 15);
+    ck_assert(model_add_pass(&without, 12, "pre-contrast", -600, shift, st));
+    ck_assert(dm_good(model_run(gpu, "map", st)));
+    float after = median_e(st, 75, 88, 0, 15), pool = median_e(st, 25, 38, 0, 15);
+    ck_assert_msg(before > 0.4f && after < 0.1f, "calcium reads %.2f, then %.2f", (double)before, (double)after);
+    ck_assert_msg(pool > 0.2f, "contrast reads %.2f", (double)pool);
+    ck_assert_int_eq(st->map.n_phases, 0);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
+START_TEST(a_pass_of_another_place_is_left_out) {
+    dm_study *st = malloc(sizeof *st);
+    const double shift[3] = {0, 0, 900};
+    ck_assert(model_make(&plain, DM_T1, 13, st));
+    ck_assert(model_add_pass(&plain, 14, "late", 60, shift, st));
+    ck_assert(dm_good(model_run(gpu, "map", st)));
+    ck_assert_int_eq(st->map.n_phases, 0);
+    dm_study_clear(st);
+    free(st);
 }
 END_TEST
 
@@ -130,6 +222,10 @@ int main(void) {
     tcase_add_test(t, kernels_agree_with_references);
     tcase_add_test(t, healthy_cells_are_dark);
     tcase_add_test(t, pool_has_its_ratio);
+    tcase_add_test(t, a_swallowed_pool_shows_by_its_line);
+    tcase_add_test(t, phases_come_into_one_frame);
+    tcase_add_test(t, a_pass_without_contrast_removes_calcium);
+    tcase_add_test(t, a_pass_of_another_place_is_left_out);
     tcase_add_test(t, without_contrast_nothing_is_assessed);
     tcase_add_test(t, narrow_gap_and_unsure_line_are_not_assessed);
     tcase_add_test(t, dents_at_roots_are_filled);

@@ -1,0 +1,189 @@
+/* A pool that the dura's surface has swallowed, by the dark line that is left of the dura (MR). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "map_parts.h"
+#include "ranks.h"
+
+enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST_MODELS = 96 };
+static const double blur = 0.45; /* mm, s.d.: half of a millimetre voxel */
+
+static double edge(double x) {
+    return 0.5 * erfc(-x / blur / 1.4142135623730951);
+}
+
+/* Gauss-Jordan of a symmetric positive matrix; its prior keeps it well conditioned. */
+static void invert(double a[TERMS][TERMS], double out[TERMS][TERMS]) {
+    for (int i = 0; i < TERMS; i++)
+        for (int j = 0; j < TERMS; j++) out[i][j] = i == j;
+    for (int i = 0; i < TERMS; i++) {
+        double d = 1 / a[i][i];
+        for (int j = 0; j < TERMS; j++) a[i][j] *= d, out[i][j] *= d;
+        for (int k = 0; k < TERMS; k++) {
+            double f = a[k][i];
+            if (k == i) continue;
+            for (int j = 0; j < TERMS; j++) a[k][j] -= f * a[i][j], out[k][j] -= f * out[i][j];
+        }
+    }
+}
+
+/* One model: fluid down to `deep`; with depth > 0 a dark line of `membrane` mm that ends at that depth. */
+static void model(const dm_membrane_args *f, double deep, double depth, double membrane, float *row) {
+    double column[TERMS][K], normal[TERMS][TERMS], inverse[TERMS][TERMS];
+    for (int k = 0; k < K; k++) {
+        double u = 0.25 * k - 1.5;
+        column[0][k] = edge(u - deep);
+        column[1][k] = edge(u - depth) - edge(u - deep);
+        column[2][k] = depth > 0 ? edge(u) - edge(u - depth + membrane) : 0;
+        column[3][k] = edge(-u);
+    }
+    for (int i = 0; i < TERMS; i++)
+        for (int j = 0; j < TERMS; j++) {
+            normal[i][j] = i == j ? (double)f->prior[i] : 0;
+            for (int k = 0; k < K; k++) normal[i][j] += column[i][k] * column[j][k] * (double)f->iv;
+        }
+    invert(normal, inverse);
+    for (int i = 0; i < TERMS; i++)
+        for (int k = 0; k < K; k++) row[i * K + k] = (float)column[i][k];
+    for (int i = 0; i < TERMS; i++)
+        for (int j = 0; j < TERMS; j++) row[TERMS * K + i * TERMS + j] = (float)inverse[i][j];
+    row[ROW - 1] = (float)depth;
+}
+
+/* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm
+ * inside the outer edge. Terms: what lies below the fluid (cord 0.18 of the sac), the fluid, the pool
+ * (anything), what lies outside. */
+static void table_of(double noise, double membrane, dm_membrane_args *f, float *table) {
+    const double sd[TERMS] = {0.15, 0.12, 0.35, 0.1};
+    *f = (dm_membrane_args){
+        .iv = (float)(1 / (noise * noise)), .mean = {0.18f, 0.95f, 0.6f, 0.06f}, .most = 30};
+    for (int t = 0; t < TERMS; t++) f->prior[t] = (float)(1 / (sd[t] * sd[t]));
+    static const double deep[] = {1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 7};
+    enum { DEPTHS = sizeof deep / sizeof *deep };
+    for (int i = 0; i < DEPTHS; i++) model(f, deep[i], 0, membrane, table + f->models++ * ROW);
+    f->healthy = f->models;
+    for (int i = 0; i < DEPTHS; i++)
+        for (int j = 4; 0.25 * j <= fmin(deep[i] - 0.4, 3.6); j++)
+            model(f, deep[i], 0.25 * j, membrane, table + f->models++ * ROW);
+}
+
+static dm_status fit(dm_profiles *pr, const dm_membrane_args *f, const float *table, const uint8_t *use,
+                     float *out) {
+    size_t n = (size_t)pr->args.ns * (size_t)pr->args.nt, bytes = n * DM_MEMBRANE_N * sizeof(float);
+    dm_buf *d_table = NULL, *d_out = NULL;
+    dm_status status;
+    DM_TRY_OUT(
+        dm_buf_from(pr->gpu, table, (size_t)f->models * ROW * sizeof(float), "models of a line", &d_table));
+    DM_TRY_OUT(dm_buf_new(pr->gpu, bytes, "lines", &d_out));
+    DM_TRY_OUT(dm_buf_zero(d_out));
+    DM_TRY_OUT(dm_buf_write(pr->use, 0, use, n));
+    const size_t global[3] = {n, 1, 1};
+    const dm_arg args[] = {DM_ARG_BUF(pr->polar), DM_ARG_BUF(pr->r_dura), DM_ARG_BUF(pr->sac),
+                           DM_ARG_BUF(d_table),   DM_ARG_BUF(pr->use),    DM_ARG_BUF(d_out),
+                           DM_ARG_VAL(pr->args),  DM_ARG_VAL(*f)};
+    DM_TRY_OUT(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "membrane_fit", global, NULL, args, 8));
+    DM_TRY_OUT(dm_buf_read(d_out, 0, out, bytes));
+out:
+    dm_buf_free(d_table), dm_buf_free(d_out);
+    return status;
+}
+
+/* Mean gain and median depth of the used cells within 4.5 mm and 10 degrees of cell (i, t). Cells of one
+ * window hold much the same noise, so their sum would overstate; their mean does not. */
+static double around(const dm_study *st, const float *line, const uint8_t *use, int i, int t, double *depth,
+                     double *pool) {
+    int half = (int)lround(4.5 / st->spine.ds), n = 0, all = 0;
+    double gain = 0, weight = 0;
+    *depth = *pool = 0;
+    for (int di = -half; di <= half; di++)
+        for (int dt = -2; dt <= 2; dt++) {
+            int ii = i + di, tt = (t + dt + DM_NT) % DM_NT;
+            all++;
+            if (ii < 0 || ii >= st->spine.n || !use[(size_t)ii * DM_NT + (size_t)tt]) continue;
+            const float *v = line + ((size_t)ii * DM_NT + (size_t)tt) * DM_MEMBRANE_N;
+            double g = (double)v[DM_MEMBRANE_GAIN], w = fmax(g, 0.01);
+            n++, gain += g, weight += w;
+            *depth += w * (double)v[DM_MEMBRANE_DEPTH], *pool += w * (double)v[DM_MEMBRANE_POOL];
+        }
+    if (2 * n < all) return -1e9;
+    *depth /= weight, *pool /= weight;
+    return gain / n;
+}
+
+dm_status dm_membrane_apply(dm_profiles *pr, const dm_map_params *p, const dm_references *ref,
+                            const uint8_t *use, dm_study *st) {
+    size_t n = (size_t)st->spine.n * DM_NT;
+    float *line = malloc(n * DM_MEMBRANE_N * sizeof *line),
+          *table = malloc(MOST_MODELS * ROW * sizeof *table);
+    dm_membrane_args f;
+    dm_status status;
+    if (!line || !table) {
+        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura's line in %zu cells", n);
+        goto out;
+    }
+    /* Profiles are means of nine samples that share voxels: their noise is about half a voxel's. */
+    double noise = st->crop.noise_sd / 2.2 / ref->sac_middle;
+    table_of(sqrt(noise * noise + 0.035 * 0.035), p->membrane, &f, table);
+    DM_TRY_OUT(fit(pr, &f, table, use, line));
+    for (int i = 0; i < st->spine.n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            double depth, pool, gain = around(st, line, use, i, t, &depth, &pool);
+            if (!use[c]) continue;
+            double e =
+                pool * fmin(fmax((gain - p->membrane_from) / (p->membrane_full - p->membrane_from), 0), 1);
+            st->map.assessed[c] = 1;
+            if (e > (double)st->map.e[c])
+                st->map.e[c] = (float)e, st->map.thickness[c] = (float)(depth - p->membrane);
+        }
+out:
+    free(line), free(table);
+    return status;
+}
+
+/* Made-up profiles: fluid with or without a line, noise, a hole now and then. */
+dm_status dm_membrane_compare(dm_gpu *gpu, int size, uint64_t seed, int with_reference, dm_check_result *r) {
+    size_t n = (size_t)size * 8, nr = 73;
+    uint64_t state = seed * 2654435761u + 88172645463325252ull;
+    float *polar = malloc(n * nr * sizeof *polar), *rd = malloc(n * sizeof *rd),
+          *sac = malloc(n * sizeof *sac);
+    float *table = malloc(MOST_MODELS * ROW * sizeof *table), *out = malloc(n * DM_MEMBRANE_N * sizeof *out);
+    uint8_t *use = malloc(n);
+    dm_profiles pr = {.gpu = gpu, .args = {size, 8, (int)nr, 0.25f}};
+    dm_membrane_args f;
+    dm_status status = dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu made-up profiles", n);
+    if (!polar || !rd || !sac || !table || !out || !use) goto out;
+    for (size_t c = 0; c < n; c++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        double outer = 5 + (double)(state >> 40) / 16777216.0 * 3,
+               line = (state >> 20) & 1 ? outer - 1.5 : -9;
+        rd[c] = (float)outer, sac[c] = 800, use[c] = (state >> 21 & 7) != 0;
+        for (size_t k = 0; k < nr; k++) {
+            double x = 0.25 * (double)k, v = x < outer && x > 2 && fabs(x - line) > 0.25 ? 800 : 60;
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            polar[c * nr + k] =
+                (state >> 30 & 4095) == 0 ? DM_OUTSIDE : (float)(v + (double)(state >> 40) / 16777216.0 * 60);
+        }
+    }
+    table_of(0.05, 0.45, &f, table);
+    DM_TRY_OUT(dm_buf_from(gpu, polar, n * nr * sizeof(float), "profiles", &pr.polar));
+    DM_TRY_OUT(dm_buf_from(gpu, rd, n * sizeof(float), "dura surface", &pr.r_dura));
+    DM_TRY_OUT(dm_buf_from(gpu, sac, n * sizeof(float), "sac reference", &pr.sac));
+    DM_TRY_OUT(dm_buf_new(gpu, n, "cells to fit", &pr.use));
+    dm_gpu_reset_times(gpu);
+    DM_TRY_OUT(fit(&pr, &f, table, use, out));
+    *r = (dm_check_result){.seconds = dm_gpu_seconds(gpu), .items = (double)n, .bytes = (double)(n * nr) * 4};
+    for (size_t c = 0; with_reference && c < n; c++) {
+        float want[DM_MEMBRANE_N] = {0};
+        if (use[c]) dm_membrane_cell(polar + c * nr, pr.args, f, table, rd[c], sac[c], want);
+        for (int k = 0; k < DM_MEMBRANE_N; k++) {
+            double error = fabs((double)(want[k] - out[c * DM_MEMBRANE_N + (size_t)k]));
+            if (!(error <= r->error)) r->error = error;
+        }
+    }
+out:
+    dm_profiles_close(&pr);
+    free(polar), free(rd), free(sac), free(table), free(out), free(use);
+    return status;
+}

@@ -1,0 +1,171 @@
+/* What is measured of a pool, and how far that speaks for a leak. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dialect.h"
+#include "findings_parts.h"
+#include "phases.h"
+#include "places.h"
+#include "ranks.h"
+
+#define PI 3.14159265358979323846
+
+/* Lists of one figure per cell of the pool; their ranks become the features. */
+enum { E, LOW, HARD, THICK, DARK, MIRROR, GAP, EDGE, NOISE, LISTS };
+
+typedef struct cells {
+    float *list[LISTS];
+    size_t n;
+    double area, volume, peak, open;
+    int from, to, rows;
+    uint8_t column[DM_NT]; /* 1 = the pool has a cell at this angle */
+} cells;
+
+/* Share of the sac by which a cell stands above soft tissue: epidural veins, muscle and ligament are no
+ * contrast, however weak the sac is beside them. */
+static double above_soft_tissue(const dm_findings_params *p, const dm_study *st, double value, int i,
+                                double e) {
+    double sac = (double)st->map.sac[i];
+    if (st->modality != DM_CT) return e;
+    return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
+}
+
+static void add_cell(const dm_findings_params *p, const dm_study *st, double low, int i, int t, cells *o) {
+    const dm_map *m = &st->map;
+    size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT),
+           n = o->n++;
+    double tissue = (double)m->tissue[t], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
+    double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
+    o->list[E][n] = m->e[c];
+    o->list[LOW][n] = (float)low;
+    o->list[HARD][n] = (float)above_soft_tissue(p, st, tissue + low * height, i, low);
+    o->list[THICK][n] = m->thickness[c];
+    o->list[DARK][n] = m->d[c];
+    o->list[MIRROR][n] = m->e[c] - (m->assessed[mirrored] ? m->e[mirrored] : 0);
+    o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
+    o->list[EDGE][n] = st->canal.q_dura[c];
+    o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
+    o->area += st->spine.ds * rd * arc;
+    o->volume += st->spine.ds * (rd + th / 2) * arc * th;
+    o->peak = fmax(o->peak, tissue + e * height);
+    o->open += st->canal.no_bone[c];
+    o->column[t] = 1;
+}
+
+static void gather(const dm_findings_params *p, const dm_study *st, const float *low, const int *label,
+                   int which, cells *o) {
+    o->from = st->map.n, o->to = -1, o->peak = -1e9;
+    for (int i = 0; i < st->map.n; i++) {
+        size_t before = o->n;
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            if (label[c] == which && st->map.assessed[c]) add_cell(p, st, (double)low[c], i, t, o);
+        }
+        if (o->n == before) continue;
+        if (i < o->from) o->from = i;
+        o->to = i;
+        o->rows += o->n - before >= 2;
+    }
+}
+
+/* Median E at the pool's angles 5 to 25 mm beyond its ends: what lies there all along is anatomy or a
+ * surface's error. */
+static double around(const dm_study *st, const cells *o, float *work) {
+    size_t n = 0;
+    int near = (int)lround(5 / st->spine.ds), far = (int)lround(25 / st->spine.ds);
+    for (int i = o->from - far; i <= o->to + far; i++) {
+        if (i < 0 || i >= st->map.n || (i > o->from - near && i < o->to + near)) continue;
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            if (o->column[t] && st->map.assessed[c]) work[n++] = st->map.e[c];
+        }
+    }
+    return n ? (double)dm_rank(work, n, 0.5) : 0;
+}
+
+/* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How
+ * sure"). `size` saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size times
+ * brightness only what anatomy says: how much of the brightness is above soft tissue, whether fat is as
+ * bright as fluid, that on CT what is brighter than the sac itself is bone, or sac beside a lost surface, and that below S1 the sac tapers, surfaces fail and leaks are rare. */
+static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
+    const dm_pool_features *q = &f->pool;
+    double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
+    double over = st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0;
+    double x = p->odds_base + p->odds_size * log(fmax(size * q->low, 1e-3)) +
+               p->odds_hard * q->hard / fmax(q->low, 1e-3) + p->odds_fat * st->map.fat_bright + p->odds_over * over +
+               p->odds_sacral * (f->class_ == DM_SACRAL);
+    return 1 / (1 + exp(-x));
+}
+
+static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {
+    double sacrum;
+    if (dm_level_top(&st->levels, DM_S1, &sacrum) && f->s > sacrum) return DM_SACRAL;
+    if (side == DM_VENTRAL) return DM_VENTRAL_TEAR;
+    return side == DM_DORSAL ? DM_DORSAL_TEAR : DM_LATERAL_TEAR;
+}
+
+static double rank(cells *o, int which, double share) {
+    return (double)dm_rank(o->list[which], o->n, share);
+}
+
+static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) {
+    double ds = st->spine.ds, n = (double)o->n;
+    f->s_from = ds * o->from, f->s_to = ds * o->to, f->s = (f->s_from + f->s_to) / 2;
+    f->length_mm = ds * (o->to - o->from + 1);
+    f->volume_mm3 = o->volume;
+    f->peak_value = o->peak;
+    f->peak_ratio = rank(o, E, 0.9);
+    f->thickness_mm = rank(o, THICK, 0.5);
+    f->pool = (dm_pool_features){.area_mm2 = o->area,
+                                 .fill = (double)o->rows / (o->to - o->from + 1),
+                                 .p90 = f->peak_ratio,
+                                 .low = rank(o, LOW, 0.9),
+                                 .hard = rank(o, HARD, 0.9),
+                                 .dark_gap = rank(o, DARK, 0.5),
+                                 .mirror = rank(o, MIRROR, 0.5),
+                                 .beyond = f->peak_ratio - around(st, o, work),
+                                 .gap_mm = rank(o, GAP, 0.5),
+                                 .edges = rank(o, EDGE, 0.5),
+                                 .open_bone = o->open / n,
+                                 .noise = rank(o, NOISE, 0.5)};
+}
+
+/* In which pass the pool is first seen, and how bright against the last: 90th percentiles over its cells. */
+static void phases_of(const dm_findings_params *p, const dm_study *st, const int *label, int which,
+                      float *work, dm_finding *f) {
+    const dm_map *m = &st->map;
+    int first = dm_phase_first(st, label, which, p->hysteresis_high);
+    double bright[2];
+    f->first_pass = first >= 0 ? m->phase[first].pass : 0;
+    f->early_late = NAN;
+    if (m->n_phases < 2) return;
+    for (int k = 0; k < 2; k++) {
+        size_t n = 0;
+        const float *e = m->phase[k ? m->n_phases - 1 : 0].e;
+        for (size_t c = 0; c < (size_t)m->n * DM_NT; c++)
+            if (label[c] == which && e[c] >= 0) work[n++] = e[c];
+        bright[k] = n ? (double)dm_rank(work, n, 0.9) : (double)NAN;
+    }
+    f->early_late = bright[1] > 0.05 ? bright[0] / bright[1] : (double)NAN;
+}
+
+dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const float *low, const int *label,
+                          int which, dm_finding *f) {
+    size_t n = (size_t)st->map.n * DM_NT;
+    float *room = malloc((LISTS + 1) * n * sizeof *room);
+    cells o = {0};
+    if (!room) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the features of a pool");
+    for (int k = 0; k < LISTS; k++) o.list[k] = room + (size_t)k * n;
+    gather(p, st, low, label, which, &o);
+    f->length_mm = 0;
+    if (o.n) {
+        summarise(st, &o, room + LISTS * n, f);
+        f->side = dm_side_of(p, f->theta);
+        f->class_ = class_of(st, f, f->side);
+        f->score = probability(p, st, f);
+        phases_of(p, st, label, which, room, f);
+    }
+    free(room);
+    return dm_ok;
+}
