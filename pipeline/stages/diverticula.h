@@ -7,6 +7,8 @@
 
 typedef struct dm_diverticula_params {
     double score, least, prominent; /* 1, mm, mm */
+    double soft_hu;                 /* HU */
+    double value, free_edge, rim;   /* shares: of the sac, of the rays, of the middle's value */
 } dm_diverticula_params;
 
 /* Looks for one bright ball at each foramen and side and fills study->findings.d, from head to feet. Needs levels, canal

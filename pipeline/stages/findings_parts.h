@@ -5,6 +5,7 @@
 #include "diverticula.h"
 #include "gpu.h"
 #include "study.h"
+#include "traps.h"
 #include "veins.h"
 
 typedef struct dm_findings_params {
@@ -14,7 +15,7 @@ typedef struct dm_findings_params {
     double join, join_lateral, join_angle; /* mm, mm, degrees */
     double list_score, soft_tissue_hu, satellite_share, satellite_factor;
     double ventral_angle, dorsal_angle; /* degrees */
-    double c1c2_reach, spur_length;
+    dm_traps_params trap;
     dm_diverticula_params diverticula;
     dm_veins_params vein;
 } dm_findings_params;

@@ -39,6 +39,11 @@ int dm_root_between(int upper, int lower) {
     return upper < DM_C7 && upper != DM_LEVEL_NONE ? lower : upper;
 }
 
+int dm_root_of(const dm_levels *levels, int i) {
+    int upper = levels->v[i].level;
+    return dm_root_between(upper, i + 1 < levels->n ? levels->v[i + 1].level : upper + 1);
+}
+
 double dm_foramen_s(const dm_levels *levels, int i) {
     const dm_vertebra *v = &levels->v[i];
     return v->s_to - 0.2 * (v->s_to - v->s_from);

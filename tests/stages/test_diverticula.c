@@ -55,8 +55,8 @@ static void make_study(dm_study *st, double radius) {
 }
 
 START_TEST(found_and_measured) {
-    static const double radius[] = {2.5, 3.2, 4.5};
-    const dm_diverticula_params p = {0.6, 4.5, 6};
+    static const double radius[] = {2.8, 3.4, 4.5};
+    const dm_diverticula_params p = {0.6, 5.3, 6, 60, 0.45, 0.45, 0.08};
     dm_study *st = calloc(1, sizeof *st);
     make_study(st, radius[_i]);
     ck_assert(dm_good(dm_diverticula_find(gpu, &p, st)));
@@ -74,7 +74,7 @@ START_TEST(found_and_measured) {
 END_TEST
 
 START_TEST(a_sleeve_is_none) {
-    const dm_diverticula_params p = {0.6, 4.5, 6};
+    const dm_diverticula_params p = {0.6, 5.3, 6, 60, 0.45, 0.45, 0.08};
     dm_study *st = calloc(1, sizeof *st);
     make_study(st, 0);
     ck_assert(dm_good(dm_diverticula_find(gpu, &p, st)));
