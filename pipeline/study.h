@@ -164,6 +164,7 @@ typedef struct dm_diverticulum {
     int root; /* level of the root */
     dm_side side;
     double s, lps[3], diameter_mm, volume_mm3, score;
+    double other_mm; /* width of the sleeve or diverticulum at the same root on the other side; NaN where none shows */
     int prominent, leaking;
 } dm_diverticulum;
 

@@ -217,6 +217,7 @@ static void diverticula_rows(cJSON *tables, const dm_study *s) {
         number(row, "prominent", d->prominent);
         number(row, "leaking", d->leaking);
         number(row, "score", d->score);
+        if (d->other_mm > 0) number(row, "other_side_mm", d->other_mm);
     }
 }
 

@@ -99,9 +99,10 @@ static const dm_column diverticula[] = {
     PLACE,
     NUMBER("diameter_mm", 1, "mm", "largest diameter at half maximum"),
     NUMBER("volume_mm3", 0, "mm3", "volume above half of its brightness, lobes included"),
-    NUMBER("prominent", 0, "1", "1 = larger than 6 mm, or 1.5 times the sleeve of the other side"),
-    NUMBER("leaking", 0, "1", "1 = joined to an accepted finding"),
+    NUMBER("prominent", 0, "1", "1 = larger than 6 mm"),
+    NUMBER("leaking", 0, "1", "1 = joined to a pool that is longer than itself"),
     NUMBER("score", 2, "1", "score"),
+    NUMBER("other_side_mm", 1, "mm", "width of the sleeve or diverticulum at the same root on the other side; empty where none shows"),
 };
 
 static const dm_column levels[] = {

@@ -6,6 +6,7 @@
 
 #include "ball.h"
 #include "frame.h"
+#include "level.h"
 #include "places.h"
 #include "ranks.h"
 
@@ -150,36 +151,130 @@ static double best_neck(const dm_study *st, const dm_hough_args *g, const dm_bal
     return best;
 }
 
-static dm_status look(search *s, const dm_diverticula_params *p, const place *at, dm_study *st) {
-    dm_hough_args g;
+/* Adds one, or takes the better of two that are the same ball seen from two foramina. */
+static void add(dm_findings *f, const dm_diverticulum *d) {
+    for (int k = 0; k < f->n_diverticula; k++) {
+        dm_diverticulum *q = &f->d[k];
+        double apart = 0;
+        for (int x = 0; x < 3; x++) apart += (q->lps[x] - d->lps[x]) * (q->lps[x] - d->lps[x]);
+        if (sqrt(apart) > 0.5 * fmax(q->diameter_mm, d->diameter_mm) + 1) continue;
+        if (d->score > q->score) *q = *d;
+        return;
+    }
+    if (f->n_diverticula < DM_MAX_DIVERTICULA) f->d[f->n_diverticula++] = *d;
+}
+
+/* What one foramen shows: the best diverticulum (score 0: none) and the width of the best ball of any size, mm. */
+typedef struct sight {
+    dm_diverticulum d;
+    double width;
+} sight;
+
+/* Measures one ball where it lies and keeps it when it is the best so far. */
+static void judge(const search *s, const dm_diverticula_params *p, const dm_hough_args *g, const dm_study *st, dm_ball *b,
+                  double *best, sight *out) {
     const dm_volume *v = &st->crop.raw;
+    double along, theta, r;
+    if (!dm_ball_fit(v, g, s->spread, b) || dm_frame_from_lps(&st->spine, b->c, &along, &theta, &r) != 0) return;
+    int row = row_of(st, along), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
+    if (row < 0) return;
+    double dura = (double)st->canal.r_dura[row * DM_NT + column];
+    double score = looks(p, b->score, b->r, b->v, b->falls, b->rim) * fmin(best_neck(st, g, b, along, theta) / 0.8, 1);
+    if (score > *best && r > dura) *best = score, out->width = 2 * b->r;
+    /* A ball that touches the sac is a bulge of it, or the mouth of a sleeve. */
+    if (!(score > p->score) || 2 * b->r < p->least || r < dura + b->r + 0.5 || score <= out->d.score) return;
+    out->d = (dm_diverticulum){.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
+                               .side = theta > 0 ? DM_LEFT : DM_RIGHT,
+                               .s = along,
+                               .diameter_mm = 2 * b->r,
+                               .volume_mm3 = dm_ball_volume(v, g, b),
+                               .score = score,
+                               .prominent = 2 * b->r > p->prominent};
+    memcpy(out->d.lps, b->c, sizeof out->d.lps);
+}
+
+static dm_status look(search *s, const dm_diverticula_params *p, const place *at, const dm_study *st, sight *out) {
+    dm_hough_args g;
     dm_ball taken[BALLS];
-    DM_TRY(hough_args(v, centres_of(st, at, s->host_centres), 0.25, &g));
-    DM_TRY(search_run(s, g));
     double best = 0;
-    dm_diverticulum keep = {0};
+    *out = (sight){.d.other_mm = NAN};
+    DM_TRY(hough_args(&st->crop.raw, centres_of(st, at, s->host_centres), 0.25, &g));
+    DM_TRY(search_run(s, g));
     for (int n = 0; n < BALLS && next_ball(p, s, &g, at, taken, n, &taken[n]); n++) {
         dm_ball b = taken[n];
-        double along, theta, r;
-        if (!dm_ball_fit(v, &g, s->spread, &b) || dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0) continue;
-        int row = row_of(st, along);
-        if (row < 0) continue;
-        int column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
-        double dura = (double)st->canal.r_dura[row * DM_NT + column], neck = best_neck(st, &g, &b, along, theta);
-        double score = looks(p, b.score, b.r, b.v, b.falls, b.rim) * fmin(neck / 0.8, 1);
-        /* A ball that touches the sac is a bulge of it, or the mouth of a sleeve. */
-        if (!(score > p->score) || 2 * b.r < p->least || r < dura + b.r + 0.5 || score <= best) continue;
-        best = score;
-            keep = (dm_diverticulum){.root = dm_root_of(&st->levels, at->foramen),
-                                 .side = at->side > 0 ? DM_LEFT : DM_RIGHT,
-                                 .s = along,
-                                 .diameter_mm = 2 * b.r,
-                                 .volume_mm3 = dm_ball_volume(v, &g, &b),
-                                 .score = score,
-                                 .prominent = 2 * b.r > p->prominent};
-        memcpy(keep.lps, b.c, sizeof keep.lps);
+        judge(s, p, &g, st, &b, &best, out);
     }
-    if (best > 0 && st->findings.n_diverticula < DM_MAX_DIVERTICULA) st->findings.d[st->findings.n_diverticula++] = keep;
+    return dm_ok;
+}
+
+/* ---- cysts in the sacrum (Tarlov): in or beside the canal from S1 on, also below the sac's end ---- */
+
+/* Last row at which the sac is filled; -1 when nowhere. */
+static int last_filled(const dm_study *st) {
+    for (int i = st->canal.n - 1; i >= 0; i--)
+        if (st->canal.filled[i] && !dm_is_outside(st->map.sac[i])) return i;
+    return -1;
+}
+
+/* Centres on a lattice of 2.5 mm round one s: 15 mm to both sides, 15 mm behind to 10 mm before the line. The sac lies above. */
+static int cyst_centres(const dm_study *st, const place *at, double s, float *out) {
+    double noise = st->crop.noise_sd / (double)(at->sac - at->soft), point[3], up[3], front[3], left[3];
+    int n = 0;
+    dm_frame_at(&st->spine, s, point, up, front, left);
+    for (int j = 0; j < 11; j++)
+        for (int k = 0; k < 13 && n < MOST_CENTRES; k++) {
+            float *c = out + (size_t)n++ * DM_HOUGH_CENTRE;
+            for (int x = 0; x < 3; x++) {
+                c[x] = (float)(point[x] + (-15 + 2.5 * j) * front[x] + (-15 + 2.5 * k) * left[x]);
+                c[5 + x] = (float)-up[x];
+            }
+            c[3] = at->sac, c[4] = at->soft, c[8] = (float)noise;
+        }
+    return n;
+}
+
+/* Clear of the sac: beside it, or below its end. */
+static int clear_of_sac(const dm_study *st, const dm_ball *b, double s, double theta, double r, int last) {
+    int row = row_of(st, s), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
+    if (row < 0) return 0;
+    double below = s - last * st->spine.ds;
+    return below > b->r + 2 || (below < 0 && r > (double)st->canal.r_dura[row * DM_NT + column] + b->r + 0.5);
+}
+
+static dm_status cyst(search *s, const dm_diverticula_params *p, const place *at, double where, int last, dm_study *st) {
+    dm_hough_args g;
+    dm_ball b;
+    double along, theta, r;
+    DM_TRY(hough_args(&st->crop.raw, cyst_centres(st, at, where, s->host_centres), 0.5, &g));
+    DM_TRY(search_run(s, g));
+    if (!next_ball(p, s, &g, at, NULL, 0, &b) || !dm_ball_fit(&st->crop.raw, &g, s->spread, &b)) return dm_ok;
+    double score = looks(p, b.score, b.r, b.v, b.falls, b.rim);
+    if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0 || score < p->score || 2 * b.r < p->cyst) return dm_ok;
+    if (!clear_of_sac(st, &b, along, theta, r, last)) return dm_ok;
+    dm_diverticulum d = {.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
+                         .side = theta > 0 ? DM_LEFT : DM_RIGHT,
+                         .s = along,
+                         .diameter_mm = 2 * b.r,
+                         .volume_mm3 = dm_ball_volume(&st->crop.raw, &g, &b),
+                         .score = score,
+                         .other_mm = NAN,
+                         .prominent = 2 * b.r > p->prominent};
+    memcpy(d.lps, b.c, sizeof d.lps);
+    add(&st->findings, &d);
+    return dm_ok;
+}
+
+/* Fat behind the sac and in the sacrum is as bright as fluid where it is not suppressed: nothing is sought then. */
+static dm_status find_cysts(search *s, const dm_diverticula_params *p, dm_study *st) {
+    double top, end = (st->spine.n - 1) * st->spine.ds;
+    int last = last_filled(st);
+    place at = {0};
+    if (!dm_level_top(&st->levels, DM_S1, &top) || last < 0 || st->map.fat_bright) return dm_ok;
+    at.sac = st->map.sac[last];
+    for (int k = 0; k < 2; k++) at.soft = fmaxf(at.soft, st->map.tissue[column_of(k ? 1 : -1)]);
+    if (st->modality == DM_CT) at.soft = fmaxf(at.soft, (float)p->soft_hu);
+    if (!(at.sac - at.soft > (st->modality == DM_CT ? 60.0f : 1.0f))) return dm_ok;
+    for (double where = top; where <= end; where += 2.5) DM_TRY(cyst(s, p, &at, where, last, st));
     return dm_ok;
 }
 
@@ -187,11 +282,18 @@ dm_status dm_diverticula_find(dm_gpu *gpu, const dm_diverticula_params *p, dm_st
     search s;
     st->findings.n_diverticula = 0;
     dm_status status = search_open(gpu, &st->crop.raw, MOST_CENTRES, &s);
-    for (int i = 0; dm_good(status) && i < st->levels.n; i++)
-        for (int side = 1; dm_good(status) && side >= -1; side -= 2) {
-            place at = {.foramen = i, .side = side};
-            if (references(p, st, &at)) status = look(&s, p, &at, st);
+    for (int i = 0; dm_good(status) && i < st->levels.n; i++) {
+        sight seen[2] = {{.width = 0}, {.width = 0}};
+        for (int k = 0; dm_good(status) && k < 2; k++) {
+            place at = {.foramen = i, .side = k ? -1 : 1};
+            if (references(p, st, &at)) status = look(&s, p, &at, st, &seen[k]);
         }
+        for (int k = 0; dm_good(status) && k < 2; k++) {
+            seen[k].d.other_mm = seen[1 - k].width > 0 ? seen[1 - k].width : NAN;
+            if (seen[k].d.score > 0) add(&st->findings, &seen[k].d);
+        }
+    }
+    if (dm_good(status)) status = find_cysts(&s, p, st);
     search_close(&s);
     return status;
 }

@@ -56,6 +56,13 @@ int dm_nearest_foramen(const dm_levels *levels, double s) {
     return best;
 }
 
+int dm_foramen_at(const dm_levels *levels, double s) {
+    int best = -1;
+    for (int i = 0; i < levels->n; i++)
+        if (best < 0 || fabs(dm_foramen_s(levels, i) - s) < fabs(dm_foramen_s(levels, best) - s)) best = i;
+    return best;
+}
+
 double dm_clock_of(double theta) {
     double h = fmod(6 - theta / 30 + 24, 12);
     return h <= 0 ? 12 : h;

@@ -19,6 +19,8 @@ int dm_root_of(const dm_levels *levels, int i);
 double dm_foramen_s(const dm_levels *levels, int i);
 /* Index i of the foramen (below v[i]) nearest to s; -1 without levels. */
 int dm_nearest_foramen(const dm_levels *levels, double s);
+/* The same, the one below the last vertebra seen included. */
+int dm_foramen_at(const dm_levels *levels, double s);
 /* Hours: 12 = dorsal, 3 = the patient's left, 6 = ventral. */
 double dm_clock_of(double theta);
 

@@ -27,11 +27,16 @@ static float cell_at(const dm_grid *g, const double p[3]) {
     return g->v[dm_at(q[0], q[1], q[2], g->n[0], g->n[1])];
 }
 
-static float at_frame(const dm_study *st, double s, double a, double l) {
+/* The plane across the canal at one s. */
+typedef struct section {
+    const dm_grid *g;
     double p[3], front[3], left[3];
-    dm_frame_at(&st->spine, s, p, NULL, front, left);
-    for (int i = 0; i < 3; i++) p[i] += a * front[i] + l * left[i];
-    return cell_at(&st->crop.coarse, p);
+} section;
+
+static float in_plane(const section *f, double a, double l) {
+    double q[3];
+    for (int i = 0; i < 3; i++) q[i] = f->p[i] + a * f->front[i] + l * f->left[i];
+    return cell_at(f->g, q);
 }
 
 /* ---- renal contrast ---- */
@@ -127,23 +132,31 @@ double dm_trap_renal_ml(const dm_traps_params *p, const dm_study *st) {
 
 /* ---- contrast in the blood ---- */
 
-/* A vessel's cross-section: even within 5 mm, and of 16 places 14 mm away most are darker and few are bone. */
-static double vessel_at(const dm_study *st, double s, double a, double l) {
-    float in[13];
+/* Of 16 ways out from a vessel's middle, 7 to 15 mm long, most end in darker tissue and few meet bone on it: a vertebral body is
+ * even too, but has a shell. */
+static int stands_free(const section *f, double a, double l, float middle) {
     int dark = 0, bone = 0;
+    for (int k = 0; k < 16; k++) {
+        double t = k * 0.39269908169872414;
+        float v = 0, top = 0;
+        for (double r = 7; r <= 15; r += 2) v = in_plane(f, a + r * cos(t), l + r * sin(t)), top = fmaxf(top, v);
+        int shell = top > 1.3f * middle + 20;
+        bone += shell, dark += !shell && v < 0.75f * middle;
+    }
+    return dark >= 9 && bone <= 5;
+}
+
+/* A vessel's cross-section is even within 5 mm and stands free; its brightness, or NaN. */
+static double vessel_at(const section *f, double a, double l) {
+    float in[13];
     for (int k = 0; k < 13; k++) {
         double r = k == 0 ? 0 : k < 7 ? 2.5 : 5, t = k * 1.0471975511965976;
-        in[k] = at_frame(st, s, a + r * cos(t), l + r * sin(t));
+        in[k] = in_plane(f, a + r * cos(t), l + r * sin(t));
         if (dm_is_outside(in[k])) return NAN;
     }
     float middle = dm_rank(in, 13, 0.5), low = dm_rank(in, 13, 0.1), high = dm_rank(in, 13, 0.9);
     if (high - low > 60 + 0.1f * middle) return NAN;
-    for (int k = 0; k < 16; k++) {
-        double t = k * 0.39269908169872414;
-        float v = at_frame(st, s, a + 14 * cos(t), l + 14 * sin(t));
-        dark += v < 0.75f * middle, bone += v > 1.5f * middle;
-    }
-    return dark >= 9 && bone <= 5 ? (double)middle : NAN;
+    return stands_free(f, a, l, middle) ? (double)middle : NAN;
 }
 
 double dm_trap_aorta_hu(const dm_study *st) {
@@ -154,9 +167,11 @@ double dm_trap_aorta_hu(const dm_study *st) {
     if (st->modality != DM_CT || !st->crop.coarse.v) return NAN;
     for (double s = 0; s <= length && n < 256; s += 5) {
         double best = NAN;
+        section f = {.g = &st->crop.coarse};
+        dm_frame_at(&st->spine, s, f.p, NULL, f.front, f.left);
         for (double a = 20; a <= 80; a += 4)
             for (double l = -30; l <= 46; l += 4) {
-                double v = vessel_at(st, s, a, l);
+                double v = vessel_at(&f, a, l);
                 if (!isnan(v) && !(v <= best)) best = v;
             }
         rows++;

@@ -15,6 +15,8 @@
 static const double A0 = -16, L0 = -37.8, STEP = 0.7, DS = 1.0;
 /* Roots and ribs of two levels lie this far apart once their foramina are laid on each other, mm. */
 static const double REACH = 3;
+/* Rank of the responses at other foramina that still counts as usual: two of thirteen may hold a vein. */
+static const double USUAL_RANK = 0.85;
 enum { NA = 89, NL = 109, MOST_PIECES = 512 };
 
 typedef struct piece {
@@ -113,7 +115,7 @@ static void widen(const float *in, float *out, int nz, int axis, int reach) {
 
 static void look_around(work *w) {
     widen(w->excess, w->around, w->nz, 0, (int)(REACH / STEP));
-    widen(w->around, w->less, w->nz, 1, (int)(REACH / STEP));
+    widen(w->around, w->less, w->nz, 1, (int)(2 * REACH / STEP));
     widen(w->less, w->around, w->nz, 2, (int)(REACH / DS));
 }
 
@@ -124,13 +126,8 @@ static double wall_of(const dm_study *st, int v, double l) {
     return (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)(l > 0 ? DM_NT / 4 : 3 * DM_NT / 4)];
 }
 
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* What is usual at a place: the median, over both sides of this foramen and of the three above and below, of the largest
- * response within REACH of the same place relative to the foramen. Roots, ribs and segmental veins are usual; a fistula is
+/* What is usual at a place: over both sides of this foramen and of the three above and below, the upper end of the largest
+ * responses within REACH of the same place relative to the foramen. Roots, ribs and segmental veins are usual; a fistula is
  * not. The mirror image alone is taken where fewer than three foramina are seen. */
 static float usual(const work *w, double s, double a, double l) {
     const dm_study *st = w->st;
@@ -150,8 +147,7 @@ static float usual(const work *w, double s, double a, double l) {
         int x = (int)lround((-l - L0) / STEP), z = (int)lround(s / DS);
         return w->around[dm_at(dm_clampi(x, 0, NL - 1), (int)lround((a - A0) / STEP), dm_clampi(z, 0, w->nz - 1), NL, NA)];
     }
-    qsort(seen, (size_t)n, sizeof *seen, by_value);
-    return seen[n / 2];
+    return dm_rank(seen, (size_t)n, USUAL_RANK);
 }
 
 /* Where a vein may be: outside the canal and its sleeves, beside the spine, not bone, not marrow, not a diverticulum. */
@@ -319,23 +315,21 @@ static int is_root(const blood *b, double value) {
     return b->root_spread > 0 && fabs(value - b->root) < 2.5 * b->root_spread;
 }
 
-/* Roots show at many foramina with one brightness; six of them within 11 mm of theirs are a population. */
+/* Roots show at many foramina with one brightness: five tubes that agree within a fifth, brighter than veins, are roots. */
 static blood blood_of(const work *w) {
     const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN, noise = fmax(w->st->crop.noise_sd / 4, 5);
-    float value[MOST_PIECES];
-    size_t n = 0;
+    float value[MOST_PIECES], rest[MOST_PIECES];
+    size_t n = 0, m = 0;
     blood b = {.least = w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp)};
     for (int i = 0; i < w->n; i++)
-        if (is_vein(w, &w->pieces[i]) && w->pieces[i].near < 11)
-            value[n++] = (float)(w->pieces[i].value / w->pieces[i].weight);
-    if (n >= 6) middle_of(value, n, noise, &b.root, &b.root_spread);
-    if (b.root_spread > 0.15 * b.root) b.root = b.root_spread = 0;
-    b.middle = b.least, b.spread = noise, n = 0;
-    for (int i = 0; i < w->n; i++) {
-        double v = w->pieces[i].voxels ? w->pieces[i].value / w->pieces[i].weight : 0;
-        if (is_vein(w, &w->pieces[i]) && !is_root(&b, v)) value[n++] = (float)v;
-    }
-    if (n >= 4) middle_of(value, n, noise, &b.middle, &b.spread);
+        if (is_vein(w, &w->pieces[i])) value[n++] = (float)(w->pieces[i].value / w->pieces[i].weight);
+    memcpy(rest, value, n * sizeof *value);
+    if (n >= 5) middle_of(rest, n, noise, &b.root, &b.root_spread);
+    if (b.root_spread > 0.2 * b.root || b.root < 1.3 * b.least) b.root = b.root_spread = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!is_root(&b, (double)value[i])) rest[m++] = value[i];
+    b.middle = b.least, b.spread = noise;
+    if (m >= 4) middle_of(rest, m, noise, &b.middle, &b.spread);
     return b;
 }
 

@@ -138,6 +138,7 @@ END_TEST
 
 int main(void) {
     TCase *t = tcase_create("traps");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, an_ordinary_trunk_has_no_sign);
     tcase_add_test(t, each_sign_is_seen_alone);
     tcase_add_test(t, figures_of_kidneys_and_blood);
