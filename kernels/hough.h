@@ -82,6 +82,8 @@ DM_FN void dm_hough_centre(const dm_hough_args *g, DM_GLOBAL const float *DM_RES
         for (int j = 0; j < DM_HOUGH_SAMPLES; j++) {
             float r = g->step * (float)(j + 1);
             x[j] = dm_hough_share(g, volume, c, c[0] + r * u[0], c[1] + r * u[1], c[2] + r * u[2]);
+            /* beyond the scan: neither edge, nor bone, nor the ball's own inside */
+            if (x[j] < -0.5f) x[j] = 1.35f * v;
         }
         dm_hough_ray(x, v, c[8], &t);
     }

@@ -18,9 +18,10 @@ void dm_directions(float out[3 * DM_DIRECTIONS]) {
     }
 }
 
+/* Beyond the scan 2: brighter than any ball, so that no edge is found there. */
 static double share_at(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double p[3]) {
     float x = dm_sample_lps(v->v, &g->grid, (float)p[0], (float)p[1], (float)p[2]);
-    return dm_is_outside(x) ? -1 : (double)((x - b->soft) / (b->sac - b->soft));
+    return dm_is_outside(x) ? 2 : (double)((x - b->soft) / (b->sac - b->soft));
 }
 
 static double along(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double u[3], double r) {

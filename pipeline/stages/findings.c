@@ -62,6 +62,7 @@ static const dm_param table[] = {
     VEIN(root, "1", 0, 1, 0.1, "What is as bright as the study's own roots counts this much."),
     VEIN(bone_hu, "HU", 150, 350, 200, "Bone after the blur of 0.9 mm; rays that end there enclose marrow."),
     VEIN(core_hu, "HU", 80, 300, 160, "And after a blur of 2.5 mm: no vein is that thick."),
+    VEIN(core_sac, "1", 0, 0.5, 0.13, "Or above this share of the sac (plus 60 HU): roots with contrast are that bright and thick."),
     VEIN(least_mm, "mm", 3, 30, 8, "Shorter pieces are ends of sleeves and of facets."),
     VEIN(most_mm, "mm", 10, 200, 45, "Longer pieces are ribs, vessels and the edges of muscles: draining veins are seen over 5 to 30 mm."),
     VEIN(near_mm, "mm", 2, 60, 20, "A vein is seen from this near to its foramen on; beyond 8 mm it counts less: its first part hides beside the root."),

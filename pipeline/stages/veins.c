@@ -33,11 +33,20 @@ typedef struct work {
     int nz;
     float *box, *smooth, *wide, *less, *excess; /* excess: tube response, less what is usual there where a vein may be */
     float *around;                              /* largest response within REACH */
+    float core; /* HU, of bone after the wide blur */
     uint8_t *mask;
     int *stack;
     piece *pieces;
     int n;
 } work;
+
+/* A root that takes up a quarter of the sac's contrast keeps half of that after the wide blur: bone must be brighter. */
+static float core_of(const dm_veins_params *p, const dm_study *st) {
+    double sum = 0, n = 0;
+    for (int i = 0; i < st->map.n; i++)
+        if (!dm_is_outside(st->map.sac[i])) sum += (double)st->map.sac[i], n++;
+    return (float)fmax(p->core_hu, n > 0 ? 60 + p->core_sac * sum / n : 0);
+}
 
 static void work_free(work *w) {
     free(w->box), free(w->smooth), free(w->wide), free(w->excess), free(w->less), free(w->around), free(w->mask), free(w->stack), free(w->pieces);
@@ -53,7 +62,7 @@ static double l_of(int x) {
 /* Bone is bright and thick: brighter than bone_hu, and still above core_hu when blurred by 2.5 mm, which leaves a sixth of a vein
  * of 3 mm. So a bright vein is no bone, however bright. */
 static int is_bone(const work *w, size_t at) {
-    return w->smooth[at] > (float)w->p->bone_hu && w->wide[at] > (float)w->p->core_hu;
+    return w->smooth[at] > (float)w->p->bone_hu && w->wide[at] > w->core;
 }
 
 /* 1 = bone lies within `reach` samples in the plane and `along` of them up or down. */
@@ -159,7 +168,7 @@ static int may_be_vein(const work *w, int row, int x, int y, int z) {
     int t = ((int)lround(atan2(l, a) * 36 / PI) + DM_NT) % DM_NT;
     if (r <= (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + w->p->wall_gap) return 0;
     /* 1.4 mm: a bone's blurred edge is a tube to the filter */
-    return w->wide[at] <= (float)w->p->core_hu && !near_bone(w, x, y, z, 2, 1) && enclosed(w, x, y, z) < 7 && !in_diverticulum(w, z * DS, a, l);
+    return w->wide[at] <= w->core && !near_bone(w, x, y, z, 2, 1) && enclosed(w, x, y, z) < 7 && !in_diverticulum(w, z * DS, a, l);
 }
 
 static int row_at(const work *w, int z) {
@@ -378,6 +387,7 @@ dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
     int filled = 0;
     for (int i = 0; i < st->canal.n; i++) filled += st->canal.filled[i];
     if (st->modality != DM_CT || filled == 0 || st->levels.n < 2) return dm_ok;
+    w.core = core_of(p, st);
     if (!allocate(&w)) {
         status = dm_fail(DM_STUDY, "out_of_memory", "no memory for a straightened box of %d x %d x %d", NL, NA, w.nz);
         goto out;
