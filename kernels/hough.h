@@ -1,4 +1,5 @@
-/* A bright ball beside the sac: how well does a sphere round this centre stand out? (Hough transform of spheres.) */
+/* A bright ball beside the sac: how well does a sphere round this centre stand out? (Hough transform of
+ * spheres.) */
 #ifndef DM_HOUGH_H
 #define DM_HOUGH_H
 #include "grid.h"
@@ -11,12 +12,14 @@ typedef struct dm_hough_args {
     float step; /* mm of one sample of a profile: 0.25 for diverticula, more for cysts */
 } dm_hough_args;
 
-/* One centre: LPS point, value of the sac and of soft tissue (HU or signal), unit vector towards the sac, noise as a share of
- * the sac above soft tissue. Out: score, radius in mm, value as a share of the sac, share of rays that fall to soft tissue,
- * how much brighter the rim is than the middle (share of the middle: bone has a bright shell). */
+/* One centre: LPS point, value of the sac and of soft tissue (HU or signal), unit vector towards the sac,
+ * noise as a share of the sac above soft tissue. Out: score, radius in mm, value as a share of the sac, share
+ * of rays that fall to soft tissue, how much brighter the rim is than the middle (share of the middle: bone
+ * has a bright shell). */
 enum { DM_HOUGH_CENTRE = 9, DM_HOUGH_OUT = 5 };
 
-/* Share of the sac above soft tissue: fat counts as soft tissue, so that a ball's edge looks alike against either. */
+/* Share of the sac above soft tissue: fat counts as soft tissue, so that a ball's edge looks alike against
+ * either. */
 DM_FN float dm_hough_share(const dm_hough_args *g, DM_GLOBAL const float *DM_RESTRICT volume,
                            DM_GLOBAL const float *c, float x, float y, float z) {
     float v = dm_sample_lps(volume, &g->grid, x, y, z);
@@ -41,9 +44,9 @@ typedef struct dm_hough_tally {
     float rim[DM_HOUGH_RADII]; /* sum over rays of the value 1 mm (4 samples) inside the radius */
 } dm_hough_tally;
 
-/* A ray falls where the profile goes from above 0.6 v to below 0.5 v within 8 samples (2 mm: a scanner's edge) by more than a
- * quarter of v; it meets bone where it rises by as much. The inside is even where it stays within 28 % of v, or within twice
- * the noise. */
+/* A ray falls where the profile goes from above 0.6 v to below 0.5 v within 8 samples (2 mm: a scanner's
+ * edge) by more than a quarter of v; it meets bone where it rises by as much. The inside is even where it
+ * stays within 28 % of v, or within twice the noise. */
 DM_FN void dm_hough_ray(const float x[DM_HOUGH_SAMPLES], float v, float noise, dm_hough_tally *t) {
     float loose = dm_fmax(0.28f * v, 2.0f * noise);
     t->used++;
@@ -57,11 +60,12 @@ DM_FN void dm_hough_ray(const float x[DM_HOUGH_SAMPLES], float v, float noise, d
     }
 }
 
-/* Scores of all radii are made from one set of rays. Rays towards the sac (45 degrees) are left out: there the stalk is. A
- * ball may lie against bone over half of its face. */
+/* Scores of all radii are made from one set of rays. Rays towards the sac (45 degrees) are left out: there
+ * the stalk is. A ball may lie against bone over half of its face. */
 DM_FN void dm_hough_centre(const dm_hough_args *g, DM_GLOBAL const float *DM_RESTRICT volume,
-                           DM_GLOBAL const float *DM_RESTRICT centres, DM_GLOBAL const float *DM_RESTRICT directions,
-                           DM_GLOBAL float *DM_RESTRICT out, int at) {
+                           DM_GLOBAL const float *DM_RESTRICT centres,
+                           DM_GLOBAL const float *DM_RESTRICT directions, DM_GLOBAL float *DM_RESTRICT out,
+                           int at) {
     DM_GLOBAL const float *c = centres + (size_t)at * DM_HOUGH_CENTRE;
     DM_GLOBAL float *o = out + (size_t)at * DM_HOUGH_OUT;
     dm_hough_tally t;

@@ -24,13 +24,14 @@ static double share_at(const dm_hough_args *g, const dm_volume *v, const dm_ball
     return dm_is_outside(x) ? 2 : (double)((x - b->soft) / (b->sac - b->soft));
 }
 
-static double along(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double u[3], double r) {
+static double along(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double u[3],
+                    double r) {
     const double p[3] = {b->c[0] + r * u[0], b->c[1] + r * u[1], b->c[2] + r * u[2]};
     return share_at(g, v, b, p);
 }
 
-/* Distance at which the profile along u falls half way between the ball and the darkest of the 2 mm beyond its edge; -1 where
- * it meets bone or goes on as bright. */
+/* Distance at which the profile along u falls half way between the ball and the darkest of the 2 mm beyond
+ * its edge; -1 where it meets bone or goes on as bright. */
 static double crossing(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double u[3]) {
     double reach = 1 + edge_reach * b->r, from = fmax(b->r - reach, 0.3), dark = b->v;
     for (double r = b->r; r <= b->r + reach + 1; r += 0.25) dark = fmin(dark, along(g, v, b, u, r));
@@ -71,7 +72,8 @@ static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *di
     float radius[DM_DIRECTIONS];
     int n = 0;
     for (int d = 0; d < DM_DIRECTIONS; d++) {
-        const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1], (double)directions[3 * d + 2]};
+        const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
+                             (double)directions[3 * d + 2]};
         if (u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7) continue;
         double r = crossing(g, v, b, u);
         if (r < 0) continue;
@@ -110,7 +112,8 @@ double dm_ball_neck(const dm_volume *v, const dm_hough_args *g, const dm_ball *b
 
 static int of_the_ball(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double d[3]) {
     double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2], most = 1.7 * b->r;
-    if (r2 > most * most || d[0] * b->towards[0] + d[1] * b->towards[1] + d[2] * b->towards[2] > b->r) return 0;
+    if (r2 > most * most || d[0] * b->towards[0] + d[1] * b->towards[1] + d[2] * b->towards[2] > b->r)
+        return 0;
     const double p[3] = {b->c[0] + d[0], b->c[1] + d[1], b->c[2] + d[2]};
     double x = share_at(g, v, b, p);
     return x > 0.5 * b->v && x < 1.3 * b->v + 2 * b->noise;

@@ -15,7 +15,10 @@ enum { MOST_CENTRES = 1400, BALLS = 3 };
 static dm_status hough_args(const dm_volume *v, int n, double step, dm_hough_args *g) {
     dm_affine inverse;
     DM_TRY(dm_affine_invert(&v->to_lps, &inverse));
-    *g = (dm_hough_args){.grid = {.nx = v->nx, .ny = v->ny, .nz = v->nz}, .n = n, .n_directions = DM_DIRECTIONS, .step = (float)step};
+    *g = (dm_hough_args){.grid = {.nx = v->nx, .ny = v->ny, .nz = v->nz},
+                         .n = n,
+                         .n_directions = DM_DIRECTIONS,
+                         .step = (float)step};
     for (int i = 0; i < 12; i++) g->grid.m[i] = (float)inverse.m[i / 4][i % 4];
     return dm_ok;
 }
@@ -35,7 +38,8 @@ static int row_of(const dm_study *st, double s) {
     return row < 0 || row >= st->canal.n ? -1 : row;
 }
 
-/* Fat of a foramen, where it is bright: the upper fifth of what lies 3 to 12 mm outside the dura round the root. */
+/* Fat of a foramen, where it is bright: the upper fifth of what lies 3 to 12 mm outside the dura round the
+ * root. */
 static float fat_beside(const dm_study *st, int foramen, int side) {
     enum { S = 7, A = 7, L = 7 };
     float v[S * A * L];
@@ -46,7 +50,8 @@ static float fat_beside(const dm_study *st, int foramen, int side) {
         if (row < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
         for (int k = 0; k < A * L; k++) {
-            double l = side * ((double)st->canal.r_dura[row * DM_NT + column_of(side)] + 3 + 1.5 * (k / A)), a = -6 + 2.0 * (k % A), p[3];
+            double l = side * ((double)st->canal.r_dura[row * DM_NT + column_of(side)] + 3 + 1.5 * (k / A)),
+                   a = -6 + 2.0 * (k % A), p[3];
             for (int x = 0; x < 3; x++) p[x] = point[x] + a * front[x] + l * left[x];
             float value = dm_volume_sample(&st->crop.raw, p);
             if (!dm_is_outside(value)) v[n++] = value;
@@ -55,8 +60,8 @@ static float fat_beside(const dm_study *st, int foramen, int side) {
     return n > 20 ? dm_rank(v, n, 0.8) : DM_OUTSIDE;
 }
 
-/* Sac and soft tissue beside a foramen; 0 where the sac is not filled or hardly brighter: on MR without fat suppression the
- * foramen's own fat counts as soft tissue, and often nothing is brighter. */
+/* Sac and soft tissue beside a foramen; 0 where the sac is not filled or hardly brighter: on MR without fat
+ * suppression the foramen's own fat counts as soft tissue, and often nothing is brighter. */
 static int references(const dm_diverticula_params *p, const dm_study *st, place *at) {
     int row = row_of(st, dm_foramen_s(&st->levels, at->foramen));
     if (row < 0 || !st->canal.filled[row] || dm_is_outside(st->map.sac[row])) return 0;
@@ -67,8 +72,8 @@ static int references(const dm_diverticula_params *p, const dm_study *st, place 
     return at->sac - at->soft > (st->modality == DM_CT ? 60.0f : 0.25f * at->sac);
 }
 
-/* Candidate centres: 9 mm above to 7 mm below the root's height (the frame's own error included), 7 mm to both sides of the
- * plane of the sleeves, up to 14 mm outside the dura. */
+/* Candidate centres: 9 mm above to 7 mm below the root's height (the frame's own error included), 7 mm to
+ * both sides of the plane of the sleeves, up to 14 mm outside the dura. */
 static int centres_of(const dm_study *st, const place *at, float *out) {
     int n = 0;
     double noise = st->crop.noise_sd / (double)(at->sac - at->soft);
@@ -122,26 +127,28 @@ static dm_status search_open(dm_gpu *gpu, const dm_volume *v, int most, search *
 
 static dm_status search_run(search *s, dm_hough_args g) {
     if (g.n == 0) return dm_ok;
-    const dm_arg args[] = {DM_ARG_VAL(g), DM_ARG_BUF(s->volume), DM_ARG_BUF(s->centres), DM_ARG_BUF(s->directions),
-                           DM_ARG_BUF(s->out)};
+    const dm_arg args[] = {DM_ARG_VAL(g), DM_ARG_BUF(s->volume), DM_ARG_BUF(s->centres),
+                           DM_ARG_BUF(s->directions), DM_ARG_BUF(s->out)};
     const size_t global[3] = {(size_t)g.n, 1, 1}, local[3] = {16, 1, 1};
     DM_TRY(dm_buf_write(s->centres, 0, s->host_centres, (size_t)g.n * DM_HOUGH_CENTRE * sizeof(float)));
     DM_TRY(dm_gpu_run(s->gpu, "hough.cl", NULL, "hough_spheres", global, local, args, 5));
     return dm_buf_read(s->out, 0, s->host_out, (size_t)g.n * DM_HOUGH_OUT * sizeof(float));
 }
 
-/* How much a ball looks like a diverticulum, 0..1: its edge and evenness, less what is small (a sleeve), dim (a ganglion with a
- * trace of contrast) or rimmed (bone under its cortex). */
+/* How much a ball looks like a diverticulum, 0..1: its edge and evenness, less what is small (a sleeve), dim
+ * (a ganglion with a trace of contrast) or rimmed (bone under its cortex). */
 static double looks(const dm_diverticula_params *p, double q, double r, double v, double falls, double rim) {
     return rim > p->rim || falls < p->free_edge ? 0 : q * fmin(r / 3, 1) * fmin(v / p->value, 1);
 }
 
 /* The best centre that lies outside all balls taken before; 0 when none is left. */
-static int next_ball(const dm_diverticula_params *p, const search *s, const dm_hough_args *g, const place *at, const dm_ball *taken, int n, dm_ball *b) {
+static int next_ball(const dm_diverticula_params *p, const search *s, const dm_hough_args *g, const place *at,
+                     const dm_ball *taken, int n, dm_ball *b) {
     double best = 0.5 * p->score;
     int found = -1;
     for (int i = 0; i < g->n; i++) {
-        const float *o = s->host_out + (size_t)i * DM_HOUGH_OUT, *c = s->host_centres + (size_t)i * DM_HOUGH_CENTRE;
+        const float *o = s->host_out + (size_t)i * DM_HOUGH_OUT,
+                    *c = s->host_centres + (size_t)i * DM_HOUGH_CENTRE;
         double q = looks(p, (double)o[0], (double)o[1], (double)o[2], (double)o[3], (double)o[4]);
         int free_ = q > best;
         for (int k = 0; free_ && k < n; k++) {
@@ -152,22 +159,31 @@ static int next_ball(const dm_diverticula_params *p, const search *s, const dm_h
         if (free_) best = q, found = i;
     }
     if (found < 0) return 0;
-    const float *o = s->host_out + (size_t)found * DM_HOUGH_OUT, *c = s->host_centres + (size_t)found * DM_HOUGH_CENTRE;
-    *b = (dm_ball){.score = (double)o[0], .r = (double)o[1], .v = (double)o[2], .falls = (double)o[3], .rim = (double)o[4],
-                   .sac = at->sac, .soft = at->soft, .noise = (double)c[8]};
+    const float *o = s->host_out + (size_t)found * DM_HOUGH_OUT,
+                *c = s->host_centres + (size_t)found * DM_HOUGH_CENTRE;
+    *b = (dm_ball){.score = (double)o[0],
+                   .r = (double)o[1],
+                   .v = (double)o[2],
+                   .falls = (double)o[3],
+                   .rim = (double)o[4],
+                   .sac = at->sac,
+                   .soft = at->soft,
+                   .noise = (double)c[8]};
     for (int x = 0; x < 3; x++) b->c[x] = (double)c[x], b->towards[x] = (double)c[5 + x];
     return 1;
 }
 
 /* The best of the straight ways to the sac: sleeves leave it at the ball's height or up to 14 mm above. */
-static double best_neck(const dm_study *st, const dm_hough_args *g, const dm_ball *b, double s, double theta) {
+static double best_neck(const dm_study *st, const dm_hough_args *g, const dm_ball *b, double s,
+                        double theta) {
     double best = 0;
     for (double up = -4; up <= 14; up += 1.5)
         for (int turn = -20; turn <= 20; turn += 20) {
             int row = row_of(st, s - up), column = ((int)lround(theta / 5) + turn / 5 + 2 * DM_NT) % DM_NT;
             double p[3];
             if (row < 0) continue;
-            dm_frame_to_lps(&st->spine, s - up, 5.0 * column, (double)st->canal.r_dura[row * DM_NT + column] - 0.5, p);
+            dm_frame_to_lps(&st->spine, s - up, 5.0 * column,
+                            (double)st->canal.r_dura[row * DM_NT + column] - 0.5, p);
             best = fmax(best, dm_ball_neck(&st->crop.raw, g, b, p));
         }
     return best;
@@ -186,22 +202,25 @@ static void add(dm_findings *f, const dm_diverticulum *d) {
     if (f->n_diverticula < DM_MAX_DIVERTICULA) f->d[f->n_diverticula++] = *d;
 }
 
-/* What one foramen shows: the best diverticulum (score 0: none) and the width of the best ball of any size, mm. */
+/* What one foramen shows: the best diverticulum (score 0: none) and the width of the best ball of any size,
+ * mm. */
 typedef struct sight {
     dm_diverticulum d;
     double width;
 } sight;
 
 /* Measures one ball where it lies and keeps it when it is the best so far. */
-static void judge(const search *s, const dm_diverticula_params *p, const dm_hough_args *g, const dm_study *st, dm_ball *b,
-                  double *best, sight *out) {
+static void judge(const search *s, const dm_diverticula_params *p, const dm_hough_args *g, const dm_study *st,
+                  dm_ball *b, double *best, sight *out) {
     const dm_volume *v = &st->crop.raw;
     double along, theta, r;
-    if (!dm_ball_fit(v, g, s->spread, b) || dm_frame_from_lps(&st->spine, b->c, &along, &theta, &r) != 0) return;
+    if (!dm_ball_fit(v, g, s->spread, b) || dm_frame_from_lps(&st->spine, b->c, &along, &theta, &r) != 0)
+        return;
     int row = row_of(st, along), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
     if (row < 0) return;
     double dura = (double)st->canal.r_dura[row * DM_NT + column];
-    double score = looks(p, b->score, b->r, b->v, b->falls, b->rim) * fmin(best_neck(st, g, b, along, theta) / 0.8, 1);
+    double score =
+        looks(p, b->score, b->r, b->v, b->falls, b->rim) * fmin(best_neck(st, g, b, along, theta) / 0.8, 1);
     if (score > *best && r > dura) *best = score, out->width = 2 * b->r;
     /* A ball that touches the sac is a bulge of it, or the mouth of a sleeve. */
     if (!(score > p->score) || 2 * b->r < p->least || r < dura + b->r + 0.5 || score <= out->d.score) return;
@@ -215,7 +234,8 @@ static void judge(const search *s, const dm_diverticula_params *p, const dm_houg
     memcpy(out->d.lps, b->c, sizeof out->d.lps);
 }
 
-static dm_status look(search *s, const dm_diverticula_params *p, const place *at, const dm_study *st, sight *out) {
+static dm_status look(search *s, const dm_diverticula_params *p, const place *at, const dm_study *st,
+                      sight *out) {
     dm_hough_args g;
     dm_ball taken[BALLS];
     double best = 0;
@@ -238,7 +258,8 @@ static int last_filled(const dm_study *st) {
     return -1;
 }
 
-/* Centres on a lattice of 2.5 mm round one s: 15 mm to both sides, 15 mm behind to 10 mm before the line. The sac lies above. */
+/* Centres on a lattice of 2.5 mm round one s: 15 mm to both sides, 15 mm behind to 10 mm before the line. The
+ * sac lies above. */
 static int cyst_centres(const dm_study *st, const place *at, double s, float *out) {
     double noise = st->crop.noise_sd / (double)(at->sac - at->soft), point[3], up[3], front[3], left[3];
     int n = 0;
@@ -263,7 +284,8 @@ static int clear_of_sac(const dm_study *st, const dm_ball *b, double s, double t
     return below > b->r + 2 || (below < 0 && r > (double)st->canal.r_dura[row * DM_NT + column] + b->r + 0.5);
 }
 
-static dm_status cyst(search *s, const dm_diverticula_params *p, const place *at, double where, int last, dm_study *st) {
+static dm_status cyst(search *s, const dm_diverticula_params *p, const place *at, double where, int last,
+                      dm_study *st) {
     dm_hough_args g;
     dm_ball b;
     double along, theta, r;
@@ -271,7 +293,8 @@ static dm_status cyst(search *s, const dm_diverticula_params *p, const place *at
     DM_TRY(search_run(s, g));
     if (!next_ball(p, s, &g, at, NULL, 0, &b) || !dm_ball_fit(&st->crop.raw, &g, s->spread, &b)) return dm_ok;
     double score = looks(p, b.score, b.r, b.v, b.falls, b.rim);
-    if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0 || score < p->score || 2 * b.r < p->cyst) return dm_ok;
+    if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0 || score < p->score || 2 * b.r < p->cyst)
+        return dm_ok;
     if (!clear_of_sac(st, &b, along, theta, r, last)) return dm_ok;
     dm_diverticulum d = {.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
                          .side = theta > 0 ? DM_LEFT : DM_RIGHT,
@@ -286,7 +309,8 @@ static dm_status cyst(search *s, const dm_diverticula_params *p, const place *at
     return dm_ok;
 }
 
-/* Fat behind the sac and in the sacrum is as bright as fluid where it is not suppressed: nothing is sought then. */
+/* Fat behind the sac and in the sacrum is as bright as fluid where it is not suppressed: nothing is sought
+ * then. */
 static dm_status find_cysts(search *s, const dm_diverticula_params *p, dm_study *st) {
     double top, end = (st->spine.n - 1) * st->spine.ds;
     int last = last_filled(st);
@@ -350,14 +374,16 @@ static dm_status made_up(int edge, uint64_t seed, dm_volume *v, float *centres, 
     DM_TRY(dm_volume_make(v, edge, edge, edge, &to_lps));
     uint64_t state = seed * 6364136223846793005ull + 1442695040888963407ull;
     for (size_t i = 0; i < dm_volume_count(v); i++) {
-        int x = (int)(i % (size_t)edge), y = (int)(i / (size_t)edge % (size_t)edge), z = (int)(i / (size_t)(edge * edge));
+        int x = (int)(i % (size_t)edge), y = (int)(i / (size_t)edge % (size_t)edge),
+            z = (int)(i / (size_t)(edge * edge));
         double d = hypot(hypot(0.8 * (x - edge / 2), 0.8 * (y - edge / 2)), z - edge / 2);
         state = state * 6364136223846793005ull + 1442695040888963407ull;
         v->v[i] = (float)((d < 3 ? 500 : -80) + (double)(state >> 56) / 8);
     }
     for (int i = 0; i < n; i++) {
         float *c = centres + (size_t)i * DM_HOUGH_CENTRE;
-        for (int k = 0; k < 3; k++) c[k] = (float)(edge / 2) * (k == 2 ? 1.0f : 0.8f) + 0.3f * (float)((i * (k + 3)) % 7 - 3);
+        for (int k = 0; k < 3; k++)
+            c[k] = (float)(edge / 2) * (k == 2 ? 1.0f : 0.8f) + 0.3f * (float)((i * (k + 3)) % 7 - 3);
         c[3] = 600, c[4] = -90, c[5] = 1, c[6] = c[7] = 0, c[8] = 0.05f;
     }
     return dm_ok;
@@ -369,7 +395,8 @@ dm_status dm_hough_compare(dm_gpu *gpu, int edge, uint64_t seed, int with_refere
     dm_hough_args g;
     int n = 4 * edge;
     dm_status status = dm_ok;
-    float *want = malloc((size_t)n * DM_HOUGH_OUT * sizeof *want), *centres = malloc((size_t)n * DM_HOUGH_CENTRE * sizeof *centres);
+    float *want = malloc((size_t)n * DM_HOUGH_OUT * sizeof *want),
+          *centres = malloc((size_t)n * DM_HOUGH_CENTRE * sizeof *centres);
     if (!want || !centres) {
         status = dm_fail(DM_STUDY, "out_of_memory", "no memory for %d sphere centres", n);
         goto out;

@@ -93,7 +93,8 @@ static blob fill(const dm_grid *g, uint8_t *mark, int *stack, int seed) {
     return b;
 }
 
-/* Compact: fills a good part of its box, as pelvis, calyces and the whole kidney do and a rib's arc does not. */
+/* Compact: fills a good part of its box, as pelvis, calyces and the whole kidney do and a rib's arc does not.
+ */
 static int is_compact(const blob *b) {
     double box = 1;
     for (int i = 0; i < 3; i++) box *= b->high[i] - b->low[i] + 1;
@@ -124,7 +125,8 @@ double dm_trap_renal_ml(const dm_traps_params *p, const dm_study *st) {
     for (size_t at = 0; mark && stack && at < n; at++) {
         if (mark[at] != 1) continue;
         blob b = fill(g, mark, stack, (int)at);
-        if (!b.leaves && is_compact(&b) && (double)b.cells * cell >= p->renal_ml) ml += (double)b.cells * cell;
+        if (!b.leaves && is_compact(&b) && (double)b.cells * cell >= p->renal_ml)
+            ml += (double)b.cells * cell;
     }
     free(mark), free(stack);
     return ml;
@@ -132,14 +134,15 @@ double dm_trap_renal_ml(const dm_traps_params *p, const dm_study *st) {
 
 /* ---- contrast in the blood ---- */
 
-/* Of 16 ways out from a vessel's middle, 7 to 15 mm long, most end in darker tissue and few meet bone on it: a vertebral body is
- * even too, but has a shell. */
+/* Of 16 ways out from a vessel's middle, 7 to 15 mm long, most end in darker tissue and few meet bone on it:
+ * a vertebral body is even too, but has a shell. */
 static int stands_free(const section *f, double a, double l, float middle) {
     int dark = 0, bone = 0;
     for (int k = 0; k < 16; k++) {
         double t = k * 0.39269908169872414;
         float v = 0, top = 0;
-        for (double r = 7; r <= 15; r += 2) v = in_plane(f, a + r * cos(t), l + r * sin(t)), top = fmaxf(top, v);
+        for (double r = 7; r <= 15; r += 2)
+            v = in_plane(f, a + r * cos(t), l + r * sin(t)), top = fmaxf(top, v);
         int shell = top > 1.3f * middle + 20;
         bone += shell, dark += !shell && v < 0.75f * middle;
     }
@@ -271,8 +274,8 @@ static double marked(const dm_study *st, const uint8_t *rows, const dm_finding *
     return to >= from ? (double)sum / (to - from + 1) : 0;
 }
 
-/* 90th percentile of raw values well inside the epidural space at a pool, as a share of the sac; 0 where it is too narrow to
- * keep off bone. */
+/* 90th percentile of raw values well inside the epidural space at a pool, as a share of the sac; 0 where it
+ * is too narrow to keep off bone. */
 static double brightness(const dm_study *st, const dm_finding *f) {
     enum { MOST = 4096 };
     float v[MOST];
@@ -284,7 +287,8 @@ static double brightness(const dm_study *st, const dm_finding *f) {
         sac += (double)st->map.sac[row], rows++;
         for (double t = f->theta - 25; t <= f->theta + 25; t += 5) {
             size_t c = (size_t)row * DM_NT + (size_t)(((int)lround(t / 5) + 2 * DM_NT) % DM_NT);
-            for (double r = (double)st->canal.r_dura[c] + 0.6; r < (double)st->canal.r_bone[c] - 1 && n < MOST; r += 0.5) {
+            for (double r = (double)st->canal.r_dura[c] + 0.6;
+                 r < (double)st->canal.r_bone[c] - 1 && n < MOST; r += 0.5) {
                 double p[3];
                 dm_frame_to_lps(&st->spine, s, t, r, p);
                 float x = dm_volume_sample(&st->crop.raw, p);
@@ -295,9 +299,11 @@ static double brightness(const dm_study *st, const dm_finding *f) {
     return n >= 20 && sac > 0 ? (double)dm_rank(v, n, 0.9) / (sac / rows) : 0;
 }
 
-dm_false_sign dm_trap_of(const dm_traps_params *p, const dm_study *st, const dm_traps *t, const dm_finding *f) {
+dm_false_sign dm_trap_of(const dm_traps_params *p, const dm_study *st, const dm_traps *t,
+                         const dm_finding *f) {
     double c3, l1;
-    if (f->side == DM_DORSAL && dm_level_top(&st->levels, 3, &c3) && f->s < c3 + p->c1c2_reach) return DM_SIGN_C1C2;
+    if (f->side == DM_DORSAL && dm_level_top(&st->levels, 3, &c3) && f->s < c3 + p->c1c2_reach)
+        return DM_SIGN_C1C2;
     if (f->side == DM_DORSAL && dm_lumbar_top(&st->levels, &l1) && f->s > l1) return DM_SIGN_PUNCTURE;
     if (marked(st, t->metal, f) > 0.5) return DM_SIGN_METAL;
     if (marked(st, t->motion, f) > 0.5) return DM_SIGN_MOTION;

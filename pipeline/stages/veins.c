@@ -15,14 +15,13 @@
 static const double A0 = -16, L0 = -37.8, STEP = 0.7, DS = 1.0;
 /* Roots and ribs of two levels lie this far apart once their foramina are laid on each other, mm. */
 static const double REACH = 3;
-/* Rank of the responses at other foramina that still counts as usual: two of thirteen may hold a vein. */
-static const double USUAL_RANK = 0.85;
 enum { NA = 89, NL = 109, MOST_PIECES = 512 };
 
 typedef struct piece {
     size_t voxels, hugging; /* hugging: within 3 mm of bone */
-    double excess, value, weight, peak; /* sum of excess; HU weighted by excess squared, that is on the ridge; largest HU */
-    double low[3], high[3];     /* box: s, a, l in mm */
+    double excess, value, weight,
+        peak; /* sum of excess; HU weighted by excess squared, that is on the ridge; largest HU */
+    double low[3], high[3];              /* box: s, a, l in mm */
     double near_s, near_a, near_l, near; /* voxel nearest to a foramen, and how near, mm */
     int foramen;
 } piece;
@@ -31,16 +30,18 @@ typedef struct work {
     const dm_veins_params *p;
     dm_study *st;
     int nz;
-    float *box, *smooth, *wide, *less, *excess; /* excess: tube response, less what is usual there where a vein may be */
-    float *around;                              /* largest response within REACH */
-    float core; /* HU, of bone after the wide blur */
+    float *box, *smooth, *wide, *less,
+        *excess;   /* excess: tube response, less what is usual there where a vein may be */
+    float *around; /* largest response within REACH */
+    float core;    /* HU, of bone after the wide blur */
     uint8_t *mask;
     int *stack;
     piece *pieces;
     int n;
 } work;
 
-/* A root that takes up a quarter of the sac's contrast keeps half of that after the wide blur: bone must be brighter. */
+/* A root that takes up a quarter of the sac's contrast keeps half of that after the wide blur: bone must be
+ * brighter. */
 static float core_of(const dm_veins_params *p, const dm_study *st) {
     double sum = 0, n = 0;
     for (int i = 0; i < st->map.n; i++)
@@ -49,7 +50,8 @@ static float core_of(const dm_veins_params *p, const dm_study *st) {
 }
 
 static void work_free(work *w) {
-    free(w->box), free(w->smooth), free(w->wide), free(w->excess), free(w->less), free(w->around), free(w->mask), free(w->stack), free(w->pieces);
+    free(w->box), free(w->smooth), free(w->wide), free(w->excess), free(w->less), free(w->around),
+        free(w->mask), free(w->stack), free(w->pieces);
 }
 
 static double a_of(int y) {
@@ -59,8 +61,8 @@ static double l_of(int x) {
     return L0 + STEP * x;
 }
 
-/* Bone is bright and thick: brighter than bone_hu, and still above core_hu when blurred by 2.5 mm, which leaves a sixth of a vein
- * of 3 mm. So a bright vein is no bone, however bright. */
+/* Bone is bright and thick: brighter than bone_hu, and still above core_hu when blurred by 2.5 mm, which
+ * leaves a sixth of a vein of 3 mm. So a bright vein is no bone, however bright. */
 static int is_bone(const work *w, size_t at) {
     return w->smooth[at] > (float)w->p->bone_hu && w->wide[at] > w->core;
 }
@@ -88,7 +90,8 @@ static int in_diverticulum(const work *w, double s, double a, double l) {
     return 0;
 }
 
-/* In how many of 8 directions in the plane a ray of 24 mm meets bone: marrow is enclosed, a vein beside bone is not. */
+/* In how many of 8 directions in the plane a ray of 24 mm meets bone: marrow is enclosed, a vein beside bone
+ * is not. */
 static int enclosed(const work *w, int x, int y, int z) {
     static const int dx[8] = {1, 1, 0, -1, -1, -1, 0, 1}, dy[8] = {0, 1, 1, 1, 0, -1, -1, -1};
     int hits = 0;
@@ -135,9 +138,10 @@ static double wall_of(const dm_study *st, int v, double l) {
     return (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)(l > 0 ? DM_NT / 4 : 3 * DM_NT / 4)];
 }
 
-/* What is usual at a place: over both sides of this foramen and of the three above and below, the upper end of the largest
- * responses within REACH of the same place relative to the foramen. Roots, ribs and segmental veins are usual; a fistula is
- * not. The mirror image alone is taken where fewer than three foramina are seen. */
+/* What is usual at a place: over both sides of this foramen and of the three above and below, the upper end
+ * of the largest responses within REACH of the same place relative to the foramen. Roots, ribs and segmental
+ * veins are usual; a fistula is not. The mirror image alone is taken where fewer than three foramina are
+ * seen. */
 static float usual(const work *w, double s, double a, double l) {
     const dm_study *st = w->st;
     int here = dm_nearest_foramen(&st->levels, s), n = 0;
@@ -154,12 +158,14 @@ static float usual(const work *w, double s, double a, double l) {
         }
     if (n < 5) {
         int x = (int)lround((-l - L0) / STEP), z = (int)lround(s / DS);
-        return w->around[dm_at(dm_clampi(x, 0, NL - 1), (int)lround((a - A0) / STEP), dm_clampi(z, 0, w->nz - 1), NL, NA)];
+        return w->around[dm_at(dm_clampi(x, 0, NL - 1), (int)lround((a - A0) / STEP),
+                               dm_clampi(z, 0, w->nz - 1), NL, NA)];
     }
-    return dm_rank(seen, (size_t)n, USUAL_RANK);
+    return dm_rank(seen, (size_t)n, w->p->rank);
 }
 
-/* Where a vein may be: outside the canal and its sleeves, beside the spine, not bone, not marrow, not a diverticulum. */
+/* Where a vein may be: outside the canal and its sleeves, beside the spine, not bone, not marrow, not a
+ * diverticulum. */
 static int may_be_vein(const work *w, int row, int x, int y, int z) {
     const dm_study *st = w->st;
     double a = a_of(y), l = l_of(x), r = sqrt(a * a + l * l);
@@ -168,7 +174,8 @@ static int may_be_vein(const work *w, int row, int x, int y, int z) {
     int t = ((int)lround(atan2(l, a) * 36 / PI) + DM_NT) % DM_NT;
     if (r <= (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + w->p->wall_gap) return 0;
     /* 1.4 mm: a bone's blurred edge is a tube to the filter */
-    return w->wide[at] <= w->core && !near_bone(w, x, y, z, 2, 1) && enclosed(w, x, y, z) < 7 && !in_diverticulum(w, z * DS, a, l);
+    return w->wide[at] <= w->core && !near_bone(w, x, y, z, 2, 1) && enclosed(w, x, y, z) < 7 &&
+           !in_diverticulum(w, z * DS, a, l);
 }
 
 static int row_at(const work *w, int z) {
@@ -224,7 +231,8 @@ static void take(const work *w, int x, int y, int z, piece *q) {
     nearest_foramen(w, m[0], m[1], m[2], q);
 }
 
-/* Not bone's edge, which hugs the bone all the way, nor the edge of muscle and lung, which is no brighter than they are. */
+/* Not bone's edge, which hugs the bone all the way, nor the edge of muscle and lung, which is no brighter
+ * than they are. */
 static int is_tube(const work *w, const piece *q) {
     return (double)q->hugging <= w->p->hug * (double)q->voxels && q->value >= w->p->blood_hu * q->weight;
 }
@@ -234,7 +242,8 @@ static void find_pieces(work *w) {
     size_t n = (size_t)NL * NA * (size_t)w->nz;
     for (size_t seed = 0; seed < n && w->n < MOST_PIECES; seed++) {
         if (w->mask[seed] != 1 || !(w->excess[seed] > (float)w->p->high)) continue;
-        piece q = {.near = 1e9, .low = {1e9, 1e9, 1e9}, .high = {-1e9, -1e9, -1e9}, .foramen = -1, .peak = -1e9};
+        piece q = {
+            .near = 1e9, .low = {1e9, 1e9, 1e9}, .high = {-1e9, -1e9, -1e9}, .foramen = -1, .peak = -1e9};
         size_t depth = 0;
         w->mask[seed] = 2;
         w->stack[depth++] = (int)seed;
@@ -269,7 +278,8 @@ static void chain_pieces(work *w) {
     for (int i = 0; i < w->n; i++)
         for (int j = i + 1; j < w->n; j++) {
             piece *a = &w->pieces[i], *b = &w->pieces[j];
-            if (!a->voxels || !b->voxels || (a->near_l > 0) != (b->near_l > 0) || gap_of(a, b) >= w->p->chain) continue;
+            if (!a->voxels || !b->voxels || (a->near_l > 0) != (b->near_l > 0) || gap_of(a, b) >= w->p->chain)
+                continue;
             /* a vein crosses a segment at most: longer chains are the edges of many bones */
             if (fmax(a->high[0], b->high[0]) - fmin(a->low[0], b->low[0]) > 35) continue;
             if (b->near < a->near) {
@@ -277,8 +287,10 @@ static void chain_pieces(work *w) {
                 *a = *b;
                 *b = swap;
             }
-            a->voxels += b->voxels, a->hugging += b->hugging, a->excess += b->excess, a->value += b->value, a->weight += b->weight, a->peak = fmax(a->peak, b->peak);
-            for (int k = 0; k < 3; k++) a->low[k] = fmin(a->low[k], b->low[k]), a->high[k] = fmax(a->high[k], b->high[k]);
+            a->voxels += b->voxels, a->hugging += b->hugging, a->excess += b->excess, a->value += b->value,
+                a->weight += b->weight, a->peak = fmax(a->peak, b->peak);
+            for (int k = 0; k < 3; k++)
+                a->low[k] = fmin(a->low[k], b->low[k]), a->high[k] = fmax(a->high[k], b->high[k]);
             b->voxels = 0;
             j = i;
         }
@@ -309,9 +321,9 @@ static int is_vein(const work *w, const piece *q) {
 
 /* What is usual in this patient along the ridges of tubes, HU: roots with a trace of contrast, and veins. */
 typedef struct blood {
-    double least;                /* below this no vein is hyperdense */
-    double root, root_spread;    /* 0, 0: the roots do not show */
-    double middle, spread;       /* of what is neither bright nor a root */
+    double least;             /* below this no vein is hyperdense */
+    double root, root_spread; /* 0, 0: the roots do not show */
+    double middle, spread;    /* of what is neither bright nor a root */
 } blood;
 
 static void middle_of(float *value, size_t n, double least_spread, double *middle, double *spread) {
@@ -324,16 +336,18 @@ static int is_root(const blood *b, double value) {
     return b->root_spread > 0 && fabs(value - b->root) < 2.5 * b->root_spread;
 }
 
-/* Roots show at many foramina with one brightness: five tubes that agree within a fifth, brighter than veins, are roots. */
+/* Roots show at many foramina with one brightness: three tubes that agree within a fifth, brighter than
+ * veins, are roots. */
 static blood blood_of(const work *w) {
-    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN, noise = fmax(w->st->crop.noise_sd / 4, 5);
+    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN,
+                 noise = fmax(w->st->crop.noise_sd / 4, 5);
     float value[MOST_PIECES], rest[MOST_PIECES];
     size_t n = 0, m = 0;
     blood b = {.least = w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp)};
     for (int i = 0; i < w->n; i++)
         if (is_vein(w, &w->pieces[i])) value[n++] = (float)(w->pieces[i].value / w->pieces[i].weight);
     memcpy(rest, value, n * sizeof *value);
-    if (n >= 5) middle_of(rest, n, noise, &b.root, &b.root_spread);
+    if (n >= 3) middle_of(rest, n, noise, &b.root, &b.root_spread);
     if (b.root_spread > 0.2 * b.root || b.root < 1.3 * b.least) b.root = b.root_spread = 0;
     for (size_t i = 0; i < n; i++)
         if (!is_root(&b, (double)value[i])) rest[m++] = value[i];
@@ -354,28 +368,30 @@ static void keep(const work *w, const blood *b, const piece *q) {
     int row = (int)lround(q->near_s / w->st->spine.ds);
     row = row >= w->st->map.n ? w->st->map.n - 1 : row;
     double sac = (double)w->st->map.sac[row];
-    f->f[f->n++] = (dm_finding){.class_ = DM_FISTULA,
-                                .score = score,
-                                .false_sign = value < w->st->findings.aorta_hu + b->spread ? DM_SIGN_IV : DM_NO_SIGN,
-                                .side = q->near_l > 0 ? DM_LEFT : DM_RIGHT,
-                                .s = q->near_s,
-                                .s_from = q->low[0],
-                                .s_to = q->high[0],
-                                .site_from = q->near_s - 5,
-                                .site_to = q->near_s + 5,
-                                .theta = atan2(q->near_l, q->near_a) * 180 / PI,
-                                .r = sqrt(q->near_l * q->near_l + q->near_a * q->near_a),
-                                .volume_mm3 = n * STEP * STEP * DS,
-                                .peak_value = q->peak,
-                                .peak_ratio = sac > 0 ? value / sac : 0,
-                                .length_mm = length,
-                                .thickness_mm = 2 * sqrt(n * STEP * STEP * DS / fmax(length, 1) / PI)};
+    f->f[f->n++] =
+        (dm_finding){.class_ = DM_FISTULA,
+                     .score = score,
+                     .false_sign = value < w->st->findings.aorta_hu + b->spread ? DM_SIGN_IV : DM_NO_SIGN,
+                     .side = q->near_l > 0 ? DM_LEFT : DM_RIGHT,
+                     .s = q->near_s,
+                     .s_from = q->low[0],
+                     .s_to = q->high[0],
+                     .site_from = q->near_s - 5,
+                     .site_to = q->near_s + 5,
+                     .theta = atan2(q->near_l, q->near_a) * 180 / PI,
+                     .r = sqrt(q->near_l * q->near_l + q->near_a * q->near_a),
+                     .volume_mm3 = n * STEP * STEP * DS,
+                     .peak_value = q->peak,
+                     .peak_ratio = sac > 0 ? value / sac : 0,
+                     .length_mm = length,
+                     .thickness_mm = 2 * sqrt(n * STEP * STEP * DS / fmax(length, 1) / PI)};
 }
 
 static int allocate(work *w) {
     size_t n = (size_t)NL * NA * (size_t)w->nz;
     w->smooth = malloc(n * sizeof(float)), w->excess = malloc(n * sizeof(float));
-    w->less = malloc(n * sizeof(float)), w->around = malloc(n * sizeof(float)), w->wide = malloc(n * sizeof(float));
+    w->less = malloc(n * sizeof(float)), w->around = malloc(n * sizeof(float)),
+    w->wide = malloc(n * sizeof(float));
     w->mask = malloc(n);
     w->stack = malloc(n * sizeof(int)), w->pieces = calloc(MOST_PIECES, sizeof *w->pieces);
     return w->smooth && w->wide && w->excess && w->less && w->around && w->mask && w->stack && w->pieces;
@@ -389,11 +405,17 @@ dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
     if (st->modality != DM_CT || filled == 0 || st->levels.n < 2) return dm_ok;
     w.core = core_of(p, st);
     if (!allocate(&w)) {
-        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for a straightened box of %d x %d x %d", NL, NA, w.nz);
+        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for a straightened box of %d x %d x %d", NL,
+                         NA, w.nz);
         goto out;
     }
-    DM_TRY_OUT(dm_curved_plane(gpu, &st->crop.raw, &st->spine, 0, DS, w.nz, A0, STEP, NA, L0, STEP, NL, &w.box));
-    const dm_tube_args a = {.nx = NL, .ny = NA, .nz = w.nz, .step = {(float)STEP, (float)STEP, (float)DS}, .low = -120,
+    DM_TRY_OUT(
+        dm_curved_plane(gpu, &st->crop.raw, &st->spine, 0, DS, w.nz, A0, STEP, NA, L0, STEP, NL, &w.box));
+    const dm_tube_args a = {.nx = NL,
+                            .ny = NA,
+                            .nz = w.nz,
+                            .step = {(float)STEP, (float)STEP, (float)DS},
+                            .low = -120,
                             .high = 350};
     DM_TRY_OUT(dm_tubes_filter(gpu, w.box, a, w.smooth, w.wide, w.excess));
     make_mask(&w);

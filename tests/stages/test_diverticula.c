@@ -1,4 +1,5 @@
-/* A straight sac with a ball on a stalk at one root: found, measured, on its side; nothing at the other roots. */
+/* A straight sac with a ball on a stalk at one root: found, measured, on its side; nothing at the other
+ * roots. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,8 +16,8 @@ static double inside(double d) {
     return fmin(fmax(0.5 - d, 0), 1);
 }
 
-/* A ball on a stalk at the left root at s = 57: radius (0 = none), brightness as a share of the sac, and a rim of bone. With a
- * cyst the sac ends at s = 65 and a ball of that radius lies below, in the sacrum. */
+/* A ball on a stalk at the left root at s = 57: radius (0 = none), brightness as a share of the sac, and a
+ * rim of bone. With a cyst the sac ends at s = 65 and a ball of that radius lies below, in the sacrum. */
 typedef struct scene {
     double radius, fill;
     int rim;
@@ -24,12 +25,14 @@ typedef struct scene {
 } scene;
 
 static double clean_value(double x, double y, double z, const scene *c) {
-    double sac = inside(hypot(x, y) - 8) * (c->cyst > 0 ? inside(-z - 65) : 1), d = sqrt((x - 15) * (x - 15) + y * y + (z + 57) * (z + 57));
+    double sac = inside(hypot(x, y) - 8) * (c->cyst > 0 ? inside(-z - 65) : 1),
+           d = sqrt((x - 15) * (x - 15) + y * y + (z + 57) * (z + 57));
     double ball = c->radius > 0 ? inside(d - c->radius) : 0;
     double stalk = c->radius > 0 && x > 6 && x < 15 ? inside(hypot(y, z + 57) - 1.5) : 0;
     double sleeve = x < -6 && x > -14 ? inside(hypot(y, z + 57 - 0.4 * (x + 6)) - 1.4) : 0;
     double bone = inside(hypot(x + 16, z + 30) - 5);
-    double cyst = c->cyst > 0 ? inside(sqrt((x - 3) * (x - 3) + (y - 2) * (y - 2) + (z + 82) * (z + 82)) - c->cyst) : 0;
+    double cyst =
+        c->cyst > 0 ? inside(sqrt((x - 3) * (x - 3) + (y - 2) * (y - 2) + (z + 82) * (z + 82)) - c->cyst) : 0;
     double bright = fmax(fmax(sac, cyst), fmax(stalk, sleeve)), v = -90 + 690 * bright + 500 * bone;
     if (ball > 0) v = v * (1 - ball) + ball * (c->fill * 600);
     if (c->rim) v += 700 * (inside(d - c->radius) - inside(d - c->radius + 1.2));
@@ -63,7 +66,8 @@ static void make_study(dm_study *st, const scene *c) {
     st->levels.n = 4; /* discs at 15, 40, 62, 84: foramina near 35, 57.6, 79.6 */
     const double disc[5] = {-8, 15, 40, 62, 84};
     for (int i = 0; i < 4; i++)
-        st->levels.v[i] = (dm_vertebra){.level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
+        st->levels.v[i] = (dm_vertebra){
+            .level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
 static const dm_diverticula_params preset = {0.58, 5.3, 6, 7, 60, 0.6, 0.45, 0.08};

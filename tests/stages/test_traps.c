@@ -14,7 +14,7 @@ enum { N = 200, NX = 110, NY = 90, NZ = 105 };
 
 typedef struct trunk {
     float renal, blood, needle; /* HU of the renal pelvis, of the aorta; of metal in the crop, 0 = none */
-    int ribs, jump;             /* bright bars that cross the renal region; slice from which the patient has moved */
+    int ribs, jump; /* bright bars that cross the renal region; slice from which the patient has moved */
 } trunk;
 
 static double squared(double x) {
@@ -28,7 +28,8 @@ static float tissue_at(const trunk *t, double x, double y, double z) {
     if (squared(x - 18) + squared(y + 55) < squared(11)) return t->blood;
     if (t->ribs && fabs(z + 95 + 0.3 * fabs(x)) < 5 && fabs(x) > 25 && y > 10 && y < 20) return 500;
     for (int side = -1; side <= 1; side += 2) {
-        if (squared((x - side * 55) / 5) + squared((y + 10) / 5) + squared((z + 110) / 12) < 1) return t->renal;
+        if (squared((x - side * 55) / 5) + squared((y + 10) / 5) + squared((z + 110) / 12) < 1)
+            return t->renal;
         if (squared((x - side * 62) / 24) + squared((y + 10) / 20) + squared((z + 110) / 50) < 1) return 32;
     }
     return y < -20 ? -100 : 50;
@@ -39,7 +40,10 @@ static dm_study *make(const trunk *t) {
     ck_assert_ptr_nonnull(st);
     st->modality = DM_CT;
     dm_grid *g = &st->crop.coarse;
-    *g = (dm_grid){.n = {NX, NY, NZ}, .origin = {-109, -109, -208}, .step = 2, .v = malloc((size_t)NX * NY * NZ * sizeof(float))};
+    *g = (dm_grid){.n = {NX, NY, NZ},
+                   .origin = {-109, -109, -208},
+                   .step = 2,
+                   .v = malloc((size_t)NX * NY * NZ * sizeof(float))};
     for (int k = 0; k < NZ; k++)
         for (int j = 0; j < NY; j++)
             for (int i = 0; i < NX; i++) {
@@ -60,9 +64,18 @@ static dm_study *make(const trunk *t) {
     return st;
 }
 
-static const dm_traps_params preset = {.c1c2_reach = 10, .spur_length = 13, .calcified = 1.3, .injected = 1.05, .injected_mm = 60,
-                                       .renal_hu = 150, .renal_ml = 0.3, .aorta_hu = 100, .metal_hu = 2500, .metal_ml = 0.2,
-                                       .metal_reach = 3, .motion = 3};
+static const dm_traps_params preset = {.c1c2_reach = 10,
+                                       .spur_length = 13,
+                                       .calcified = 1.3,
+                                       .injected = 1.05,
+                                       .injected_mm = 60,
+                                       .renal_hu = 150,
+                                       .renal_ml = 0.3,
+                                       .aorta_hu = 100,
+                                       .metal_hu = 2500,
+                                       .metal_ml = 0.2,
+                                       .metal_reach = 3,
+                                       .motion = 3};
 
 static unsigned signs_of(const trunk *t) {
     dm_study *st = make(t);
@@ -103,7 +116,8 @@ END_TEST
 
 /* A canal with a gap of 4 mm all round, of one value. */
 static void add_canal(dm_study *st, float gap) {
-    st->canal = (dm_canal){.n = N, .r_dura = malloc(N * DM_NT * sizeof(float)), .r_bone = malloc(N * DM_NT * sizeof(float))};
+    st->canal = (dm_canal){
+        .n = N, .r_dura = malloc(N * DM_NT * sizeof(float)), .r_bone = malloc(N * DM_NT * sizeof(float))};
     st->map = (dm_map){.n = N, .sac = malloc(N * sizeof(float))};
     for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 8, st->canal.r_bone[i] = 12;
     for (int i = 0; i < N; i++) st->map.sac[i] = 500;
@@ -114,7 +128,8 @@ START_TEST(signs_of_pools) {
     const trunk t = {.renal = -80, .blood = 45, .needle = 3000};
     dm_study *st = make(&t);
     dm_traps traps;
-    const dm_finding ventral = {.side = DM_VENTRAL, .s = 40, .s_from = 20, .s_to = 60, .length_mm = 40, .peak_ratio = 0.5};
+    const dm_finding ventral = {
+        .side = DM_VENTRAL, .s = 40, .s_from = 20, .s_to = 60, .length_mm = 40, .peak_ratio = 0.5};
     ck_assert(dm_good(dm_traps_study(&preset, st, &traps)));
     add_canal(st, 300);
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &ventral), DM_NO_SIGN);
