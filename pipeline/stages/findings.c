@@ -56,7 +56,7 @@ static const dm_param table[] = {
     VEIN(low, "HU", 1, 50, 6, "A vein reaches as far as the tube response exceeds by this what is usual at other foramina."),
     VEIN(high, "HU", 2, 100, 14, "And holds a voxel above this."),
     VEIN(usual, "1", 0, 1.5, 1, "Share of what is usual (other side, three foramina up and down) that is subtracted; 0 = no comparison."),
-    VEIN(rank, "1", 0.3, 1, 0.85, "Rank of the responses at other foramina that still counts as usual: two of thirteen may hold a vein."),
+    VEIN(rank, "1", 0.3, 1, 0.7, "Rank of the responses at other foramina that still counts as usual: four of thirteen may hold a vein."),
     VEIN(least_hu, "HU", 40, 200, 70, "Fistula veins are above 70 HU at 120 kVp, control veins below (medical notes 2.2); the part above blood is scaled to the tube voltage."),
     VEIN(blood_hu, "HU", 0, 70, 45, "Blood without contrast: the part of a vein's brightness that does not change with the tube voltage."),
     VEIN(own, "1", 0, 6, 1.5, "A vein counts in full when it is brighter than the study's own veins by this many of their spreads."),
@@ -70,8 +70,8 @@ static const dm_param table[] = {
     VEIN(hug, "1", 0, 1, 0.6, "Pieces that lie within 3 mm of bone over more than this share are bone's edge."),
     VEIN(chain, "mm", 0, 20, 3, "Pieces of one side nearer than this are one vein."),
     VEIN(wall_gap, "mm", 0, 15, 4, "Nearer to the bony wall than this lie root sleeves."),
-    VEIN(unit, "1", 0.001, 10, 0.5, "Brings the score of veins to that of pools: what is accepted there must be strong here."),
-    VEIN(list_score, "1", 0, 5, 0.005, "Weaker candidates are not listed."),
+    VEIN(unit, "1", 0.001, 10, 0.25, "Brings the score of veins to that of pools: what is accepted there must be strong here."),
+    VEIN(list_score, "1", 0, 5, 0.003, "Weaker candidates are not listed."),
 };
 
 static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {

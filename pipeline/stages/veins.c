@@ -336,21 +336,24 @@ static int is_root(const blood *b, double value) {
     return b->root_spread > 0 && fabs(value - b->root) < 2.5 * b->root_spread;
 }
 
-/* Roots show at many foramina with one brightness: three tubes that agree within a fifth, brighter than
- * veins, are roots. */
+/* No vein of the study's own is twice as bright as the least fistula vein unless its blood is enhanced.
+ * Brighter tubes at three places or more that agree within a fifth are its roots. */
 static blood blood_of(const work *w) {
     const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN,
                  noise = fmax(w->st->crop.noise_sd / 4, 5);
     float value[MOST_PIECES], rest[MOST_PIECES];
     size_t n = 0, m = 0;
     blood b = {.least = w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp)};
-    for (int i = 0; i < w->n; i++)
-        if (is_vein(w, &w->pieces[i])) value[n++] = (float)(w->pieces[i].value / w->pieces[i].weight);
-    memcpy(rest, value, n * sizeof *value);
-    if (n >= 3) middle_of(rest, n, noise, &b.root, &b.root_spread);
-    if (b.root_spread > 0.2 * b.root || b.root < 1.3 * b.least) b.root = b.root_spread = 0;
-    for (size_t i = 0; i < n; i++)
-        if (!is_root(&b, (double)value[i])) rest[m++] = value[i];
+    for (int i = 0; i < w->n; i++) {
+        if (!is_vein(w, &w->pieces[i])) continue;
+        float v = (float)(w->pieces[i].value / w->pieces[i].weight);
+        if ((double)v > 2 * b.least)
+            value[n++] = v;
+        else
+            rest[m++] = v;
+    }
+    if (n >= 3) middle_of(value, n, noise, &b.root, &b.root_spread);
+    if (b.root_spread > 0.2 * b.root) b.root = b.root_spread = 0;
     b.middle = b.least, b.spread = noise;
     if (m >= 4) middle_of(rest, m, noise, &b.middle, &b.spread);
     return b;
