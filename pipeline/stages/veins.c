@@ -6,6 +6,7 @@
 
 #include "curved.h"
 #include "frame.h"
+#include "level.h"
 #include "places.h"
 #include "ranks.h"
 #include "tubes.h"
@@ -127,7 +128,7 @@ static void widen(const float *in, float *out, int nz, int axis, int reach) {
 
 static void look_around(work *w) {
     widen(w->excess, w->around, w->nz, 0, (int)(REACH / STEP));
-    widen(w->around, w->less, w->nz, 1, (int)(2 * REACH / STEP));
+    widen(w->around, w->less, w->nz, 1, (int)(REACH / STEP));
     widen(w->less, w->around, w->nz, 2, (int)(REACH / DS));
 }
 
@@ -208,6 +209,8 @@ static void make_mask(work *w) {
 static void nearest_foramen(const work *w, double s, double a, double l, piece *q) {
     const dm_study *st = w->st;
     for (int v = 0; v < st->levels.n; v++) {
+        if (st->levels.v[v].level >= DM_S1)
+            continue; /* fistulas lie between C7 and L2; sacral plexus and veins are many */
         double fs = dm_foramen_s(&st->levels, v);
         int row = (int)lround(fs / st->spine.ds), t = l > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
         if (row < 0 || row >= st->canal.n) continue;
@@ -333,7 +336,7 @@ static void middle_of(float *value, size_t n, double least_spread, double *middl
 }
 
 static int is_root(const blood *b, double value) {
-    return b->root_spread > 0 && fabs(value - b->root) < 2.5 * b->root_spread;
+    return b->root_spread > 0 && fabs(value - b->root) < 3.5 * b->root_spread;
 }
 
 /* No vein of the study's own is twice as bright as the least fistula vein unless its blood is enhanced.
