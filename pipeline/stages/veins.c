@@ -19,9 +19,9 @@ static const double REACH = 3;
 enum { NA = 89, NL = 109, MOST_PIECES = 512 };
 
 typedef struct piece {
-    size_t voxels, hugging; /* hugging: within 3 mm of bone */
-    double excess, value, weight,
-        peak; /* sum of excess; HU weighted by excess squared, that is on the ridge; largest HU */
+    size_t voxels, hugging;              /* hugging: within 3 mm of bone */
+    double excess, peak;                 /* sum of excess; largest HU */
+    double value, weight;                /* sums of HU on the ridge and of its weights, excess squared */
     double low[3], high[3];              /* box: s, a, l in mm */
     double near_s, near_a, near_l, near; /* voxel nearest to a foramen, and how near, mm */
     int foramen;
@@ -31,10 +31,10 @@ typedef struct work {
     const dm_veins_params *p;
     dm_study *st;
     int nz;
-    float *box, *smooth, *wide, *less,
-        *excess;   /* excess: tube response, less what is usual there where a vein may be */
-    float *around; /* largest response within REACH */
-    float core;    /* HU, of bone after the wide blur */
+    float *box, *smooth, *wide, *less; /* HU; blurred by 0.9 and by 2.5 mm; room for one step */
+    float *excess;                     /* tube response, from make_mask on less what is usual there */
+    float *around;                     /* largest response within REACH */
+    float core;                        /* HU: bone is above this after the wide blur */
     uint8_t *mask;
     int *stack;
     piece *pieces;
@@ -139,8 +139,8 @@ static double wall_of(const dm_study *st, int v, double l) {
     return (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)(l > 0 ? DM_NT / 4 : 3 * DM_NT / 4)];
 }
 
-/* What is usual at a place: over both sides of this foramen and of the three above and below, the upper end
- * of the largest responses within REACH of the same place relative to the foramen. Roots, ribs and segmental
+/* What is usual at a place: over both sides of this foramen and of the three above and below, a rank of
+ * the largest responses within REACH of the same place relative to the foramen. Roots, ribs and segmental
  * veins are usual; a fistula is not. The mirror image alone is taken where fewer than three foramina are
  * seen. */
 static float usual(const work *w, double s, double a, double l) {
@@ -209,8 +209,8 @@ static void make_mask(work *w) {
 static void nearest_foramen(const work *w, double s, double a, double l, piece *q) {
     const dm_study *st = w->st;
     for (int v = 0; v < st->levels.n; v++) {
-        if (st->levels.v[v].level >= DM_S1)
-            continue; /* fistulas lie between C7 and L2; sacral plexus and veins are many */
+        /* fistulas lie between C7 and L2; the sacral plexus is many tubes */
+        if (st->levels.v[v].level >= DM_S1) continue;
         double fs = dm_foramen_s(&st->levels, v);
         int row = (int)lround(fs / st->spine.ds), t = l > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
         if (row < 0 || row >= st->canal.n) continue;
