@@ -60,7 +60,7 @@ static const dm_param table[] = {
     VEIN(least_hu, "HU", 40, 200, 70, "Fistula veins are above 70 HU at 120 kVp, control veins below (medical notes 2.2); the part above blood is scaled to the tube voltage."),
     VEIN(blood_hu, "HU", 0, 70, 45, "Blood without contrast: the part of a vein's brightness that does not change with the tube voltage."),
     VEIN(own, "1", 0, 6, 1.5, "A vein counts in full when it is brighter than the study's own veins by this many of their spreads."),
-    VEIN(root, "1", 0, 1, 0.1, "What is as bright as the study's own roots counts this much."),
+    VEIN(root, "1", 0, 1, 0.05, "What is as bright as the study's own roots counts this much."),
     VEIN(bone_hu, "HU", 150, 350, 200, "Bone after the blur of 0.9 mm; rays that end there enclose marrow."),
     VEIN(core_hu, "HU", 80, 300, 160, "And after a blur of 2.5 mm: no vein is that thick."),
     VEIN(core_sac, "1", 0, 0.5, 0.13, "Or above this share of the sac (plus 60 HU): roots with contrast are that bright and thick."),
@@ -71,7 +71,7 @@ static const dm_param table[] = {
     VEIN(chain, "mm", 0, 20, 3, "Pieces of one side nearer than this are one vein."),
     VEIN(wall_gap, "mm", 0, 15, 4, "Nearer to the bony wall than this lie root sleeves."),
     VEIN(unit, "1", 0.001, 10, 0.25, "Brings the score of veins to that of pools: what is accepted there must be strong here."),
-    VEIN(list_score, "1", 0, 5, 0.003, "Weaker candidates are not listed."),
+    VEIN(list_score, "1", 0, 5, 0.03, "Weaker candidates are not listed."),
 };
 
 static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {
