@@ -60,15 +60,28 @@ static float fat_beside(const dm_study *st, int foramen, int side) {
     return n > 20 ? dm_rank(v, n, 0.8) : DM_OUTSIDE;
 }
 
+/* Fat of the foramina where it is bright, their median: one large diverticulum fills its own. DM_OUTSIDE
+ * elsewhere. */
+static float foraminal_fat(const dm_study *st) {
+    float v[2 * DM_MAX_VERTEBRAE];
+    size_t n = 0;
+    for (int i = 0; st->map.fat_bright && i < st->levels.n; i++)
+        for (int side = -1; side <= 1; side += 2) {
+            float fat = fat_beside(st, i, side);
+            if (!dm_is_outside(fat)) v[n++] = fat;
+        }
+    return n ? dm_rank(v, n, 0.5) : DM_OUTSIDE;
+}
+
 /* Sac and soft tissue beside a foramen; 0 where the sac is not filled or hardly brighter: on MR without fat
  * suppression the foramen's own fat counts as soft tissue, and often nothing is brighter. */
-static int references(const dm_diverticula_params *p, const dm_study *st, place *at) {
+static int references(const dm_diverticula_params *p, const dm_study *st, float fat, place *at) {
     int row = row_of(st, dm_foramen_s(&st->levels, at->foramen));
     if (row < 0 || !st->canal.filled[row] || dm_is_outside(st->map.sac[row])) return 0;
     at->sac = st->map.sac[row];
     at->soft = st->map.tissue[column_of(at->side)];
     if (st->modality == DM_CT) at->soft = fmaxf(at->soft, (float)p->soft_hu);
-    if (st->map.fat_bright) at->soft = fmaxf(at->soft, fat_beside(st, at->foramen, at->side));
+    at->soft = fmaxf(at->soft, fat);
     return at->sac - at->soft > (st->modality == DM_CT ? 60.0f : 0.25f * at->sac);
 }
 
@@ -326,13 +339,14 @@ static dm_status find_cysts(search *s, const dm_diverticula_params *p, dm_study 
 
 dm_status dm_diverticula_find(dm_gpu *gpu, const dm_diverticula_params *p, dm_study *st) {
     search s;
+    const float fat = foraminal_fat(st);
     st->findings.n_diverticula = 0;
     dm_status status = search_open(gpu, &st->crop.raw, MOST_CENTRES, &s);
     for (int i = 0; dm_good(status) && i < st->levels.n; i++) {
         sight seen[2] = {{.width = 0}, {.width = 0}};
         for (int k = 0; dm_good(status) && k < 2; k++) {
             place at = {.foramen = i, .side = k ? -1 : 1};
-            if (references(p, st, &at)) status = look(&s, p, &at, st, &seen[k]);
+            if (references(p, st, fat, &at)) status = look(&s, p, &at, st, &seen[k]);
         }
         for (int k = 0; dm_good(status) && k < 2; k++) {
             seen[k].d.other_mm = seen[1 - k].width > 0 ? seen[1 - k].width : NAN;
