@@ -65,7 +65,7 @@ static const dm_param table[] = {
     VEIN(core_hu, "HU", 80, 300, 160, "And after a blur of 2.5 mm: no vein is that thick."),
     VEIN(core_sac, "1", 0, 0.5, 0.13, "Or above this share of the sac (plus 60 HU): roots with contrast are that bright and thick."),
     VEIN(least_mm, "mm", 3, 30, 8, "Shorter pieces are ends of sleeves and of facets."),
-    VEIN(most_mm, "mm", 10, 200, 45, "Longer pieces are ribs, vessels and the edges of muscles: draining veins are seen over 5 to 30 mm."),
+    VEIN(most_mm, "mm", 10, 200, 35, "Longer pieces are ribs, vessels and the edges of muscles: draining veins are seen over 5 to 30 mm."),
     VEIN(near_mm, "mm", 2, 60, 20, "A vein is seen from this near to its foramen on; beyond 8 mm it counts less: its first part hides beside the root."),
     VEIN(hug, "1", 0, 1, 0.6, "Pieces that lie within 3 mm of bone over more than this share are bone's edge."),
     VEIN(chain, "mm", 0, 20, 3, "Pieces of one side nearer than this are one vein."),

@@ -209,8 +209,8 @@ static void make_mask(work *w) {
 static void nearest_foramen(const work *w, double s, double a, double l, piece *q) {
     const dm_study *st = w->st;
     for (int v = 0; v < st->levels.n; v++) {
-        /* fistulas lie between C7 and L2; the sacral plexus is many tubes */
-        if (st->levels.v[v].level >= DM_S1) continue;
+        /* fistulas lie between C7 and L2 (medical notes 1.2); neck and sacrum are full of other tubes */
+        if (st->levels.v[v].level < DM_C7 || st->levels.v[v].level >= DM_S1) continue;
         double fs = dm_foramen_s(&st->levels, v);
         int row = (int)lround(fs / st->spine.ds), t = l > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
         if (row < 0 || row >= st->canal.n) continue;
