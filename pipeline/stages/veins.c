@@ -362,6 +362,26 @@ static blood blood_of(const work *w) {
     return b;
 }
 
+/* Gas within 8 mm of the piece's box, below the lungs: bowel, whose contents and wall may shine. */
+static int by_bowel(const work *w, const piece *q) {
+    if (w->st->levels.v[q->foramen].level < DM_L1) return 0;
+    int x0 = (int)((q->low[2] - 8 - L0) / STEP), x1 = (int)((q->high[2] + 8 - L0) / STEP);
+    int y0 = (int)((q->low[1] - 8 - A0) / STEP), y1 = (int)((q->high[1] + 8 - A0) / STEP);
+    for (int z = (int)q->low[0]; z <= (int)q->high[0]; z++)
+        for (int y = dm_clampi(y0, 0, NA - 1); y <= dm_clampi(y1, 0, NA - 1); y++)
+            for (int x = dm_clampi(x0, 0, NL - 1); x <= dm_clampi(x1, 0, NL - 1); x++) {
+                float v = w->box[dm_at(x, y, z, NL, NA)];
+                if (v < -300 && !dm_is_outside(v)) return 1;
+            }
+    return 0;
+}
+
+/* What besides a fistula may shine here. */
+static dm_false_sign sign_of(const work *w, const blood *b, const piece *q, double value) {
+    if (value < w->st->findings.aorta_hu + b->spread) return DM_SIGN_IV;
+    return by_bowel(w, q) ? DM_SIGN_BOWEL : DM_NO_SIGN;
+}
+
 static void keep(const work *w, const blood *b, const piece *q) {
     const dm_veins_params *p = w->p;
     dm_findings *f = &w->st->findings;
@@ -374,23 +394,22 @@ static void keep(const work *w, const blood *b, const piece *q) {
     int row = (int)lround(q->near_s / w->st->spine.ds);
     row = row >= w->st->map.n ? w->st->map.n - 1 : row;
     double sac = (double)w->st->map.sac[row];
-    f->f[f->n++] =
-        (dm_finding){.class_ = DM_FISTULA,
-                     .score = score,
-                     .false_sign = value < w->st->findings.aorta_hu + b->spread ? DM_SIGN_IV : DM_NO_SIGN,
-                     .side = q->near_l > 0 ? DM_LEFT : DM_RIGHT,
-                     .s = q->near_s,
-                     .s_from = q->low[0],
-                     .s_to = q->high[0],
-                     .site_from = q->near_s - 5,
-                     .site_to = q->near_s + 5,
-                     .theta = atan2(q->near_l, q->near_a) * 180 / PI,
-                     .r = sqrt(q->near_l * q->near_l + q->near_a * q->near_a),
-                     .volume_mm3 = n * STEP * STEP * DS,
-                     .peak_value = q->peak,
-                     .peak_ratio = sac > 0 ? value / sac : 0,
-                     .length_mm = length,
-                     .thickness_mm = 2 * sqrt(n * STEP * STEP * DS / fmax(length, 1) / PI)};
+    f->f[f->n++] = (dm_finding){.class_ = DM_FISTULA,
+                                .score = score,
+                                .false_sign = sign_of(w, b, q, value),
+                                .side = q->near_l > 0 ? DM_LEFT : DM_RIGHT,
+                                .s = q->near_s,
+                                .s_from = q->low[0],
+                                .s_to = q->high[0],
+                                .site_from = q->near_s - 5,
+                                .site_to = q->near_s + 5,
+                                .theta = atan2(q->near_l, q->near_a) * 180 / PI,
+                                .r = sqrt(q->near_l * q->near_l + q->near_a * q->near_a),
+                                .volume_mm3 = n * STEP * STEP * DS,
+                                .peak_value = q->peak,
+                                .peak_ratio = sac > 0 ? value / sac : 0,
+                                .length_mm = length,
+                                .thickness_mm = 2 * sqrt(n * STEP * STEP * DS / fmax(length, 1) / PI)};
 }
 
 static int allocate(work *w) {
