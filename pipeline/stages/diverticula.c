@@ -151,7 +151,7 @@ static dm_status search_run(search *s, dm_hough_args g) {
 /* How much a ball looks like a diverticulum, 0..1: its edge and evenness, less what is small (a sleeve), dim
  * (a ganglion with a trace of contrast) or rimmed (bone under its cortex). */
 static double looks(const dm_diverticula_params *p, double q, double r, double v, double falls, double rim) {
-    return rim > p->rim || falls < p->free_edge ? 0 : q * fmin(r / 3, 1) * fmin(v / p->value, 1);
+    return rim > p->rim || falls < p->free_edge ? 0 : q * fmin(2 * r / p->full, 1) * fmin(v / p->value, 1);
 }
 
 /* The best centre that lies outside all balls taken before; 0 when none is left. */

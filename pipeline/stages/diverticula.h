@@ -6,9 +6,9 @@
 #include "study.h"
 
 typedef struct dm_diverticula_params {
-    double score, least, prominent, cyst; /* 1, mm, mm, mm */
-    double soft_hu;                       /* HU */
-    double value, free_edge, rim;         /* shares: of the sac, of the rays, of the middle's value */
+    double score, least, prominent, cyst, full; /* 1, mm, mm, mm, mm */
+    double soft_hu;                             /* HU */
+    double value, free_edge, rim;               /* shares: of the sac, of the rays, of the middle's value */
 } dm_diverticula_params;
 
 /* Looks for one bright ball at each foramen and side, and for cysts in and beside the sacral canal, and fills

@@ -49,6 +49,7 @@ static const dm_param table[] = {
     DIVERTICULUM(least, "mm", 3, 10, 5.3, "Smaller balls are normal root sleeves: 3 to 5 mm wide (medical notes 5.2)."),
     DIVERTICULUM(prominent, "mm", 4, 12, 6, "Larger diverticula are prominent."),
     DIVERTICULUM(cyst, "mm", 4, 20, 7, "Smaller balls in the sacral canal are roots, veins and the sac's own end."),
+    DIVERTICULUM(full, "mm", 3, 12, 7, "A ball counts in full from this size on: sleeves are up to 5 mm wide and are measured up to a millimetre too wide."),
     DIVERTICULUM(soft_hu, "HU", 0, 150, 60, "Muscle, ganglia and blood are up to this bright on CT: a ball's edge is where it falls half way to them."),
     DIVERTICULUM(value, "1", 0.1, 1, 0.6, "Share of the sac's brightness from which a ball counts in full: roots and ganglia take up to a quarter."),
     DIVERTICULUM(free_edge, "1", 0, 1, 0.45, "Least share of a ball's edge that falls to soft tissue: the rest may touch bone; marrow touches nothing else."),

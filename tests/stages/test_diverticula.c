@@ -70,7 +70,7 @@ static void make_study(dm_study *st, const scene *c) {
             .level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
-static const dm_diverticula_params preset = {0.58, 5.3, 6, 7, 60, 0.6, 0.45, 0.08};
+static const dm_diverticula_params preset = {0.58, 5.3, 6, 7, 7, 60, 0.6, 0.45, 0.08};
 
 static dm_study *find_in(const scene *c) {
     dm_study *st = calloc(1, sizeof *st);
