@@ -71,8 +71,8 @@ static const dm_param table[] = {
     VEIN(hug, "1", 0, 1, 0.6, "Pieces that lie within 3 mm of bone over more than this share are bone's edge."),
     VEIN(chain, "mm", 0, 20, 3, "Pieces of one side nearer than this are one vein."),
     VEIN(wall_gap, "mm", 0, 15, 4, "Nearer to the bony wall than this lie root sleeves."),
-    VEIN(unit, "1", 0.001, 10, 0.25, "Brings the score of veins to that of pools: what is accepted there must be strong here."),
-    VEIN(list_score, "1", 0, 5, 0.03, "Weaker candidates are not listed."),
+    VEIN(unit, "1", 0.001, 10, 0.15, "Brings the score of veins to that of pools: the strongest false ones on phantoms stay below what is accepted."),
+    VEIN(list_score, "1", 0, 5, 0.02, "Weaker candidates are not listed."),
 };
 
 static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {
