@@ -46,8 +46,9 @@ static void show(const dm_study *s) {
                f->volume_mm3);
     }
     for (int i = 0; i < s->findings.n_diverticula; i++)
-        printf("  diverticulum %s %s %.1f mm\n", dm_level_name(s->findings.d[i].root),
-               dm_side_name(s->findings.d[i].side), s->findings.d[i].diameter_mm);
+        printf("  diverticulum %s %s %.1f mm score %.2f at %.1f %.1f %.1f\n", dm_level_name(s->findings.d[i].root),
+               dm_side_name(s->findings.d[i].side), s->findings.d[i].diameter_mm, s->findings.d[i].score,
+               s->findings.d[i].lps[0], s->findings.d[i].lps[1], s->findings.d[i].lps[2]);
     printf("answer %s score %.2f\n", dm_answer_name(s->answer.kind), s->answer.score);
 }
 

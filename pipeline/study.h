@@ -147,9 +147,18 @@ typedef enum dm_false_sign {
     DM_SIGN_C1C2,
     DM_SIGN_PUNCTURE,
     DM_SIGN_SPUR,
-    DM_SIGN_RENAL
+    DM_SIGN_RENAL,
+    DM_SIGN_CALCIFICATION, /* brighter than the sac: ligament or disc rim, not contrast */
+    DM_SIGN_EPIDURAL,      /* contrast injected outside the sac */
+    DM_SIGN_IV,            /* contrast in the blood */
+    DM_SIGN_METAL,
+    DM_SIGN_MOTION,
+    DM_SIGN_BOWEL,
+    DM_SIGNS
 } dm_false_sign;
-const char *dm_false_sign_name(dm_false_sign f); /* "", "c1c2", "puncture", "spur", "renal" */
+/* "", "c1c2", "puncture", "spur", "renal", "calcification", "epidural_injection", "iv_contrast", "metal", "motion",
+ * "bowel" */
+const char *dm_false_sign_name(dm_false_sign f);
 
 typedef enum dm_side { DM_SIDE_NONE, DM_VENTRAL, DM_DORSAL, DM_LEFT, DM_RIGHT } dm_side;
 const char *dm_side_name(dm_side s); /* "", "ventral", "dorsal", "left", "right" */
@@ -194,10 +203,13 @@ typedef struct dm_diverticulum {
     int root; /* level of the root */
     dm_side side;
     double s, lps[3], diameter_mm, volume_mm3, score;
+    double other_mm; /* width of the sleeve or diverticulum at the same root on the other side; NaN where none shows */
     int prominent, leaking;
 } dm_diverticulum;
 
 typedef struct dm_findings {
+    unsigned signs;  /* bit dm_false_sign: the study as a whole shows it (the findings' own signs apart) */
+    double aorta_hu; /* brightness of the blood, HU; NaN where no large vessel is seen */
     int n;
     dm_finding f[DM_MAX_FINDINGS]; /* best score first */
     int n_diverticula;

@@ -89,15 +89,15 @@ static double sac_mean(const dm_study *s, double from, double to) {
 }
 
 static void signs_seen(cJSON *row, const dm_study *s) {
-    char seen[80] = "";
+    char seen[160] = "";
     size_t used = 0;
-    for (int sign = DM_SIGN_C1C2; sign <= DM_SIGN_RENAL; sign++)
-        for (int i = 0; i < s->findings.n; i++)
-            if ((int)s->findings.f[i].false_sign == sign) {
-                used += (size_t)snprintf(seen + used, sizeof seen - used, "%s%s", used ? ";" : "",
-                                         dm_false_sign_name((dm_false_sign)sign));
-                break;
-            }
+    for (int sign = DM_NO_SIGN + 1; sign < DM_SIGNS; sign++) {
+        int here = s->findings.signs >> sign & 1;
+        for (int i = 0; i < s->findings.n; i++) here |= (int)s->findings.f[i].false_sign == sign;
+        if (here)
+            used += (size_t)snprintf(seen + used, sizeof seen - used, "%s%s", used ? ";" : "",
+                                     dm_false_sign_name((dm_false_sign)sign));
+    }
     text(row, "false_signs", seen);
 }
 
@@ -232,6 +232,7 @@ static void diverticula_rows(cJSON *tables, const dm_study *s) {
         number(row, "prominent", d->prominent);
         number(row, "leaking", d->leaking);
         number(row, "score", d->score);
+        if (d->other_mm > 0) number(row, "other_side_mm", d->other_mm);
     }
 }
 

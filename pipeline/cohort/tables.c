@@ -6,6 +6,7 @@
 
 #define CLASSES \
     "none|ventral_tear|lateral_tear|dorsal_tear|diverticulum_leak|csf_venous_fistula|sacral|indeterminate"
+#define SIGNS "c1c2|puncture|spur|renal|calcification|epidural_injection|iv_contrast|metal|motion|bowel"
 #define SIDES "ventral|dorsal|left|right"
 #define STUDY TEXT("study_id", "", "keyed pseudonym of the study")
 #define PLACE                                                                              \
@@ -39,7 +40,7 @@ static const dm_column studies[] = {
     NUMBER("n_diverticula", 0, "1", "meningeal diverticula"),
     NUMBER("largest_diverticulum_mm", 1, "mm", "diameter of the largest"),
     NUMBER("n_veins", 0, "1", "accepted fistula veins"),
-    TEXT("false_signs", "", "misleading signs seen, separated by ';': c1c2, puncture, spur, renal"),
+    TEXT("false_signs", "", "misleading signs seen, of findings or of the whole study, separated by ';'; names as in findings.false_sign"),
     TEXT("levels_covered", "", "first and last vertebra seen"),
     TEXT("count_method", "", "what the numbering stands on; unanchored = a guess"),
     NUMBER("level_posterior", 2, "1", "posterior of the numbering written"),
@@ -93,7 +94,7 @@ static const dm_column findings[] = {
     NUMBER("volume_mm3", 0, "mm3", "volume outside the dura"),
     NUMBER("peak_ratio", 2, "1", "largest ratio to the sac"),
     NUMBER("peak_value", 0, "HU or signal", "largest value"),
-    TEXT("false_sign", "c1c2|puncture|spur|renal", "a sign known to mislead: never given as the site"),
+    TEXT("false_sign", SIGNS, "a sign known to mislead: never given as the site"),
     NUMBER("first_pass", 0, "1", "first pass in which it is seen"),
     NUMBER("site_from_mm", 1, "mm", "upper end of the stretch that should hold the site in nine of ten studies, along the centre line"),
     NUMBER("site_to_mm", 1, "mm", "its lower end"),
@@ -106,10 +107,11 @@ static const dm_column diverticula[] = {
     TEXT("side", "left|right", "side, the patient's"),
     PLACE,
     NUMBER("diameter_mm", 1, "mm", "largest diameter at half maximum"),
-    NUMBER("volume_mm3", 0, "mm3", "volume"),
+    NUMBER("volume_mm3", 0, "mm3", "volume above half of its brightness, lobes included"),
     NUMBER("prominent", 0, "1", "1 = larger than 6 mm"),
-    NUMBER("leaking", 0, "1", "1 = joined to an accepted finding"),
+    NUMBER("leaking", 0, "1", "1 = joined to a pool that is longer than itself"),
     NUMBER("score", 2, "1", "score"),
+    NUMBER("other_side_mm", 1, "mm", "width of the sleeve or diverticulum at the same root on the other side; empty where none shows"),
 };
 
 static const dm_column levels[] = {

@@ -4,30 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ball.h"
 #include "frame.h"
-#include "hough.h"
+#include "level.h"
 #include "places.h"
 #include "ranks.h"
 
-enum { DIRECTIONS = 96, MOST_CENTRES = 1200 };
+enum { MOST_CENTRES = 1400, BALLS = 3 };
 
-/* Half maximum is sought within this much of the Hough radius, mm. */
-static const double edge_reach = 1.1;
-
-/* Directions spread evenly over the sphere (golden spiral). */
-static void spread(float out[3 * DIRECTIONS]) {
-    for (int i = 0; i < DIRECTIONS; i++) {
-        double z = 1 - (2.0 * i + 1) / DIRECTIONS, r = sqrt(1 - z * z), a = 2.399963229728653 * i;
-        out[3 * i] = (float)(r * cos(a));
-        out[3 * i + 1] = (float)(r * sin(a));
-        out[3 * i + 2] = (float)z;
-    }
-}
-
-static dm_status hough_args(const dm_volume *v, int n, dm_hough_args *g) {
+static dm_status hough_args(const dm_volume *v, int n, double step, dm_hough_args *g) {
     dm_affine inverse;
     DM_TRY(dm_affine_invert(&v->to_lps, &inverse));
-    *g = (dm_hough_args){.grid = {.nx = v->nx, .ny = v->ny, .nz = v->nz}, .n = n, .n_directions = DIRECTIONS};
+    *g = (dm_hough_args){.grid = {.nx = v->nx, .ny = v->ny, .nz = v->nz},
+                         .n = n,
+                         .n_directions = DM_DIRECTIONS,
+                         .step = (float)step};
     for (int i = 0; i < 12; i++) g->grid.m[i] = (float)inverse.m[i / 4][i % 4];
     return dm_ok;
 }
@@ -35,43 +26,88 @@ static dm_status hough_args(const dm_volume *v, int n, dm_hough_args *g) {
 /* One foramen on one side. */
 typedef struct place {
     int foramen, side; /* index of the vertebra above; +1 left, -1 right */
-    float sac, tissue;
+    float sac, soft;
 } place;
+
+static int column_of(int side) {
+    return side > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
+}
 
 static int row_of(const dm_study *st, double s) {
     int row = (int)floor(s / st->spine.ds + 0.5);
     return row < 0 || row >= st->canal.n ? -1 : row;
 }
 
-/* Sac and tissue beside a foramen; 0 where the sac is not filled or hardly brighter. */
-static int references(const dm_study *st, place *p) {
-    int row = row_of(st, dm_foramen_s(&st->levels, p->foramen));
-    if (row < 0 || !st->canal.filled[row] || dm_is_outside(st->map.sac[row])) return 0;
-    p->sac = st->map.sac[row];
-    p->tissue = st->map.tissue[p->side > 0 ? DM_NT / 4 : 3 * DM_NT / 4];
-    return p->sac - p->tissue > (st->modality == DM_CT ? 60.0f : 1.0f);
-}
-
-/* Candidate centres: 4 mm above to 5 mm below the root's height, 4 mm dorsal to 5 mm ventral of the line, 1 to 12 mm
- * outside the dura: where sleeves leave and diverticula hang (positions vary by 4 mm). */
-static int centres_of(const dm_study *st, const place *p, float *out) {
-    int n = 0, column = p->side > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
-    for (int i = 0; i < 10; i++) {
-        double s = dm_foramen_s(&st->levels, p->foramen) - 4 + i, point[3], front[3], left[3];
+/* Fat of a foramen, where it is bright: the upper fifth of what lies 3 to 12 mm outside the dura round the
+ * root. */
+static float fat_beside(const dm_study *st, int foramen, int side) {
+    enum { S = 7, A = 7, L = 7 };
+    float v[S * A * L];
+    size_t n = 0;
+    for (int i = 0; i < S; i++) {
+        double s = dm_foramen_s(&st->levels, foramen) - 6 + 2 * i, point[3], front[3], left[3];
         int row = row_of(st, s);
         if (row < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
-        for (int j = 0; j < 8; j++)
-            for (int k = 0; k < 12 && n < MOST_CENTRES; k++) {
-                double a = -4 + 1.25 * j, l = (double)st->canal.r_dura[row * DM_NT + column] + 1 + k, d = sqrt(a * a + l * l);
+        for (int k = 0; k < A * L; k++) {
+            double l = side * ((double)st->canal.r_dura[row * DM_NT + column_of(side)] + 3 + 1.5 * (k / A)),
+                   a = -6 + 2.0 * (k % A), p[3];
+            for (int x = 0; x < 3; x++) p[x] = point[x] + a * front[x] + l * left[x];
+            float value = dm_volume_sample(&st->crop.raw, p);
+            if (!dm_is_outside(value)) v[n++] = value;
+        }
+    }
+    return n > 20 ? dm_rank(v, n, 0.8) : DM_OUTSIDE;
+}
+
+/* Fat of the foramina where it is bright, their median: one large diverticulum fills its own. DM_OUTSIDE
+ * elsewhere. */
+static float foraminal_fat(const dm_study *st) {
+    float v[2 * DM_MAX_VERTEBRAE];
+    size_t n = 0;
+    for (int i = 0; st->map.fat_bright && i < st->levels.n; i++)
+        for (int side = -1; side <= 1; side += 2) {
+            float fat = fat_beside(st, i, side);
+            if (!dm_is_outside(fat)) v[n++] = fat;
+        }
+    return n ? dm_rank(v, n, 0.5) : DM_OUTSIDE;
+}
+
+/* Sac and soft tissue beside a foramen; 0 where the sac is not filled or hardly brighter: on MR without fat
+ * suppression the foramen's own fat counts as soft tissue, and often nothing is brighter. */
+static int references(const dm_diverticula_params *p, const dm_study *st, float fat, place *at) {
+    int row = row_of(st, dm_foramen_s(&st->levels, at->foramen));
+    if (row < 0 || !st->canal.filled[row] || dm_is_outside(st->map.sac[row])) return 0;
+    at->sac = st->map.sac[row];
+    at->soft = st->map.tissue[column_of(at->side)];
+    if (st->modality == DM_CT) at->soft = fmaxf(at->soft, (float)p->soft_hu);
+    at->soft = fmaxf(at->soft, fat);
+    return at->sac - at->soft > (st->modality == DM_CT ? 60.0f : 0.25f * at->sac);
+}
+
+/* Candidate centres: 9 mm above to 7 mm below the root's height (the frame's own error included), 7 mm to
+ * both sides of the plane of the sleeves, up to 14 mm outside the dura. */
+static int centres_of(const dm_study *st, const place *at, float *out) {
+    int n = 0;
+    double noise = st->crop.noise_sd / (double)(at->sac - at->soft);
+    for (int i = 0; i < 12; i++) {
+        double s = dm_foramen_s(&st->levels, at->foramen) - 9 + 1.5 * i, point[3], front[3], left[3];
+        int row = row_of(st, s);
+        if (row < 0) continue;
+        dm_frame_at(&st->spine, s, point, NULL, front, left);
+        double dura = (double)st->canal.r_dura[row * DM_NT + column_of(at->side)];
+        for (int j = 0; j < 10; j++)
+            for (int k = 0; k < 11 && n < MOST_CENTRES; k++) {
+                double a = -7 + 1.5 * j, l = dura + 1 + 1.25 * k, d = sqrt(a * a + l * l);
                 float *c = out + (size_t)n++ * DM_HOUGH_CENTRE;
                 for (int x = 0; x < 3; x++) {
-                    double away = a * front[x] + p->side * l * left[x];
+                    double away = a * front[x] + at->side * l * left[x];
                     c[x] = (float)(point[x] + away);
                     c[5 + x] = (float)(-away / d);
                 }
-                c[3] = p->sac;
-                c[4] = p->tissue;
+                c[3] = at->sac;
+                c[4] = at->soft;
+                c[8] = (float)noise;
             }
     }
     return n;
@@ -81,7 +117,7 @@ static int centres_of(const dm_study *st, const place *p, float *out) {
 typedef struct search {
     dm_gpu *gpu;
     dm_buf *volume, *directions, *centres, *out;
-    float *host_centres, *host_out, spread[3 * DIRECTIONS];
+    float *host_centres, *host_out, spread[3 * DM_DIRECTIONS];
 } search;
 
 static void search_close(search *s) {
@@ -95,7 +131,7 @@ static dm_status search_open(dm_gpu *gpu, const dm_volume *v, int most, search *
     s->host_out = malloc((size_t)most * DM_HOUGH_OUT * sizeof(float));
     if (!s->host_centres || !s->host_out)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d sphere centres", most);
-    spread(s->spread);
+    dm_directions(s->spread);
     DM_TRY(dm_buf_from(gpu, v->v, dm_volume_count(v) * sizeof(float), "volume", &s->volume));
     DM_TRY(dm_buf_from(gpu, s->spread, sizeof s->spread, "directions", &s->directions));
     DM_TRY(dm_buf_new(gpu, (size_t)most * DM_HOUGH_CENTRE * sizeof(float), "sphere centres", &s->centres));
@@ -104,143 +140,220 @@ static dm_status search_open(dm_gpu *gpu, const dm_volume *v, int most, search *
 
 static dm_status search_run(search *s, dm_hough_args g) {
     if (g.n == 0) return dm_ok;
-    const dm_arg args[] = {DM_ARG_VAL(g), DM_ARG_BUF(s->volume), DM_ARG_BUF(s->centres), DM_ARG_BUF(s->directions),
-                           DM_ARG_BUF(s->out)};
+    const dm_arg args[] = {DM_ARG_VAL(g), DM_ARG_BUF(s->volume), DM_ARG_BUF(s->centres),
+                           DM_ARG_BUF(s->directions), DM_ARG_BUF(s->out)};
     const size_t global[3] = {(size_t)g.n, 1, 1}, local[3] = {16, 1, 1};
     DM_TRY(dm_buf_write(s->centres, 0, s->host_centres, (size_t)g.n * DM_HOUGH_CENTRE * sizeof(float)));
     DM_TRY(dm_gpu_run(s->gpu, "hough.cl", NULL, "hough_spheres", global, local, args, 5));
     return dm_buf_read(s->out, 0, s->host_out, (size_t)g.n * DM_HOUGH_OUT * sizeof(float));
 }
 
-/* A sphere that is being measured. */
-typedef struct ball {
-    double c[3], r, v, score;
-    float sac, tissue;
-    double towards[3];
-} ball;
-
-static double share_at(const dm_hough_args *g, const dm_volume *v, const ball *b, const double u[3], double r) {
-    float x = dm_sample_lps(v->v, &g->grid, (float)(b->c[0] + r * u[0]), (float)(b->c[1] + r * u[1]),
-                            (float)(b->c[2] + r * u[2]));
-    return dm_is_outside(x) ? 0 : (double)((x - b->tissue) / (b->sac - b->tissue));
+/* How much a ball looks like a diverticulum, 0..1: its edge and evenness, less what is small (a sleeve), dim
+ * (a ganglion with a trace of contrast) or rimmed (bone under its cortex). */
+static double looks(const dm_diverticula_params *p, double q, double r, double v, double falls, double rim) {
+    return rim > p->rim || falls < p->free_edge ? 0 : q * fmin(2 * r / p->full, 1) * fmin(v / p->value, 1);
 }
 
-/* Distance of the half-maximum crossing along u, or -1. */
-static double crossing(const dm_hough_args *g, const dm_volume *v, const ball *b, const double u[3]) {
-    double from = fmax(b->r - edge_reach, 0.3), before = share_at(g, v, b, u, from), half = 0.5 * b->v;
-    for (double r = from + 0.1; r <= b->r + edge_reach; r += 0.1) {
-        double x = share_at(g, v, b, u, r);
-        if (before >= half && x < half) return r - 0.1 * (half - x) / (before - x);
-        before = x;
+/* The best centre that lies outside all balls taken before; 0 when none is left. */
+static int next_ball(const dm_diverticula_params *p, const search *s, const dm_hough_args *g, const place *at,
+                     const dm_ball *taken, int n, dm_ball *b) {
+    double best = 0.5 * p->score;
+    int found = -1;
+    for (int i = 0; i < g->n; i++) {
+        const float *o = s->host_out + (size_t)i * DM_HOUGH_OUT,
+                    *c = s->host_centres + (size_t)i * DM_HOUGH_CENTRE;
+        double q = looks(p, (double)o[0], (double)o[1], (double)o[2], (double)o[3], (double)o[4]);
+        int free_ = q > best;
+        for (int k = 0; free_ && k < n; k++) {
+            double d = 0, reach = fmax(taken[k].r, 3);
+            for (int x = 0; x < 3; x++) d += ((double)c[x] - taken[k].c[x]) * ((double)c[x] - taken[k].c[x]);
+            free_ = d > reach * reach;
+        }
+        if (free_) best = q, found = i;
     }
+    if (found < 0) return 0;
+    const float *o = s->host_out + (size_t)found * DM_HOUGH_OUT,
+                *c = s->host_centres + (size_t)found * DM_HOUGH_CENTRE;
+    *b = (dm_ball){.score = (double)o[0],
+                   .r = (double)o[1],
+                   .v = (double)o[2],
+                   .falls = (double)o[3],
+                   .rim = (double)o[4],
+                   .sac = at->sac,
+                   .soft = at->soft,
+                   .noise = (double)c[8]};
+    for (int x = 0; x < 3; x++) b->c[x] = (double)c[x], b->towards[x] = (double)c[5 + x];
+    return 1;
+}
+
+/* The best of the straight ways to the sac: sleeves leave it at the ball's height or up to 14 mm above. */
+static double best_neck(const dm_study *st, const dm_hough_args *g, const dm_ball *b, double s,
+                        double theta) {
+    double best = 0;
+    for (double up = -4; up <= 14; up += 1.5)
+        for (int turn = -20; turn <= 20; turn += 20) {
+            int row = row_of(st, s - up), column = ((int)lround(theta / 5) + turn / 5 + 2 * DM_NT) % DM_NT;
+            double p[3];
+            if (row < 0) continue;
+            dm_frame_to_lps(&st->spine, s - up, 5.0 * column,
+                            (double)st->canal.r_dura[row * DM_NT + column] - 0.5, p);
+            best = fmax(best, dm_ball_neck(&st->crop.raw, g, b, p));
+        }
+    return best;
+}
+
+/* Adds one, or takes the better of two that are the same ball seen from two foramina. */
+static void add(dm_findings *f, const dm_diverticulum *d) {
+    for (int k = 0; k < f->n_diverticula; k++) {
+        dm_diverticulum *q = &f->d[k];
+        double apart = 0;
+        for (int x = 0; x < 3; x++) apart += (q->lps[x] - d->lps[x]) * (q->lps[x] - d->lps[x]);
+        if (sqrt(apart) > 0.5 * fmax(q->diameter_mm, d->diameter_mm) + 1) continue;
+        if (d->score > q->score) *q = *d;
+        return;
+    }
+    if (f->n_diverticula < DM_MAX_DIVERTICULA) f->d[f->n_diverticula++] = *d;
+}
+
+/* What one foramen shows: the best diverticulum (score 0: none) and the width of the best ball of any size,
+ * mm. */
+typedef struct sight {
+    dm_diverticulum d;
+    double width;
+} sight;
+
+/* Measures one ball where it lies and keeps it when it is the best so far. */
+static void judge(const search *s, const dm_diverticula_params *p, const dm_hough_args *g, const dm_study *st,
+                  dm_ball *b, double *best, sight *out) {
+    const dm_volume *v = &st->crop.raw;
+    double along, theta, r;
+    if (!dm_ball_fit(v, g, s->spread, b) || dm_frame_from_lps(&st->spine, b->c, &along, &theta, &r) != 0)
+        return;
+    int row = row_of(st, along), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
+    if (row < 0) return;
+    double dura = (double)st->canal.r_dura[row * DM_NT + column];
+    double score =
+        looks(p, b->score, b->r, b->v, b->falls, b->rim) * fmin(best_neck(st, g, b, along, theta) / 0.8, 1);
+    if (score > *best && r > dura) *best = score, out->width = 2 * b->r;
+    /* A ball that touches the sac is a bulge of it, or the mouth of a sleeve. */
+    if (!(score > p->score) || 2 * b->r < p->least || r < dura + b->r + 0.5 || score <= out->d.score) return;
+    out->d = (dm_diverticulum){.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
+                               .side = theta > 0 ? DM_LEFT : DM_RIGHT,
+                               .s = along,
+                               .diameter_mm = 2 * b->r,
+                               .volume_mm3 = dm_ball_volume(v, g, b),
+                               .score = score,
+                               .prominent = 2 * b->r > p->prominent};
+    memcpy(out->d.lps, b->c, sizeof out->d.lps);
+}
+
+static dm_status look(search *s, const dm_diverticula_params *p, const place *at, const dm_study *st,
+                      sight *out) {
+    dm_hough_args g;
+    dm_ball taken[BALLS];
+    double best = 0;
+    *out = (sight){.d.other_mm = NAN};
+    DM_TRY(hough_args(&st->crop.raw, centres_of(st, at, s->host_centres), 0.25, &g));
+    DM_TRY(search_run(s, g));
+    for (int n = 0; n < BALLS && next_ball(p, s, &g, at, taken, n, &taken[n]); n++) {
+        dm_ball b = taken[n];
+        judge(s, p, &g, st, &b, &best, out);
+    }
+    return dm_ok;
+}
+
+/* ---- cysts in the sacrum (Tarlov): in or beside the canal from S1 on, also below the sac's end ---- */
+
+/* Last row at which the sac is filled; -1 when nowhere. */
+static int last_filled(const dm_study *st) {
+    for (int i = st->canal.n - 1; i >= 0; i--)
+        if (st->canal.filled[i] && !dm_is_outside(st->map.sac[i])) return i;
     return -1;
 }
 
-/* Solves the 4 x 4 normal equations a x = y by elimination with pivots. */
-static int solve4(double a[4][5]) {
-    for (int i = 0; i < 4; i++) {
-        int pivot = i;
-        for (int j = i + 1; j < 4; j++)
-            if (fabs(a[j][i]) > fabs(a[pivot][i])) pivot = j;
-        if (fabs(a[pivot][i]) < 1e-9) return 0;
-        for (int k = 0; k < 5; k++) {
-            double t = a[i][k];
-            a[i][k] = a[pivot][k];
-            a[pivot][k] = t;
-        }
-        for (int j = 0; j < 4; j++) {
-            if (j == i) continue;
-            double f = a[j][i] / a[i][i];
-            for (int k = i; k < 5; k++) a[j][k] -= f * a[i][k];
-        }
-    }
-    for (int i = 0; i < 4; i++) a[i][4] /= a[i][i];
-    return 1;
-}
-
-/* Least-squares sphere through the crossings round the present centre; 0 when fewer than a third of the rays cross. */
-static int fit_round(const dm_hough_args *g, const dm_volume *v, const search *s, ball *b) {
-    double a[4][5] = {{0}};
-    float radius[DIRECTIONS];
+/* Centres on a lattice of 2.5 mm round one s: 15 mm to both sides, 15 mm behind to 10 mm before the line. The
+ * sac lies above. */
+static int cyst_centres(const dm_study *st, const place *at, double s, float *out) {
+    double noise = st->crop.noise_sd / (double)(at->sac - at->soft), point[3], up[3], front[3], left[3];
     int n = 0;
-    for (int d = 0; d < DIRECTIONS; d++) {
-        const double u[3] = {(double)s->spread[3 * d], (double)s->spread[3 * d + 1], (double)s->spread[3 * d + 2]};
-        if (u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7) continue;
-        double r = crossing(g, v, b, u);
-        if (r < 0) continue;
-        const double row[4] = {2 * r * u[0], 2 * r * u[1], 2 * r * u[2], 1};
-        for (int i = 0; i < 4; i++) {
-            for (int j = 0; j < 4; j++) a[i][j] += row[i] * row[j];
-            a[i][4] += row[i] * r * r;
+    dm_frame_at(&st->spine, s, point, up, front, left);
+    for (int j = 0; j < 11; j++)
+        for (int k = 0; k < 13 && n < MOST_CENTRES; k++) {
+            float *c = out + (size_t)n++ * DM_HOUGH_CENTRE;
+            for (int x = 0; x < 3; x++) {
+                c[x] = (float)(point[x] + (-15 + 2.5 * j) * front[x] + (-15 + 2.5 * k) * left[x]);
+                c[5 + x] = (float)-up[x];
+            }
+            c[3] = at->sac, c[4] = at->soft, c[8] = (float)noise;
         }
-        radius[n++] = (float)r;
-    }
-    if (n < DIRECTIONS / 3 || !solve4(a)) return 0;
-    double shift = sqrt(a[0][4] * a[0][4] + a[1][4] * a[1][4] + a[2][4] * a[2][4]);
-    for (int i = 0; i < 3 && shift < 1.5; i++) b->c[i] += a[i][4];
-    b->r = (double)dm_rank(radius, (size_t)n, 0.5);
-    return 1;
+    return n;
 }
 
-/* The stalk: the 15th percentile of the way to the sac, as a share of the ball. */
-static double neck_of(const dm_hough_args *g, const dm_volume *v, const ball *b, double distance) {
-    float x[64];
-    int n = 0;
-    for (int i = 0; i < 64 && 0.25 * i < distance; i++) x[n++] = (float)(share_at(g, v, b, b->towards, 0.25 * i) / b->v);
-    return n ? (double)dm_rank(x, (size_t)n, 0.15) : 0;
+/* Clear of the sac: beside it, or below its end. */
+static int clear_of_sac(const dm_study *st, const dm_ball *b, double s, double theta, double r, int last) {
+    int row = row_of(st, s), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
+    if (row < 0) return 0;
+    double below = s - last * st->spine.ds;
+    return below > b->r + 2 || (below < 0 && r > (double)st->canal.r_dura[row * DM_NT + column] + b->r + 0.5);
 }
 
-static void best_ball(const search *s, int n, ball *b) {
-    for (int i = 0; i < n; i++) {
-        const float *o = s->host_out + (size_t)i * DM_HOUGH_OUT, *c = s->host_centres + (size_t)i * DM_HOUGH_CENTRE;
-        if ((double)o[0] <= b->score) continue;
-        b->score = (double)o[0], b->r = (double)o[1], b->v = (double)o[2];
-        for (int x = 0; x < 3; x++) b->c[x] = (double)c[x], b->towards[x] = (double)c[5 + x];
-    }
-}
-
-static dm_status look(search *s, const dm_diverticula_params *p, const place *at, dm_study *st) {
+static dm_status cyst(search *s, const dm_diverticula_params *p, const place *at, double where, int last,
+                      dm_study *st) {
     dm_hough_args g;
-    const dm_volume *v = &st->crop.raw;
-    ball b = {.sac = at->sac, .tissue = at->tissue};
-    DM_TRY(hough_args(v, centres_of(st, at, s->host_centres), &g));
-    DM_TRY(search_run(s, g));
-    best_ball(s, g.n, &b);
-    if (b.score <= 0) return dm_ok;
-    double score = b.score;
-    for (int round = 0; round < 3; round++)
-        if (!fit_round(&g, v, s, &b)) return dm_ok;
+    dm_ball b;
     double along, theta, r;
-    if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0) return dm_ok;
-    int row = row_of(st, along);
-    if (row < 0) return dm_ok;
-    double dura = (double)st->canal.r_dura[row * DM_NT + (at->side > 0 ? DM_NT / 4 : 3 * DM_NT / 4)];
-    score *= fmin(neck_of(&g, v, &b, r - dura) / 0.35, 1);
-    /* A ball whose middle lies inside the sac is a bulge of the sac's own surface. */
-    if (!(score > p->score) || 2 * b.r < p->least || r < dura || st->findings.n_diverticula == DM_MAX_DIVERTICULA)
+    DM_TRY(hough_args(&st->crop.raw, cyst_centres(st, at, where, s->host_centres), 0.5, &g));
+    DM_TRY(search_run(s, g));
+    if (!next_ball(p, s, &g, at, NULL, 0, &b) || !dm_ball_fit(&st->crop.raw, &g, s->spread, &b)) return dm_ok;
+    double score = looks(p, b.score, b.r, b.v, b.falls, b.rim);
+    if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0 || score < p->score || 2 * b.r < p->cyst)
         return dm_ok;
-    const dm_levels *l = &st->levels;
-    dm_diverticulum *d = &st->findings.d[st->findings.n_diverticula++];
-    *d = (dm_diverticulum){.root = dm_root_between(l->v[at->foramen].level, l->v[at->foramen + 1].level),
-                           .side = at->side > 0 ? DM_LEFT : DM_RIGHT,
-                           .s = along,
-                           .diameter_mm = 2 * b.r,
-                           .volume_mm3 = 4.0 / 3 * 3.14159265358979 * b.r * b.r * b.r,
-                           .score = score,
-                           .prominent = 2 * b.r > p->prominent};
-    memcpy(d->lps, b.c, sizeof d->lps);
+    if (!clear_of_sac(st, &b, along, theta, r, last)) return dm_ok;
+    dm_diverticulum d = {.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
+                         .side = theta > 0 ? DM_LEFT : DM_RIGHT,
+                         .s = along,
+                         .diameter_mm = 2 * b.r,
+                         .volume_mm3 = dm_ball_volume(&st->crop.raw, &g, &b),
+                         .score = score,
+                         .other_mm = NAN,
+                         .prominent = 2 * b.r > p->prominent};
+    memcpy(d.lps, b.c, sizeof d.lps);
+    add(&st->findings, &d);
+    return dm_ok;
+}
+
+/* Fat behind the sac and in the sacrum is as bright as fluid where it is not suppressed: nothing is sought
+ * then. */
+static dm_status find_cysts(search *s, const dm_diverticula_params *p, dm_study *st) {
+    double top, end = (st->spine.n - 1) * st->spine.ds;
+    int last = last_filled(st);
+    place at = {0};
+    if (!dm_level_top(&st->levels, DM_S1, &top) || last < 0 || st->map.fat_bright) return dm_ok;
+    at.sac = st->map.sac[last];
+    for (int k = 0; k < 2; k++) at.soft = fmaxf(at.soft, st->map.tissue[column_of(k ? 1 : -1)]);
+    if (st->modality == DM_CT) at.soft = fmaxf(at.soft, (float)p->soft_hu);
+    if (!(at.sac - at.soft > (st->modality == DM_CT ? 60.0f : 1.0f))) return dm_ok;
+    for (double where = top; where <= end; where += 2.5) DM_TRY(cyst(s, p, &at, where, last, st));
     return dm_ok;
 }
 
 dm_status dm_diverticula_find(dm_gpu *gpu, const dm_diverticula_params *p, dm_study *st) {
     search s;
+    const float fat = foraminal_fat(st);
     st->findings.n_diverticula = 0;
     dm_status status = search_open(gpu, &st->crop.raw, MOST_CENTRES, &s);
-    for (int i = 0; dm_good(status) && i + 1 < st->levels.n; i++)
-        for (int side = 1; dm_good(status) && side >= -1; side -= 2) {
-            place at = {.foramen = i, .side = side};
-            if (references(st, &at)) status = look(&s, p, &at, st);
+    for (int i = 0; dm_good(status) && i < st->levels.n; i++) {
+        sight seen[2] = {{.width = 0}, {.width = 0}};
+        for (int k = 0; dm_good(status) && k < 2; k++) {
+            place at = {.foramen = i, .side = k ? -1 : 1};
+            if (references(p, st, fat, &at)) status = look(&s, p, &at, st, &seen[k]);
         }
+        for (int k = 0; dm_good(status) && k < 2; k++) {
+            seen[k].d.other_mm = seen[1 - k].width > 0 ? seen[1 - k].width : NAN;
+            if (seen[k].d.score > 0) add(&st->findings, &seen[k].d);
+        }
+    }
+    if (dm_good(status)) status = find_cysts(&s, p, st);
     search_close(&s);
     return status;
 }
@@ -275,15 +388,17 @@ static dm_status made_up(int edge, uint64_t seed, dm_volume *v, float *centres, 
     DM_TRY(dm_volume_make(v, edge, edge, edge, &to_lps));
     uint64_t state = seed * 6364136223846793005ull + 1442695040888963407ull;
     for (size_t i = 0; i < dm_volume_count(v); i++) {
-        int x = (int)(i % (size_t)edge), y = (int)(i / (size_t)edge % (size_t)edge), z = (int)(i / (size_t)(edge * edge));
+        int x = (int)(i % (size_t)edge), y = (int)(i / (size_t)edge % (size_t)edge),
+            z = (int)(i / (size_t)(edge * edge));
         double d = hypot(hypot(0.8 * (x - edge / 2), 0.8 * (y - edge / 2)), z - edge / 2);
         state = state * 6364136223846793005ull + 1442695040888963407ull;
         v->v[i] = (float)((d < 3 ? 500 : -80) + (double)(state >> 56) / 8);
     }
     for (int i = 0; i < n; i++) {
         float *c = centres + (size_t)i * DM_HOUGH_CENTRE;
-        for (int k = 0; k < 3; k++) c[k] = (float)(edge / 2) * (k == 2 ? 1.0f : 0.8f) + 0.3f * (float)((i * (k + 3)) % 7 - 3);
-        c[3] = 600, c[4] = -90, c[5] = 1, c[6] = c[7] = 0;
+        for (int k = 0; k < 3; k++)
+            c[k] = (float)(edge / 2) * (k == 2 ? 1.0f : 0.8f) + 0.3f * (float)((i * (k + 3)) % 7 - 3);
+        c[3] = 600, c[4] = -90, c[5] = 1, c[6] = c[7] = 0, c[8] = 0.05f;
     }
     return dm_ok;
 }
@@ -294,7 +409,8 @@ dm_status dm_hough_compare(dm_gpu *gpu, int edge, uint64_t seed, int with_refere
     dm_hough_args g;
     int n = 4 * edge;
     dm_status status = dm_ok;
-    float *want = malloc((size_t)n * DM_HOUGH_OUT * sizeof *want), *centres = malloc((size_t)n * DM_HOUGH_CENTRE * sizeof *centres);
+    float *want = malloc((size_t)n * DM_HOUGH_OUT * sizeof *want),
+          *centres = malloc((size_t)n * DM_HOUGH_CENTRE * sizeof *centres);
     if (!want || !centres) {
         status = dm_fail(DM_STUDY, "out_of_memory", "no memory for %d sphere centres", n);
         goto out;
@@ -302,7 +418,7 @@ dm_status dm_hough_compare(dm_gpu *gpu, int edge, uint64_t seed, int with_refere
     DM_TRY_OUT(made_up(edge, seed, &v, centres, n));
     DM_TRY_OUT(search_open(gpu, &v, n, &s));
     memcpy(s.host_centres, centres, (size_t)n * DM_HOUGH_CENTRE * sizeof *centres);
-    DM_TRY_OUT(hough_args(&v, n, &g));
+    DM_TRY_OUT(hough_args(&v, n, 0.25, &g));
     dm_gpu_reset_times(gpu);
     DM_TRY_OUT(search_run(&s, g));
     r->seconds = dm_gpu_seconds(gpu);

@@ -6,12 +6,15 @@
 #include "study.h"
 
 typedef struct dm_diverticula_params {
-    double score, least, prominent; /* 1, mm, mm */
+    double score, least, prominent, cyst, full; /* 1, mm, mm, mm, mm */
+    double soft_hu;                             /* HU */
+    double value, free_edge, rim;               /* shares: of the sac, of the rays, of the middle's value */
 } dm_diverticula_params;
 
-/* Looks for one bright ball at each foramen and side and fills study->findings.d, from head to feet. Needs levels, canal
- * and map; a study whose sac is not filled has none. Method: Hough transform of spheres on raw values relative to the
- * local sac, then half-maximum crossings and a least-squares sphere. */
+/* Looks for one bright ball at each foramen and side, and for cysts in and beside the sacral canal, and fills
+ * study->findings.d, foramina from head to feet, then cysts. Needs levels, canal and map; a study whose sac
+ * is not filled has none. Method: Hough transform of spheres on raw values relative to the local sac, then
+ * half-maximum crossings and a least-squares sphere. */
 dm_status dm_diverticula_find(dm_gpu *gpu, const dm_diverticula_params *p, dm_study *study);
 
 /* Lateral pools that one diverticulum explains are dropped; longer ones beside it are its leak. */

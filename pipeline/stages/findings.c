@@ -10,6 +10,9 @@
 #define DIVERTICULUM(field, unit, low, high, preset, help) \
     {"diverticulum_" #field, unit, DM_FLOAT, offsetof(dm_findings_params, diverticula.field), low, high, preset, NULL, help}
 
+#define TRAP(field, unit, low, high, preset, help) \
+    {"trap_" #field, unit, DM_FLOAT, offsetof(dm_findings_params, trap.field), low, high, preset, NULL, help}
+
 #define VEIN(field, unit_, low_, high_, preset, help) \
     {"vein_" #field, unit_, DM_FLOAT, offsetof(dm_findings_params, vein.field), low_, high_, preset, NULL, help}
 
@@ -36,47 +39,72 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, odds_sacral, "1", -20, 5, -3, "... + this below the upper edge of S1, where the sac tapers and leaks are rare."),
     DM_PARAM_FLOAT(dm_findings_params, ventral_angle, "deg", 20, 80, 50, "Nearer to the front than this is ventral."),
     DM_PARAM_FLOAT(dm_findings_params, dorsal_angle, "deg", 100, 160, 130, "Further from the front than this is dorsal."),
-    DM_PARAM_FLOAT(dm_findings_params, c1c2_reach, "mm", 0, 40, 10, "Dorsal fluid above this point below the upper edge of C3 is the retrospinal sign, which does not tell the site."),
-    DM_PARAM_FLOAT(dm_findings_params, spur_length, "mm", 0, 30, 13, "A ventral candidate shorter than this is a spur or disc rim: a ventral tear's collection is longer."),
-    DIVERTICULUM(score, "1", 0.1, 1, 0.6, "Least score of a bright ball at a root: share of its edge that is seen, times how even it is inside."),
-    DIVERTICULUM(least, "mm", 3, 10, 4.5, "Smaller balls are normal root sleeves (3 to 4 mm at half maximum)."),
+    TRAP(c1c2_reach, "mm", 0, 40, 10, "Dorsal fluid above this point below the upper edge of C3 is the retrospinal sign, which does not tell the site."),
+    TRAP(spur_length, "mm", 0, 30, 13, "A ventral candidate shorter than this is a spur or disc rim: a ventral tear's collection is longer."),
+    TRAP(calcified, "1", 1, 5, 1.3, "CT: a candidate brighter than the sac by this factor is bone or calcified ligament: leaked contrast is diluted."),
+    TRAP(injected, "1", 0.5, 3, 1.05, "CT: a long lumbar collection as bright as this share of the sac was injected there."),
+    TRAP(injected_mm, "mm", 0, 300, 60, "And longer than this: two lumbar segments."),
+    TRAP(renal_hu, "HU", 80, 500, 150, "Kidneys (beside T12 to L3) with parts brighter than this hold contrast; without it they have 30 HU."),
+    TRAP(renal_ml, "ml", 0.05, 20, 0.3, "Smaller bright parts are stones."),
+    TRAP(aorta_hu, "HU", 60, 300, 100, "Blood brighter than this holds contrast; without it it has 30 to 50 HU."),
+    TRAP(metal_hu, "HU", 1800, 3071, 2500, "No bone is as bright as this."),
+    TRAP(metal_ml, "ml", 0.01, 10, 0.2, "Less of it is a needle's tip or a clip."),
+    TRAP(metal_reach, "mm", 0, 30, 3, "Streaks of metal spoil the slices within this distance of it."),
+    TRAP(motion, "1", 1.5, 20, 3, "A step between neighbouring slices that is this many times the usual difference is motion."),
+    DIVERTICULUM(score, "1", 0.1, 1, 0.58, "Least score of a bright ball at a root: share of its edge that is seen, times how even it is inside."),
+    DIVERTICULUM(least, "mm", 3, 10, 5.3, "Smaller balls are normal root sleeves: 3 to 5 mm wide (medical notes 5.2)."),
     DIVERTICULUM(prominent, "mm", 4, 12, 6, "Larger diverticula are prominent."),
-    VEIN(low, "HU", 1, 50, 12, "A vein reaches as far as the tube response exceeds the other side's by this."),
-    VEIN(high, "HU", 2, 100, 30, "And holds a voxel above this."),
-    VEIN(least_hu, "HU", 40, 200, 75, "Fistula veins are above 70 HU, control veins below (medical notes 2.2)."),
-    VEIN(most_hu, "HU", 150, 1000, 240, "Brighter than this after the blur is bone or the sac's own contrast."),
-    VEIN(bone_hu, "HU", 150, 350, 230, "Within 1.4 mm of a voxel brighter than this after the blur is bone's edge, and rays that end there enclose marrow."),
+    DIVERTICULUM(cyst, "mm", 4, 20, 7, "Smaller balls in the sacral canal are roots, veins and the sac's own end."),
+    DIVERTICULUM(full, "mm", 3, 12, 7, "A ball counts in full from this size on: sleeves are up to 5 mm wide and are measured up to a millimetre too wide."),
+    DIVERTICULUM(soft_hu, "HU", 0, 150, 60, "Muscle, ganglia and blood are up to this bright on CT: a ball's edge is where it falls half way to them."),
+    DIVERTICULUM(value, "1", 0.1, 1, 0.6, "Share of the sac's brightness from which a ball counts in full: roots and ganglia take up to a quarter."),
+    DIVERTICULUM(free_edge, "1", 0, 1, 0.45, "Least share of a ball's edge that falls to soft tissue: the rest may touch bone; marrow touches nothing else."),
+    DIVERTICULUM(rim, "1", 0, 1, 0.08, "A ball whose rim is brighter than its middle by this share is bone under its cortex."),
+    VEIN(low, "HU", 1, 50, 6, "A vein reaches as far as the tube response exceeds by this what is usual at other foramina."),
+    VEIN(high, "HU", 2, 100, 14, "And holds a voxel above this."),
+    VEIN(usual, "1", 0, 1.5, 0.8, "Share of what is usual (other side, three foramina up and down) that is subtracted; 0 = no comparison."),
+    VEIN(rank, "1", 0.3, 1, 0.5, "Rank of the responses at other foramina that counts as usual."),
+    VEIN(least_hu, "HU", 40, 200, 70, "Fistula veins are above 70 HU at 120 kVp, control veins below (medical notes 2.2); the part above blood is scaled to the tube voltage."),
+    VEIN(blood_hu, "HU", 0, 70, 45, "Blood without contrast: the part of a vein's brightness that does not change with the tube voltage."),
+    VEIN(own, "1", 0, 6, 1.5, "A vein counts in full when it is brighter than the study's own veins by this many of their spreads."),
+    VEIN(root, "1", 0, 1, 0.05, "What is as bright as the study's own roots counts this much."),
+    VEIN(bone_hu, "HU", 150, 350, 200, "Bone after the blur of 0.9 mm; rays that end there enclose marrow."),
+    VEIN(core_hu, "HU", 80, 300, 160, "And after a blur of 2.5 mm: no vein is that thick."),
+    VEIN(core_sac, "1", 0, 0.5, 0.13, "Or above this share of the sac (plus 60 HU): roots with contrast are that bright and thick."),
     VEIN(least_mm, "mm", 3, 30, 8, "Shorter pieces are ends of sleeves and of facets."),
-    VEIN(chain, "mm", 0, 20, 7, "Pieces of one side nearer than this are one vein."),
+    VEIN(most_mm, "mm", 10, 200, 35, "Longer pieces are ribs, vessels and the edges of muscles: draining veins are seen over 5 to 30 mm."),
+    VEIN(near_mm, "mm", 2, 60, 20, "A vein is seen from this near to its foramen on; beyond 8 mm it counts less: its first part hides beside the root."),
+    VEIN(hug, "1", 0, 1, 0.6, "Pieces that lie within 3 mm of bone over more than this share are bone's edge."),
+    VEIN(chain, "mm", 0, 20, 3, "Pieces of one side nearer than this are one vein."),
     VEIN(wall_gap, "mm", 0, 15, 4, "Nearer to the bony wall than this lie root sleeves."),
-    VEIN(unit, "1", 0.001, 10, 0.05, "Brings the score of veins to that of pools: what is accepted there must be strong here."),
-    VEIN(list_score, "1", 0, 5, 0.03, "Weaker candidates are not listed."),
+    VEIN(unit, "1", 0.001, 10, 0.15, "Brings the score of veins to that of pools: the strongest false ones on phantoms stay below what is accepted."),
+    VEIN(list_score, "1", 0, 5, 0.02, "Weaker candidates are not listed."),
 };
 
-/* Places where fluid outside the dura is no sign of a leak there (domain facts 1.4). */
-static dm_false_sign sign_of(const dm_findings_params *p, const dm_study *st, const dm_finding *f, dm_side side) {
-    double c3, t12;
-    if (side == DM_DORSAL && dm_level_top(&st->levels, 3, &c3) && f->s < c3 + p->c1c2_reach) return DM_SIGN_C1C2;
-    if (side == DM_DORSAL && dm_lumbar_top(&st->levels, &t12) && f->s > t12) return DM_SIGN_PUNCTURE;
-    if (side == DM_VENTRAL && f->length_mm < p->spur_length) return DM_SIGN_SPUR;
-    return DM_NO_SIGN;
-}
-
-static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
-    const dm_findings_params *p = params;
-    if (st->map.n != st->spine.n || st->map.n == 0)
-        return dm_fail(DM_STUDY, "no_map", "findings need the dura map of the whole centre line");
-    memset(&st->findings, 0, sizeof st->findings);
+/* Class, side and place of the root come with the pools; the rest is where bright things mislead. */
+static dm_status candidates(dm_gpu *gpu, const dm_findings_params *p, dm_study *st, const dm_traps *traps) {
     DM_TRY(dm_pools_find(p, st));
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
-        f->false_sign = sign_of(p, st, f, f->side);
+        f->false_sign = dm_trap_of(&p->trap, st, traps, f);
     }
     DM_TRY(dm_diverticula_find(gpu, &p->diverticula, st));
     dm_diverticula_explain(st);
     DM_TRY(dm_veins_find(gpu, &p->vein, st));
     dm_findings_sort(&st->findings);
     return dm_ok;
+}
+
+static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
+    const dm_findings_params *p = params;
+    dm_traps traps;
+    if (st->map.n != st->spine.n || st->map.n == 0)
+        return dm_fail(DM_STUDY, "no_map", "findings need the dura map of the whole centre line");
+    memset(&st->findings, 0, sizeof st->findings);
+    DM_TRY(dm_traps_study(&p->trap, st, &traps));
+    dm_status status = candidates(gpu, p, st, &traps);
+    dm_traps_free(&traps);
+    return status;
 }
 
 static const char same_order[] = "same operations in the same order; divisions and roots rounded correctly";
@@ -88,8 +116,8 @@ static const dm_kernel_check checks[] = {
 
 const dm_stage dm_stage_findings = {
     .name = "findings",
-    .reads = "map, canal, levels, crop.raw",
-    .fills = "findings",
+    .reads = "map, canal, levels, crop.raw, crop.coarse",
+    .fills = "findings, qc",
     .params = table,
     .n_params = sizeof table / sizeof *table,
     .params_size = sizeof(dm_findings_params),

@@ -5,6 +5,7 @@
 #include "diverticula.h"
 #include "gpu.h"
 #include "study.h"
+#include "traps.h"
 #include "veins.h"
 
 typedef struct dm_findings_params {
@@ -15,7 +16,7 @@ typedef struct dm_findings_params {
     double list_score, soft_tissue_hu, satellite_share, satellite_factor;
     double ventral_angle, dorsal_angle; /* degrees */
     double odds_base, odds_size, odds_hard, odds_fat, odds_over, odds_sacral;
-    double c1c2_reach, spur_length;
+    dm_traps_params trap;
     dm_diverticula_params diverticula;
     dm_veins_params vein;
 } dm_findings_params;

@@ -39,6 +39,11 @@ int dm_root_between(int upper, int lower) {
     return upper < DM_C7 && upper != DM_LEVEL_NONE ? lower : upper;
 }
 
+int dm_root_of(const dm_levels *levels, int i) {
+    int upper = levels->v[i].level;
+    return dm_root_between(upper, i + 1 < levels->n ? levels->v[i + 1].level : upper + 1);
+}
+
 double dm_foramen_s(const dm_levels *levels, int i) {
     const dm_vertebra *v = &levels->v[i];
     return v->s_to - 0.2 * (v->s_to - v->s_from);
@@ -47,6 +52,13 @@ double dm_foramen_s(const dm_levels *levels, int i) {
 int dm_nearest_foramen(const dm_levels *levels, double s) {
     int best = -1;
     for (int i = 0; i + 1 < levels->n; i++)
+        if (best < 0 || fabs(dm_foramen_s(levels, i) - s) < fabs(dm_foramen_s(levels, best) - s)) best = i;
+    return best;
+}
+
+int dm_foramen_at(const dm_levels *levels, double s) {
+    int best = -1;
+    for (int i = 0; i < levels->n; i++)
         if (best < 0 || fabs(dm_foramen_s(levels, i) - s) < fabs(dm_foramen_s(levels, best) - s)) best = i;
     return best;
 }

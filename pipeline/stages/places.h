@@ -13,10 +13,14 @@ void dm_nearest_disc(const dm_levels *levels, double s, int *upper, int *lower);
 /* Level of the root that leaves between two neighbours: cervical roots above their vertebra, C8 (DM_C8) between C7 and
  * T1, all others below theirs. */
 int dm_root_between(int upper, int lower);
+/* The root of the foramen below vertebra v[i], also below the last one seen. */
+int dm_root_of(const dm_levels *levels, int i);
 /* s at which the root of the foramen below vertebra v[i] leaves: a fifth of the vertebra above the disc. */
 double dm_foramen_s(const dm_levels *levels, int i);
 /* Index i of the foramen (below v[i]) nearest to s; -1 without levels. */
 int dm_nearest_foramen(const dm_levels *levels, double s);
+/* The same, the one below the last vertebra seen included. */
+int dm_foramen_at(const dm_levels *levels, double s);
 /* Hours: 12 = dorsal, 3 = the patient's left, 6 = ventral. */
 double dm_clock_of(double theta);
 

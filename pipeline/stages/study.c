@@ -14,7 +14,8 @@ const char *dm_class_name(dm_class c) {
 }
 
 const char *dm_false_sign_name(dm_false_sign f) {
-    static const char *const names[] = {"", "c1c2", "puncture", "spur", "renal"};
+    static const char *const names[] = {"",      "c1c2",  "puncture", "spur", "renal", "calcification", "epidural_injection", "iv_contrast",
+                                        "metal", "motion", "bowel"};
     return pick(names, sizeof names / sizeof *names, (unsigned)f);
 }
 

@@ -6,12 +6,20 @@
 #include "study.h"
 
 typedef struct dm_veins_params {
-    double low, high, least_hu, most_hu, bone_hu, least_mm, chain, wall_gap, unit, list_score;
+    double low, high, usual, rank;                      /* HU, HU, share, rank */
+    double least_hu, blood_hu, own, root;               /* HU at 120 kVp, HU, spreads, share */
+    double bone_hu, core_hu, core_sac;                  /* HU, HU, share */
+    double least_mm, most_mm, near_mm, chain, wall_gap; /* mm */
+    double hug;                                         /* share */
+    double unit, list_score;
 } dm_veins_params;
 
-/* Appends vein candidates (class DM_FISTULA) to study->findings, weakest ones left out. Sleeves (what lies within wall_gap
- * of the bony wall) and diverticula are masked first. Method: Hessian tube filter less its mirror image, proto-leak
- * section 5. Nothing is sought on MR or where the sac is not filled. */
+/* Appends vein candidates (class DM_FISTULA) to study->findings, weakest ones left out. Sleeves (what lies
+ * within wall_gap of the bony wall) and diverticula are masked first. Method: Hessian tube filter less its
+ * mirror image, proto-leak section 5. Nothing is sought on MR or where the sac is not filled. */
 dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *study);
+
+/* Brightness of iodine at a tube voltage relative to 120 kVp; 1 where the voltage is unknown. */
+double dm_iodine_at(double kvp);
 
 #endif

@@ -1,0 +1,151 @@
+#include "ball.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ranks.h"
+
+/* Half maximum is sought within this share of the Hough radius (plus 1 mm) inside and outside of it. */
+static const double edge_reach = 0.25;
+
+void dm_directions(float out[3 * DM_DIRECTIONS]) {
+    for (int i = 0; i < DM_DIRECTIONS; i++) {
+        double z = 1 - (2.0 * i + 1) / DM_DIRECTIONS, r = sqrt(1 - z * z), a = 2.399963229728653 * i;
+        out[3 * i] = (float)(r * cos(a));
+        out[3 * i + 1] = (float)(r * sin(a));
+        out[3 * i + 2] = (float)z;
+    }
+}
+
+/* Beyond the scan 2: brighter than any ball, so that no edge is found there. */
+static double share_at(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double p[3]) {
+    float x = dm_sample_lps(v->v, &g->grid, (float)p[0], (float)p[1], (float)p[2]);
+    return dm_is_outside(x) ? 2 : (double)((x - b->soft) / (b->sac - b->soft));
+}
+
+static double along(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double u[3],
+                    double r) {
+    const double p[3] = {b->c[0] + r * u[0], b->c[1] + r * u[1], b->c[2] + r * u[2]};
+    return share_at(g, v, b, p);
+}
+
+/* Distance at which the profile along u falls half way between the ball and the darkest of the 2 mm beyond
+ * its edge; -1 where it meets bone or goes on as bright. */
+static double crossing(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double u[3]) {
+    double reach = 1 + edge_reach * b->r, from = fmax(b->r - reach, 0.3), dark = b->v;
+    for (double r = b->r; r <= b->r + reach + 1; r += 0.25) dark = fmin(dark, along(g, v, b, u, r));
+    if (dark > 0.55 * b->v) return -1;
+    double half = 0.5 * (b->v + dark), before = along(g, v, b, u, from);
+    for (double r = from + 0.1; r <= b->r + reach; r += 0.1) {
+        double x = along(g, v, b, u, r);
+        if (before >= half && x < half) return r - 0.1 * (half - x) / (before - x);
+        before = x;
+    }
+    return -1;
+}
+
+/* Solves the 4 x 4 normal equations a x = y by elimination with pivots. */
+static int solve4(double a[4][5]) {
+    for (int i = 0; i < 4; i++) {
+        int pivot = i;
+        for (int j = i + 1; j < 4; j++)
+            if (fabs(a[j][i]) > fabs(a[pivot][i])) pivot = j;
+        if (fabs(a[pivot][i]) < 1e-9) return 0;
+        for (int k = 0; k < 5; k++) {
+            double t = a[i][k];
+            a[i][k] = a[pivot][k];
+            a[pivot][k] = t;
+        }
+        for (int j = 0; j < 4; j++) {
+            if (j == i) continue;
+            double f = a[j][i] / a[i][i];
+            for (int k = i; k < 5; k++) a[j][k] -= f * a[i][k];
+        }
+    }
+    for (int i = 0; i < 4; i++) a[i][4] /= a[i][i];
+    return 1;
+}
+
+static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *directions, dm_ball *b) {
+    double a[4][5] = {{0}};
+    float radius[DM_DIRECTIONS];
+    int n = 0;
+    for (int d = 0; d < DM_DIRECTIONS; d++) {
+        const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
+                             (double)directions[3 * d + 2]};
+        if (u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7) continue;
+        double r = crossing(g, v, b, u);
+        if (r < 0) continue;
+        const double row[4] = {2 * r * u[0], 2 * r * u[1], 2 * r * u[2], 1};
+        for (int i = 0; i < 4; i++) {
+            for (int j = 0; j < 4; j++) a[i][j] += row[i] * row[j];
+            a[i][4] += row[i] * r * r;
+        }
+        radius[n++] = (float)r;
+    }
+    if (n < DM_DIRECTIONS / 4 || !solve4(a)) return 0;
+    double shift = sqrt(a[0][4] * a[0][4] + a[1][4] * a[1][4] + a[2][4] * a[2][4]);
+    for (int i = 0; i < 3 && shift < 1.5; i++) b->c[i] += a[i][4];
+    b->r = (double)dm_rank(radius, (size_t)n, 0.5);
+    return 1;
+}
+
+int dm_ball_fit(const dm_volume *v, const dm_hough_args *g, const float *directions, dm_ball *b) {
+    for (int round = 0; round < 3; round++)
+        if (!fit_round(v, g, directions, b)) return 0;
+    return 1;
+}
+
+double dm_ball_neck(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double sac[3]) {
+    enum { MOST = 64 };
+    float x[MOST];
+    double u[3], length = 0;
+    int n = 0;
+    for (int i = 0; i < 3; i++) u[i] = sac[i] - b->c[i], length += u[i] * u[i];
+    length = sqrt(length);
+    for (int i = 0; i < 3; i++) u[i] /= length;
+    double step = fmax(0.25, length / MOST);
+    for (double r = 0; r < length && n < MOST; r += step) x[n++] = (float)(along(g, v, b, u, r) / b->v);
+    return n ? (double)dm_rank(x, (size_t)n, 0.15) : 1;
+}
+
+static int of_the_ball(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double d[3]) {
+    double r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2], most = 1.7 * b->r;
+    if (r2 > most * most || d[0] * b->towards[0] + d[1] * b->towards[1] + d[2] * b->towards[2] > b->r)
+        return 0;
+    const double p[3] = {b->c[0] + d[0], b->c[1] + d[1], b->c[2] + d[2]};
+    double x = share_at(g, v, b, p);
+    return x > 0.5 * b->v && x < 1.3 * b->v + 2 * b->noise;
+}
+
+double dm_ball_volume(const dm_volume *v, const dm_hough_args *g, const dm_ball *b) {
+    const double step = 0.5;
+    int half = (int)ceil(1.7 * b->r / step), edge = 2 * half + 1, depth = 0;
+    size_t n = (size_t)edge * (size_t)edge * (size_t)edge, count = 0;
+    double sphere = 4.0 / 3 * 3.14159265358979 * b->r * b->r * b->r;
+    uint8_t *seen = calloc(n, 1);
+    int *stack = malloc(n * sizeof *stack);
+    if (!seen || !stack) {
+        free(seen), free(stack);
+        return sphere;
+    }
+    stack[depth++] = (half * edge + half) * edge + half;
+    seen[stack[0]] = 1;
+    while (depth) {
+        int at = stack[--depth], q[3] = {at % edge, at / edge % edge, at / (edge * edge)};
+        count++;
+        for (int k = 0; k < 6; k++) {
+            int m[3] = {q[0], q[1], q[2]};
+            m[k / 2] += k % 2 ? 1 : -1;
+            if (m[k / 2] < 0 || m[k / 2] >= edge) continue;
+            int next = (m[2] * edge + m[1]) * edge + m[0];
+            const double d[3] = {step * (m[0] - half), step * (m[1] - half), step * (m[2] - half)};
+            if (seen[next] || !of_the_ball(g, v, b, d)) continue;
+            seen[next] = 1;
+            stack[depth++] = next;
+        }
+    }
+    free(seen), free(stack);
+    return fmax((double)count * step * step * step, 0.5 * sphere);
+}

@@ -1,0 +1,35 @@
+/* One bright ball beside the sac, measured on raw values: radius and place by half maximum, volume, stalk. */
+#ifndef DM_BALL_H
+#define DM_BALL_H
+
+#include "hough.h"
+#include "study.h"
+
+enum { DM_DIRECTIONS = 64 };
+
+typedef struct dm_ball {
+    double c[3], r, v;        /* LPS; mm; value inside as a share of the sac above soft tissue */
+    double score, falls, rim; /* of the Hough transform (hough.h) */
+    float sac, soft;          /* HU or signal */
+    double noise;             /* share of the sac above soft tissue */
+    double towards[3];        /* unit vector to the sac */
+} dm_ball;
+
+/* Directions spread evenly over the sphere (golden spiral), 3 floats each. */
+void dm_directions(float out[3 * DM_DIRECTIONS]);
+
+/* Moves the centre and sets the radius by three rounds of a least-squares sphere through the places where
+ * each ray falls half way from the ball's value to the darkest of what follows. 0 when fewer than a quarter
+ * of the rays fall. */
+int dm_ball_fit(const dm_volume *volume, const dm_hough_args *g, const float *directions, dm_ball *b);
+
+/* The stalk: along the straight way from the ball to an LPS point of the sac, the 15th percentile of the
+ * value as a share of the ball's. */
+double dm_ball_neck(const dm_volume *volume, const dm_hough_args *g, const dm_ball *b, const double sac[3]);
+
+/* Volume in mm3 of what is joined to the centre above half of the ball's value, within 1.7 radii, lobes
+ * included; what lies towards the sac beyond the ball, and what is as bright as bone, is left out. Half a
+ * millimetre lattice. */
+double dm_ball_volume(const dm_volume *volume, const dm_hough_args *g, const dm_ball *b);
+
+#endif
