@@ -177,7 +177,7 @@ static void words(const sheet *h) {
     char disc[16];
     dm_disc_name(f->upper, f->lower, disc, sizeof disc);
     dm_canvas_text(h->c, 8, 20, dm_orange, 16, "%s, %s, disc %s, root %s, clock %.0f: %s %.2f%s%s",
-                   dm_class_name(f->class_), dm_side_name(f->side), disc, dm_level_name(f->root), f->clock,
+                   dm_class_name(f->class_), dm_side_name(f->side), disc, dm_level_name(f->root), f->clock < 0.5 ? 12.0 : f->clock,
                    f->class_ == DM_FISTULA ? "score" : "probability", f->score,
                    f->accepted ? "" : ", not accepted", f->false_sign ? ", misleading: " : "");
     if (f->false_sign) dm_canvas_text(h->c, 8, 38, dm_magenta, 13, "%s", dm_false_sign_name(f->false_sign));
