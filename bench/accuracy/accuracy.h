@@ -145,6 +145,9 @@ cJSON *record_of_archive(const char *out, const char *archive, char study[FIELD]
 polyline line_of_truth(const cJSON *truth);
 polyline line_of_record(const cJSON *record);
 void line_clear(polyline *l);
+/* Prints how far the line of a record passes from the middle of a label in a NIfTI volume of the same scan, slice by slice.
+ * Returns the exit code. */
+int line_against_label(const char *record_path, const char *label_path, int label);
 /* Nearest distance from p to a line, and where along it (in points). */
 double line_distance(const polyline *l, const double p[3], double *where);
 void score_line(const pair *p, tally *t);

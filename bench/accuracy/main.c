@@ -3,7 +3,8 @@
  * OUT/private/mapping.csv.
  * --each adds a line per study, --groups repeats the figures by modality, protocol, field of view, contrast,
  * noise and kind (the CSV always has them), --worst names the N worst lines, misses and false marks with
- * their pictures. */
+ * their pictures.
+ * accuracy RECORD.json --label LABELS.nii[.gz] N: the line of one record against label N of a real scan. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,12 +201,14 @@ static void report(bench *b, FILE *csv) {
 }
 
 static int usage(void) {
-    fputs("usage: accuracy OUT truth.json [--csv FILE] [--each] [--groups] [--worst N]\n", stderr);
+    fputs("usage: accuracy OUT truth.json [--csv FILE] [--each] [--groups] [--worst N]\n"
+          "       accuracy RECORD.json --label LABELS.nii[.gz] N\n", stderr);
     return 1;
 }
 
 int main(int argc, char **argv) {
     const char *csv_path = NULL;
+    if (argc == 5 && strcmp(argv[2], "--label") == 0) return line_against_label(argv[1], argv[3], atoi(argv[4]));
     if (argc < 3) return usage();
     bench *b = calloc(1, sizeof *b);
     if (!b) return 4;
