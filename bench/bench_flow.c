@@ -46,7 +46,7 @@ static void list_sources(const char *folder, sources *s) {
     DIR *d = opendir(folder);
     for (struct dirent *e; d && (e = readdir(d)) && s->n < MAX_SOURCES;) {
         const char *dot = strrchr(e->d_name, '.');
-        if (e->d_name[0] == '.' || (dot && (!strcmp(dot, ".json") || !strcmp(dot, ".csv")))) continue;
+        if (e->d_name[0] == '.' || (dot && (!strcmp(dot, ".json") || !strcmp(dot, ".csv") || !strcmp(dot, ".txt")))) continue;
         size_t room = strlen(folder) + strlen(e->d_name) + 2;
         char *path = malloc(room);
         if (!path) break;
