@@ -259,6 +259,13 @@ DM_FN void dm_ev_line(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const fl
                                    dm_ramp((float)dm_popcount(all >> 16) / 16.0f, 0.4f, 0.9f));
 }
 
+/* Cells from a cell to point k (12, 15, ... mm) of ray i (-2..2, 15 degrees apart) ventral of it; (c, s) = cosine and sine of
+ * the roll. */
+DM_FN void dm_ev_ahead(const dm_ev_args *a, int i, int k, float c, float s, int *dx, int *dy) {
+    float r = (12.0f + 3.0f * (float)k) / a->step, u = 0.26f * r * (float)i, v = -r * (1.0f - 0.034f * (float)(i * i));
+    *dx = (int)dm_floor(c * u - s * v + 0.5f), *dy = (int)dm_floor(s * u + c * v + 0.5f);
+}
+
 /* Share of 45 points ventral of the cell (+-30 degrees, 12 to 36 mm, its own slice) that hold contrast: in front of the canal
  * lies the body, in front of the spinous processes, which overlap and persist like a column, lies the canal. */
 DM_FN float dm_ev_fluid_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z, float c,
@@ -266,9 +273,9 @@ DM_FN float dm_ev_fluid_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_
     int seen = 0;
     for (int i = -2; i <= 2; i++)
         for (int k = 0; k < 9; k++) {
-            float r = (12.0f + 3.0f * (float)k) / a->step, u = 0.26f * r * (float)i,
-                  v = -r * (1.0f - 0.034f * (float)(i * i));
-            int px = x + (int)dm_floor(c * u - s * v + 0.5f), py = y + (int)dm_floor(s * u + c * v + 0.5f);
+            int px, py;
+            dm_ev_ahead(a, i, k, c, s, &px, &py);
+            px += x, py += y;
             if (dm_ev_in(a, px, py, z)) seen += (mask[dm_ev_at(a, px, py, z)] & DM_EV_FLUID) != 0;
         }
     return (float)seen / 45.0f;
@@ -282,9 +289,9 @@ DM_FN float dm_ev_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_arg
     int n = 0, seen = 0, reach = (int)(10.0f / a->step + 0.5f);
     for (int i = -2; i <= 2; i++)
         for (int k = 0; k < 5; k++) {
-            float r = (12.0f + 3.0f * (float)k) / a->step, u = 0.26f * r * (float)i,
-                  v = -r * (1.0f - 0.034f * (float)(i * i));
-            int px = x + (int)dm_floor(c * u - s * v + 0.5f), py = y + (int)dm_floor(s * u + c * v + 0.5f);
+            int px, py;
+            dm_ev_ahead(a, i, k, c, s, &px, &py);
+            px += x, py += y;
             int found = 0, inside = 0;
             for (int d = -reach; d <= reach && !found; d++) {
                 if (!dm_ev_in(a, px, py, z + d)) continue;

@@ -56,6 +56,8 @@ dm_status dm_path_find(dm_gpu *gpu, const dm_grid *evidence, const dm_path_param
 void dm_path_clear(dm_path *path);
 /* MR (fluid.c): scales the evidence by how well a cell's brightness fits the fluid along a first way. */
 dm_status dm_fluid_weigh(const dm_grid *coarse, const dm_path *way, dm_grid *evidence);
+/* Cell of the grid that holds p into q; 1 where it lies inside the grid (q is filled in any case). */
+int dm_grid_cell(const dm_grid *grid, const double p[3], int q[3]);
 /* Best evidence within a cell of p in its slice; 0 outside the grid. */
 float dm_evidence_at(const dm_grid *evidence, const double p[3]);
 dm_status dm_check_path_step(dm_gpu *gpu, int edge, uint64_t seed, int with_reference, dm_check_result *result);

@@ -1,6 +1,5 @@
 /* MR: the canal holds one fluid, so its brightness changes slowly along it (coil, flow), and what is much darker or brighter
  * at the same height is something else: fat under the skin, discs, bowel. (Not so on CT, where contrast ends and fades.) */
-#include <math.h>
 #include <stdlib.h>
 
 #include "crop_parts.h"
@@ -25,7 +24,7 @@ static int levels_of(const dm_grid *coarse, const dm_path *way, float *level, fl
         size_t n = 0;
         for (int i = 0; i < way->n; i++) {
             int q[3];
-            for (int c = 0; c < 3; c++) q[c] = (int)floor((way->p[i][c] - coarse->origin[c]) / coarse->step + 0.5);
+            dm_grid_cell(coarse, way->p[i], q);
             if (way->e[i] < 0.6f || q[2] < z - reach || q[2] > z + reach || q[2] < 0 || q[2] >= nz) continue;
             pool[n++] = brightest(coarse, q[0], q[1], q[2]);
         }

@@ -72,10 +72,19 @@ static int backward(const dm_grid *g, const uint8_t *back, size_t at, double (*p
     return n;
 }
 
+int dm_grid_cell(const dm_grid *g, const double p[3], int q[3]) {
+    int inside = 1;
+    for (int c = 0; c < 3; c++) {
+        q[c] = (int)floor((p[c] - g->origin[c]) / g->step + 0.5);
+        inside &= q[c] >= 0 && q[c] < g->n[c];
+    }
+    return inside;
+}
+
 float dm_evidence_at(const dm_grid *g, const double p[3]) {
     int q[3];
     float best = 0.0f;
-    for (int i = 0; i < 3; i++) q[i] = (int)floor((p[i] - g->origin[i]) / g->step + 0.5);
+    dm_grid_cell(g, p, q);
     if (q[2] < 0 || q[2] >= g->n[2]) return 0.0f;
     for (int y = q[1] - 1; y <= q[1] + 1; y++)
         for (int x = q[0] - 1; x <= q[0] + 1; x++)

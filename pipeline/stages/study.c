@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frame.h"
+
 static const char *pick(const char *const *names, unsigned count, unsigned i) {
     return i < count ? names[i] : "";
 }
@@ -60,8 +62,7 @@ void dm_study_clear(dm_study *study) {
     free(study->crop.path);
     dm_volume_clear(&study->crop.raw);
     dm_volume_clear(&study->crop.clean);
-    dm_spine *s = &study->spine;
-    free(s->p), free(s->tangent), free(s->ventral), free(s->left), free(s->score), free(s->unsure);
+    dm_spine_clear(&study->spine);
     dm_canal *c = &study->canal;
     free(c->r_dura), free(c->r_bone), free(c->q_dura), free(c->q_bone), free(c->no_bone), free(c->filled), free(c->sac);
     dm_map_clear(&study->map);

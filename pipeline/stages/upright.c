@@ -1,16 +1,12 @@
 /* Is the patient's front where the header says it is? The bodies and discs are a solid column before the canal; behind it
  * stand laminae and processes with muscle between them. */
-#include <math.h>
-
+#include "crop_parts.h"
 #include "dialect.h"
 #include "spine_parts.h"
 
 static float cell_at(const dm_grid *g, const double p[3]) {
     int q[3];
-    for (int c = 0; c < 3; c++) {
-        q[c] = (int)floor((p[c] - g->origin[c]) / g->step + 0.5);
-        if (q[c] < 0 || q[c] >= g->n[c]) return DM_OUTSIDE;
-    }
+    if (!dm_grid_cell(g, p, q)) return DM_OUTSIDE;
     return g->v[((size_t)q[2] * (size_t)g->n[1] + (size_t)q[1]) * (size_t)g->n[0] + (size_t)q[0]];
 }
 
