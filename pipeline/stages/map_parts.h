@@ -11,14 +11,14 @@ typedef struct dm_map_params {
     double envelope_share, envelope_half, layering_limit;
     double tissue_share, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
-    double gap_least, model_error, shift_sd, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_rank;
+    double gap_least, model_error, shift_sd, edge_least, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_rank;
     double phase_least;
     double membrane, membrane_from, membrane_full;
 } dm_map_params;
 
 /* The dura as an outline without dents: nerve roots lie dark against the sac's wall, and a surface may stand on them. r and
- * out: n * DM_NT, mm. Behind and at the sides r may lie at most `dent` mm inside its slice's convex outline; in front,
- * where discs and collections do push the sac in, inside the median of 55 degrees. */
+ * out: n * DM_NT, mm. Where r lies more than `dent` mm inside its slice's convex outline (behind and at the sides) or inside the
+ * median of 55 degrees (in front, where discs and collections do push the sac in), it is replaced by that. */
 void dm_outline(const float *r, int n, double dent, float *out);
 
 /* References of one study, made by the functions below in this order. Arrays of cells: s index * DM_NT + column. */
@@ -45,7 +45,7 @@ dm_status dm_valley(const dm_map_params *p, const dm_study *study, const float *
 typedef struct dm_profiles {
     dm_gpu *gpu;
     dm_map_args args;
-    dm_buf *polar, *r_dura, *r_bone, *tissue, *sac, *use, *cells, *fit;
+    dm_buf *polar, *r_dura, *r_bone, *q_bone, *tissue, *sac, *use, *cells, *fit;
 } dm_profiles;
 
 /* Smooths `polar` (n * DM_NT * nr) and computes the figures of every cell into `cells` (n * DM_NT * DM_CELL_N). */

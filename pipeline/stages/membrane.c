@@ -6,7 +6,7 @@
 #include "map_parts.h"
 #include "ranks.h"
 
-enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST_MODELS = 96 };
+enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST_MODELS = 192 };
 static const double blur = 0.45; /* mm, s.d.: half of a millimetre voxel */
 
 static double edge(double x) {
@@ -28,14 +28,15 @@ static void invert(double a[TERMS][TERMS], double out[TERMS][TERMS]) {
     }
 }
 
-/* One model: fluid down to `deep`; with depth > 0 a dark line of `membrane` mm that ends at that depth. */
-static void model(const dm_membrane_args *f, double deep, double depth, double membrane, float *row) {
+/* One model: fluid down to `deep`. With a line: a layer of its own brightness outside `depth`, parted from the fluid by a dark
+ * line of `membrane` mm. Without, fluid whose outer layer, down to `depth`, has the share `dim` of its brightness. */
+static void model(const dm_membrane_args *f, double deep, double depth, double membrane, double dim, float *row) {
     double column[TERMS][K], normal[TERMS][TERMS], inverse[TERMS][TERMS];
     for (int k = 0; k < K; k++) {
         double u = 0.25 * k - 1.5;
         column[0][k] = edge(u - deep);
-        column[1][k] = edge(u - depth) - edge(u - deep);
-        column[2][k] = depth > 0 ? edge(u) - edge(u - depth + membrane) : 0;
+        column[1][k] = edge(u - depth) - edge(u - deep) + dim * (edge(u) - edge(u - depth));
+        column[2][k] = membrane > 0 ? edge(u) - edge(u - depth + membrane) : 0;
         column[3][k] = edge(-u);
     }
     for (int i = 0; i < TERMS; i++)
@@ -52,7 +53,8 @@ static void model(const dm_membrane_args *f, double deep, double depth, double m
 }
 
 /* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm
- * inside the outer edge. Terms: what lies below the fluid (cord 0.18 of the sac), the fluid, the pool
+ * inside the outer edge. Healthy fluid may be dimmer in its
+ * outer layer, without a line: pulsation and roots darken it there to a half or so. Terms: what lies below the fluid (cord 0.18 of the sac), the fluid, the pool
  * (anything), what lies outside. */
 static void table_of(double noise, double membrane, dm_membrane_args *f, float *table) {
     const double sd[TERMS] = {0.15, 0.12, 0.35, 0.1};
@@ -61,11 +63,15 @@ static void table_of(double noise, double membrane, dm_membrane_args *f, float *
     for (int t = 0; t < TERMS; t++) f->prior[t] = (float)(1 / (sd[t] * sd[t]));
     static const double deep[] = {1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 7};
     enum { DEPTHS = sizeof deep / sizeof *deep };
-    for (int i = 0; i < DEPTHS; i++) model(f, deep[i], 0, membrane, table + f->models++ * ROW);
+    for (int i = 0; i < DEPTHS; i++) {
+        model(f, deep[i], 0, 0, 0, table + f->models++ * ROW);
+        for (int j = 8; 0.25 * j <= fmin(deep[i] - 0.4, 3.6); j += 2)
+            for (int k = 0; k < 2; k++) model(f, deep[i], 0.25 * j, 0, k ? 0.65 : 0.45, table + f->models++ * ROW);
+    }
     f->healthy = f->models;
     for (int i = 0; i < DEPTHS; i++)
         for (int j = 4; 0.25 * j <= fmin(deep[i] - 0.4, 3.6); j++)
-            model(f, deep[i], 0.25 * j, membrane, table + f->models++ * ROW);
+            model(f, deep[i], 0.25 * j, membrane, 0, table + f->models++ * ROW);
 }
 
 static dm_status fit(dm_profiles *pr, const dm_membrane_args *f, const float *table, const uint8_t *use,

@@ -53,8 +53,9 @@ void dm_outline(const float *r, int n, double dent, float *out) {
         arc(row, calm, round_, whole);
         for (int t = 0; t < DM_NT; t++) {
             int front = t <= 10 || t >= DM_NT - 10;
-            double least = (front ? median_round(row, t, 5) : whole[t]) - dent;
-            out[(size_t)i * DM_NT + (size_t)t] = fmaxf(row[t], (float)least);
+            double free = front ? median_round(row, t, 5) : whole[t];
+            /* What dents deeper stands on a root: nothing of it says where the dura is, the outline does. */
+            out[(size_t)i * DM_NT + (size_t)t] = (double)row[t] < free - dent ? (float)free : row[t];
         }
     }
 }
