@@ -100,14 +100,14 @@ static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const ma
             b->st->map.fat_bright, b->dense, m->sign ? -1 : l != NULL, (int)m->flag, f->score,
             dm_class_name(f->class_), dm_side_name(f->side), f->s, f->length_mm, f->volume_mm3,
             f->thickness_mm, f->theta, l ? l->thickness : 0, l ? l->ratio : 0);
-    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill,
+    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill,
             q->p90, q->hard, q->dark_gap, q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone, q->noise,
-            q->low);
+            q->low, q->usual);
 }
 
 static const char csv_head[] = "seed,case,kind,modality,fat,dense,label,flag,score,class,side,s,length,"
                                "volume,thickness,theta,true_thickness,true_ratio,"
-                               "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low\n";
+                               "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low,usual\n";
 
 /* As in pool_features.c; the list's order is that of the parameters odds_*. */
 static void terms_of(const bench_case *b, const dm_finding *f, double x[TERMS]) {

@@ -173,6 +173,7 @@ typedef struct dm_pool_features {
     double dark_gap; /* median rise after the darkest point outside the dura, share of the sac */
     double mirror;   /* median of E less E at the mirrored angle */
     double beyond;   /* p90 less the median E at its angles 5 to 25 mm beyond its ends */
+    double usual;    /* share of its brightness that the same places of other vertebrae show too, 0..1 */
     double gap_mm;   /* between the surfaces */
     double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
     double open_bone; /* share of its cells without bone beyond them */

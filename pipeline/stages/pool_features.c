@@ -12,7 +12,7 @@
 #define PI 3.14159265358979323846
 
 /* Lists of one figure per cell of the pool; their ranks become the features. */
-enum { E, LOW, HARD, THICK, DARK, MIRROR, GAP, EDGE, NOISE, LISTS };
+enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, LISTS };
 
 typedef struct cells {
     float *list[LISTS];
@@ -31,6 +31,31 @@ static double above_soft_tissue(const dm_findings_params *p, const dm_study *st,
     return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
 }
 
+/* What lies at the same place of other vertebrae, on either side: their median E, 0 where fewer than four can be compared.
+ * Root sleeves, laminae that touch the sac, ligaments and the epidural plexus come with every vertebra; a tear does not.
+ * Vertebrae that the pool itself reaches are left out, so a collection along all of the spine is compared with nothing. */
+static double usual_at(const dm_study *st, int from, int to, int i, int t) {
+    enum { LEVELS = 4 };
+    const dm_levels *l = &st->levels;
+    const dm_map *m = &st->map;
+    double ds = st->spine.ds, s = i * ds;
+    float value[2 * 2 * LEVELS];
+    size_t n = 0;
+    int own = 0;
+    while (own < l->n && s >= l->v[own].s_to) own++;
+    if (own == l->n || s < l->v[own].s_from) return 0;
+    double phase = (s - l->v[own].s_from) / (l->v[own].s_to - l->v[own].s_from);
+    for (int k = own - LEVELS; k <= own + LEVELS; k++) {
+        if (k < 0 || k >= l->n || (l->v[k].s_to > from * ds && l->v[k].s_from < to * ds)) continue;
+        int at = (int)lround((l->v[k].s_from + phase * (l->v[k].s_to - l->v[k].s_from)) / ds);
+        if (at < 0 || at >= m->n) continue;
+        size_t same = (size_t)at * DM_NT + (size_t)t, other = (size_t)at * DM_NT + (size_t)((DM_NT - t) % DM_NT);
+        if (m->assessed[same]) value[n++] = m->e[same];
+        if (m->assessed[other]) value[n++] = m->e[other];
+    }
+    return n >= 4 ? (double)dm_rank(value, n, 0.5) : 0;
+}
+
 static void add_cell(const dm_findings_params *p, const dm_study *st, double low, int i, int t, cells *o) {
     const dm_map *m = &st->map;
     size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT),
@@ -43,6 +68,7 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     o->list[THICK][n] = m->thickness[c];
     o->list[DARK][n] = m->d[c];
     o->list[MIRROR][n] = m->e[c] - (m->assessed[mirrored] ? m->e[mirrored] : 0);
+    o->list[USUAL][n] = (float)usual_at(st, o->from, o->to, i, t);
     o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
     o->list[EDGE][n] = st->canal.q_dura[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
@@ -56,15 +82,19 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
 static void gather(const dm_findings_params *p, const dm_study *st, const float *low, const int *label,
                    int which, cells *o) {
     o->from = st->map.n, o->to = -1, o->peak = -1e9;
-    for (int i = 0; i < st->map.n; i++) {
+    for (int i = 0; i < st->map.n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            if (label[c] != which || !st->map.assessed[c]) continue;
+            if (i < o->from) o->from = i;
+            o->to = i;
+        }
+    for (int i = o->from; i <= o->to; i++) {
         size_t before = o->n;
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)i * DM_NT + (size_t)t;
             if (label[c] == which && st->map.assessed[c]) add_cell(p, st, (double)low[c], i, t, o);
         }
-        if (o->n == before) continue;
-        if (i < o->from) o->from = i;
-        o->to = i;
         o->rows += o->n - before >= 2;
     }
 }
@@ -125,6 +155,7 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .dark_gap = rank(o, DARK, 0.5),
                                  .mirror = rank(o, MIRROR, 0.5),
                                  .beyond = f->peak_ratio - around(st, o, work),
+                                 .usual = fmin(rank(o, USUAL, 0.5) / fmax(rank(o, E, 0.5), 1e-3), 1),
                                  .gap_mm = rank(o, GAP, 0.5),
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,
