@@ -24,7 +24,7 @@
 #include "leak_study.h"
 #include "pictures.h"
 
-enum { MOST = 20000, TERMS = 6 };
+enum { MOST = 20000, TERMS = DM_ODDS };
 
 typedef struct mark { /* a candidate */
     int study, leak,
@@ -47,6 +47,7 @@ typedef struct tally {
     lesion lesions[MOST];
     FILE *csv;
     int each, all;
+    const dm_findings_params *params;
 } tally;
 
 static const char *option(int argc, char **argv, const char *name, const char *fallback) {
@@ -109,15 +110,6 @@ static const char csv_head[] = "seed,case,kind,modality,fat,dense,label,flag,sco
                                "volume,thickness,theta,true_thickness,true_ratio,"
                                "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low,usual\n";
 
-/* As in pool_features.c; the list's order is that of the parameters odds_*. */
-static void terms_of(const bench_case *b, const dm_finding *f, double x[TERMS]) {
-    const dm_pool_features *q = &f->pool;
-    double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
-    x[0] = 1, x[1] = log(fmax(size * q->low, 1e-3)), x[2] = q->hard / fmax(q->low, 1e-3);
-    x[3] = b->st->map.fat_bright, x[5] = f->class_ == DM_SACRAL;
-    x[4] = b->st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0;
-}
-
 static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int first) {
     /* Where fat is as bright as fluid, nothing dorsal or sacral counts for the answer: neither hit nor false
      * mark. */
@@ -126,7 +118,7 @@ static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int f
     mark *m = &t->marks[t->n_marks++];
     *m = (mark){
         .study = t->studies, .leak = -1, .sign = in_sign(b, f), .score = f->score, .flag = f->false_sign};
-    terms_of(b, f, m->x);
+    dm_pool_terms(t->params, b->st, f, m->x);
     for (int i = 0, k = first; i < b->a->n_leaks; i++) {
         const dm_ph_leak *q = &b->a->leak[i];
         if (!is_pool(q)) continue;
@@ -300,7 +292,7 @@ static void solve(double a[TERMS][TERMS], double b[TERMS]) {
 
 /* Logistic regression by Newton's method; every coefficient is expected within +-3 of 0. */
 static void fit(const tally *t) {
-    static const char *const name[TERMS] = {"base", "size", "hard", "fat", "over", "sacral"};
+    static const char *const name[TERMS] = {"base", "size", "low", "hard", "fat", "over", "sacral", "dim", "usual"};
     double w[TERMS] = {0};
     for (int round = 0; round < 30; round++) {
         double h[TERMS][TERMS] = {{0}}, g[TERMS];
@@ -336,16 +328,9 @@ static void report(const tally *t) {
 
 /* ---- the run ---- */
 
-static int run_pools(const char *set, dm_study *st) {
-    for (int i = 0; i < dm_stage_count; i++) {
-        if (strcmp(dm_stages[i]->name, "findings") != 0) continue;
-        void *params = bench_params(dm_stages[i], set);
-        memset(&st->findings, 0, sizeof st->findings);
-        int good = dm_good(dm_pools_find(params, st));
-        free(params);
-        return good;
-    }
-    return 0;
+static int run_pools(const dm_findings_params *params, dm_study *st) {
+    memset(&st->findings, 0, sizeof st->findings);
+    return dm_good(dm_pools_find(params, st));
 }
 
 typedef struct plan {
@@ -408,7 +393,7 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, tally *t) {
         int good = bench_study(gpu, &b, p->cache);
         if (good && !p->prepare) {
             good = bench_run_stage(gpu, "map", p->set, b.st) &&
-                   (t->all ? bench_run_stage(gpu, "findings", p->set, b.st) : run_pools(p->set, b.st)) &&
+                   (t->all ? bench_run_stage(gpu, "findings", p->set, b.st) : run_pools(t->params, b.st)) &&
                    bench_run_stage(gpu, "localise", p->set, b.st);
         }
         clock_gettime(CLOCK_MONOTONIC, &t1);
@@ -441,6 +426,10 @@ int main(int argc, char **argv) {
               .prepare = has(argc, argv, "--prepare")};
     tally *t = bench_calloc(1, sizeof *t);
     dm_gpu *gpu = NULL;
+    void *params = NULL;
+    for (int i = 0; i < dm_stage_count; i++)
+        if (strcmp(dm_stages[i]->name, "findings") == 0) params = bench_params(dm_stages[i], p.set);
+    t->params = params;
     t->each = has(argc, argv, "--each"), t->all = has(argc, argv, "--all");
     t->csv = csv ? fopen(csv, "w") : NULL;
     if (t->csv) fputs(csv_head, t->csv);
@@ -455,6 +444,7 @@ int main(int argc, char **argv) {
     if (has(argc, argv, "--fit")) fit(t);
     if (t->csv) fclose(t->csv);
     dm_gpu_close(gpu);
+    free(params);
     free(t);
     return 0;
 }

@@ -52,26 +52,24 @@ static void model(const dm_membrane_args *f, double deep, double depth, double m
     row[ROW - 1] = (float)depth;
 }
 
-/* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm
- * inside the outer edge. Healthy fluid may be dimmer in its
- * outer layer, without a line: pulsation and roots darken it there to a half or so. Terms: what lies below the fluid (cord 0.18 of the sac), the fluid, the pool
- * (anything), what lies outside. */
+/* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm inside the outer
+ * edge, with a millimetre of fluid below them: what is thinner is the edge of the cord. Healthy fluid may be dimmer in its outer
+ * layer, without a line: pulsation and roots darken it there to a half or so. Terms: what lies below the fluid (cord 0.18 of
+ * the sac), the fluid, the pool (anything), what lies outside. */
 static void table_of(double noise, double membrane, dm_membrane_args *f, float *table) {
     const double sd[TERMS] = {0.15, 0.12, 0.35, 0.1};
     *f = (dm_membrane_args){
         .iv = (float)(1 / (noise * noise)), .mean = {0.18f, 0.95f, 0.6f, 0.06f}, .most = 30};
     for (int t = 0; t < TERMS; t++) f->prior[t] = (float)(1 / (sd[t] * sd[t]));
-    static const double deep[] = {1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 7};
-    enum { DEPTHS = sizeof deep / sizeof *deep };
-    for (int i = 0; i < DEPTHS; i++) {
-        model(f, deep[i], 0, 0, 0, table + f->models++ * ROW);
-        for (int j = 8; 0.25 * j <= fmin(deep[i] - 0.4, 3.6); j += 2)
-            for (int k = 0; k < 2; k++) model(f, deep[i], 0.25 * j, 0, k ? 0.65 : 0.45, table + f->models++ * ROW);
-    }
-    f->healthy = f->models;
-    for (int i = 0; i < DEPTHS; i++)
-        for (int j = 4; 0.25 * j <= fmin(deep[i] - 0.4, 3.6); j++)
-            model(f, deep[i], 0.25 * j, membrane, 0, table + f->models++ * ROW);
+    enum { DEPTHS = 18, FIRST = 4 }; /* 1 to 5 mm by 0.25, and 7 */
+    for (int line = 0; line < 2; line++)
+        for (int i = 0; i < DEPTHS; i++) {
+            double deep = i < DEPTHS - 1 ? 0.25 * (i + FIRST) : 7, most = fmin(deep - 1, 3.6);
+            if (!line) model(f, deep, 0, 0, 0, table + f->models++ * ROW);
+            for (int j = line ? 4 : 8; 0.25 * j <= most; j += line ? 1 : 2)
+                model(f, deep, 0.25 * j, line ? membrane : 0, line ? 0 : 0.5, table + f->models++ * ROW);
+            if (!line) f->healthy = f->models;
+        }
 }
 
 static dm_status fit(dm_profiles *pr, const dm_membrane_args *f, const float *table, const uint8_t *use,
