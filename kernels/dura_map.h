@@ -208,10 +208,10 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
  * down to rc, darker (cord, roots) below; with a line, the layer outside it may have its own brightness. All models share
  * their samples, so each is four columns and the inverse of their normal matrix, made once for a study. */
 enum { DM_MEMBRANE_K = 27, DM_MEMBRANE_TERMS = 4, DM_MEMBRANE_ROW = DM_MEMBRANE_TERMS * DM_MEMBRANE_K + DM_MEMBRANE_TERMS * DM_MEMBRANE_TERMS + 1 };
-enum { DM_MEMBRANE_GAIN, DM_MEMBRANE_POOL, DM_MEMBRANE_DEPTH, DM_MEMBRANE_N };
+enum { DM_MEMBRANE_GAIN, DM_MEMBRANE_STRICT, DM_MEMBRANE_POOL, DM_MEMBRANE_DEPTH, DM_MEMBRANE_N };
 
 typedef struct dm_membrane_args {
-    int healthy, models;                /* rows of the table: first those without a line */
+    int plain, healthy, models;         /* rows of the table: first those of even fluid, then of fluid that dims outwards, then with a line */
     float iv;                           /* 1 / variance of a sample */
     float mean[DM_MEMBRANE_TERMS], prior[DM_MEMBRANE_TERMS]; /* expected terms and 1 / their variances */
     float most;                         /* gains are cut at +-this */
@@ -229,13 +229,14 @@ DM_FN float dm_outer_edge(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, f
     return dm_fabs(r - rd) > 1.5f ? rd : r;
 }
 
-/* Fall of chi-square by a line (negative: worse with one), brightness of the layer outside it, depth of its inner edge.
+/* Fall of chi-square by a line against even fluid (negative: worse with one) and against fluid that may dim, brightness of the layer outside it, depth of its inner edge.
  * p = profile, sac = the sac's value here, table = args.models rows of DM_MEMBRANE_ROW: columns term by term, the inverse
- * normal matrix, the depth. A profile with a hole gets the gain -most. */
+ * normal matrix, the depth. A profile with a hole gets the gains -most. */
 DM_FN void dm_membrane_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_membrane_args f,
                             DM_GLOBAL const float *DM_RESTRICT table, float rd, float sac, DM_GLOBAL float *out) {
     float y[DM_MEMBRANE_K];
     out[DM_MEMBRANE_GAIN] = -f.most;
+    out[DM_MEMBRANE_STRICT] = -f.most;
     out[DM_MEMBRANE_POOL] = 0.0f;
     out[DM_MEMBRANE_DEPTH] = 0.0f;
     int last = dm_clampi((int)dm_floor((rd + 3.5f) / a.dr), 8, a.nr - 1);
@@ -249,7 +250,7 @@ DM_FN void dm_membrane_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a,
         y[k] = (p[i] + (x - (float)i) * (p[i + 1] - p[i])) / sac;
         yy += y[k] * y[k];
     }
-    float base = yy * f.iv, none = 1e30f, line = 1e30f;
+    float base = yy * f.iv, plain = 1e30f, none = 1e30f, line = 1e30f;
     for (int t = 0; t < DM_MEMBRANE_TERMS; t++) base += f.mean[t] * f.mean[t] * f.prior[t];
     for (int m = 0; m < f.models; m++) {
         DM_GLOBAL const float *row = table + (size_t)m * DM_MEMBRANE_ROW;
@@ -268,13 +269,15 @@ DM_FN void dm_membrane_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a,
         }
         if (m < f.healthy) {
             none = dm_fmin(none, cost);
+            if (m < f.plain) plain = none;
         } else if (cost < line) {
             line = cost;
             out[DM_MEMBRANE_POOL] = dm_clampf(pool, 0.0f, 1.2f);
             out[DM_MEMBRANE_DEPTH] = row[DM_MEMBRANE_ROW - 1];
         }
     }
-    out[DM_MEMBRANE_GAIN] = dm_clampf(none - line, -f.most, f.most);
+    out[DM_MEMBRANE_GAIN] = dm_clampf(plain - line, -f.most, f.most);
+    out[DM_MEMBRANE_STRICT] = dm_clampf(none - line, -f.most, f.most);
 }
 
 #endif

@@ -13,7 +13,7 @@ typedef struct dm_map_params {
     double null_share, valley_gain, least_excess_hu;
     double gap_least, model_error, shift_sd, edge_least, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_rank;
     double phase_least;
-    double membrane, membrane_from, membrane_full;
+    double membrane, membrane_from, membrane_full, membrane_share;
 } dm_map_params;
 
 /* The dura as an outline without dents: nerve roots lie dark against the sac's wall, and a surface may stand on them. r and

@@ -6,7 +6,7 @@
 #include "map_parts.h"
 #include "ranks.h"
 
-enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST_MODELS = 192 };
+enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST_MODELS = 224, STEPS = 4 };
 static const double blur = 0.45; /* mm, s.d.: half of a millimetre voxel */
 
 static double edge(double x) {
@@ -29,13 +29,15 @@ static void invert(double a[TERMS][TERMS], double out[TERMS][TERMS]) {
 }
 
 /* One model: fluid down to `deep`. With a line: a layer of its own brightness outside `depth`, parted from the fluid by a dark
- * line of `membrane` mm. Without, fluid whose outer layer, down to `depth`, has the share `dim` of its brightness. */
+ * line of `membrane` mm. Without, fluid that dims outwards from `depth` on, in even steps, to the share `dim` of its brightness. */
 static void model(const dm_membrane_args *f, double deep, double depth, double membrane, double dim, float *row) {
     double column[TERMS][K], normal[TERMS][TERMS], inverse[TERMS][TERMS];
     for (int k = 0; k < K; k++) {
         double u = 0.25 * k - 1.5;
         column[0][k] = edge(u - deep);
-        column[1][k] = edge(u - depth) - edge(u - deep) + dim * (edge(u) - edge(u - depth));
+        column[1][k] = edge(u - depth) - edge(u - deep);
+        for (int j = 0; j < STEPS && membrane <= 0; j++)
+            column[1][k] += (dim + (1 - dim) * (j + 0.5) / STEPS) * (edge(u - depth * j / STEPS) - edge(u - depth * (j + 1) / STEPS));
         column[2][k] = membrane > 0 ? edge(u) - edge(u - depth + membrane) : 0;
         column[3][k] = edge(-u);
     }
@@ -62,14 +64,19 @@ static void table_of(double noise, double membrane, dm_membrane_args *f, float *
         .iv = (float)(1 / (noise * noise)), .mean = {0.18f, 0.95f, 0.6f, 0.06f}, .most = 30};
     for (int t = 0; t < TERMS; t++) f->prior[t] = (float)(1 / (sd[t] * sd[t]));
     enum { DEPTHS = 18, FIRST = 4 }; /* 1 to 5 mm by 0.25, and 7 */
-    for (int line = 0; line < 2; line++)
+    enum { PLAIN, DIM, LINE };
+    for (int kind = PLAIN; kind <= LINE; kind++) {
         for (int i = 0; i < DEPTHS; i++) {
             double deep = i < DEPTHS - 1 ? 0.25 * (i + FIRST) : 7, most = fmin(deep - 1, 3.6);
-            if (!line) model(f, deep, 0, 0, 0, table + f->models++ * ROW);
-            for (int j = line ? 4 : 8; 0.25 * j <= most; j += line ? 1 : 2)
-                model(f, deep, 0.25 * j, line ? membrane : 0, line ? 0 : 0.5, table + f->models++ * ROW);
-            if (!line) f->healthy = f->models;
+            if (kind == PLAIN) model(f, deep, 0, 0, 1, table + f->models++ * ROW);
+            if (kind == DIM)
+                for (double depth = 2; depth <= most; depth += 0.5) model(f, deep, depth, 0, 0.5, table + f->models++ * ROW);
+            if (kind == LINE)
+                for (double depth = 1; depth <= most; depth += 0.25) model(f, deep, depth, membrane, 0, table + f->models++ * ROW);
         }
+        if (kind == PLAIN) f->plain = f->models;
+        if (kind == DIM) f->healthy = f->models;
+    }
 }
 
 static dm_status fit(dm_profiles *pr, const dm_membrane_args *f, const float *table, const uint8_t *use,
@@ -93,13 +100,15 @@ out:
     return status;
 }
 
-/* Mean gain and median depth of the used cells within 4.5 mm and 10 degrees of cell (i, t). Cells of one
- * window hold much the same noise, so their sum would overstate; their mean does not. */
-static double around(const dm_study *st, const float *line, const uint8_t *use, int i, int t, double *depth,
-                     double *pool) {
+/* What the used cells within 4.5 mm and 10 degrees of a cell say together. Cells of one window hold much the same noise, so the
+ * sum of their gains would overstate; their mean does not. */
+typedef struct evidence {
+    float gain, strict, depth, pool;
+} evidence;
+
+static evidence around(const dm_study *st, const float *line, const uint8_t *use, int i, int t) {
     int half = (int)lround(4.5 / st->spine.ds), n = 0, all = 0;
-    double gain = 0, weight = 0;
-    *depth = *pool = 0;
+    double gain = 0, strict = 0, weight = 0, depth = 0, pool = 0;
     for (int di = -half; di <= half; di++)
         for (int dt = -2; dt <= 2; dt++) {
             int ii = i + di, tt = (t + dt + DM_NT) % DM_NT;
@@ -107,12 +116,45 @@ static double around(const dm_study *st, const float *line, const uint8_t *use, 
             if (ii < 0 || ii >= st->spine.n || !use[(size_t)ii * DM_NT + (size_t)tt]) continue;
             const float *v = line + ((size_t)ii * DM_NT + (size_t)tt) * DM_MEMBRANE_N;
             double g = (double)v[DM_MEMBRANE_GAIN], w = fmax(g, 0.01);
-            n++, gain += g, weight += w;
-            *depth += w * (double)v[DM_MEMBRANE_DEPTH], *pool += w * (double)v[DM_MEMBRANE_POOL];
+            n++, gain += g, strict += (double)v[DM_MEMBRANE_STRICT], weight += w;
+            depth += w * (double)v[DM_MEMBRANE_DEPTH], pool += w * (double)v[DM_MEMBRANE_POOL];
         }
-    if (2 * n < all) return -1e9;
-    *depth /= weight, *pool /= weight;
-    return gain / n;
+    if (2 * n < all) return (evidence){-1e9f, -1e9f, 0, 0};
+    return (evidence){(float)(gain / n), (float)(strict / n), (float)(depth / weight), (float)(pool / weight)};
+}
+
+/* Keeps the patches of cells with gain > least of which the share `share` withstands the comparison with fluid that dims:
+ * pulsation blurs the sac's edge over a patch, and no cell of it shows a line; of a pool enough cells do. The others' gain
+ * becomes -1e9. stack: n * DM_NT. */
+static void keep_lines(evidence *v, const uint8_t *use, int n, float least, double share, int *stack, uint8_t *mark) {
+    memset(mark, 0, (size_t)n * DM_NT);
+    for (int seed = 0; seed < n * DM_NT; seed++) {
+        if (mark[seed] || !use[seed] || !(v[seed].gain > least)) continue;
+        int count = 0, firm = 0;
+        mark[seed] = 1;
+        stack[count++] = seed; /* every cell of the patch stays on it */
+        for (int at = 0; at < count; at++) {
+            int i = stack[at] / DM_NT, t = stack[at] % DM_NT;
+            firm += v[stack[at]].strict > least;
+            for (int d = 0; d < 9; d++) {
+                int ii = i + d / 3 - 1, tt = (t + d % 3 - 1 + DM_NT) % DM_NT, c = ii * DM_NT + tt;
+                if (ii < 0 || ii >= n || mark[c] || !use[c] || !(v[c].gain > least)) continue;
+                mark[c] = 1;
+                stack[count++] = c;
+            }
+        }
+        for (int at = 0; at < count && firm < share * count; at++) v[stack[at]].gain = -1e9f;
+    }
+}
+
+static void raise_map(const dm_map_params *p, const evidence *v, const uint8_t *use, dm_map *m) {
+    for (size_t c = 0; c < (size_t)m->n * DM_NT; c++) {
+        if (!use[c]) continue;
+        double full = ((double)v[c].gain - p->membrane_from) / (p->membrane_full - p->membrane_from);
+        double e = (double)v[c].pool * fmin(fmax(full, 0), 1);
+        m->assessed[c] = 1;
+        if (e > (double)m->e[c]) m->e[c] = (float)e, m->thickness[c] = v[c].depth - (float)p->membrane;
+    }
 }
 
 dm_status dm_membrane_apply(dm_profiles *pr, const dm_map_params *p, const dm_references *ref,
@@ -120,29 +162,22 @@ dm_status dm_membrane_apply(dm_profiles *pr, const dm_map_params *p, const dm_re
     size_t n = (size_t)st->spine.n * DM_NT;
     float *line = malloc(n * DM_MEMBRANE_N * sizeof *line),
           *table = malloc(MOST_MODELS * ROW * sizeof *table);
+    evidence *v = malloc(n * sizeof *v);
+    int *stack = malloc(n * sizeof *stack);
+    uint8_t *mark = malloc(n);
     dm_membrane_args f;
-    dm_status status;
-    if (!line || !table) {
-        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura's line in %zu cells", n);
-        goto out;
-    }
+    dm_status status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura's line in %zu cells", n);
+    if (!line || !table || !v || !stack || !mark) goto out;
     /* Profiles are means of nine samples that share voxels: their noise is about half a voxel's. */
     double noise = st->crop.noise_sd / 2.2 / ref->sac_middle;
     table_of(sqrt(noise * noise + 0.035 * 0.035), p->membrane, &f, table);
     DM_TRY_OUT(fit(pr, &f, table, use, line));
     for (int i = 0; i < st->spine.n; i++)
-        for (int t = 0; t < DM_NT; t++) {
-            size_t c = (size_t)i * DM_NT + (size_t)t;
-            double depth, pool, gain = around(st, line, use, i, t, &depth, &pool);
-            if (!use[c]) continue;
-            double e =
-                pool * fmin(fmax((gain - p->membrane_from) / (p->membrane_full - p->membrane_from), 0), 1);
-            st->map.assessed[c] = 1;
-            if (e > (double)st->map.e[c])
-                st->map.e[c] = (float)e, st->map.thickness[c] = (float)(depth - p->membrane);
-        }
+        for (int t = 0; t < DM_NT; t++) v[(size_t)i * DM_NT + (size_t)t] = around(st, line, use, i, t);
+    keep_lines(v, use, st->spine.n, (float)p->membrane_from, p->membrane_share, stack, mark);
+    raise_map(p, v, use, &st->map);
 out:
-    free(line), free(table);
+    free(line), free(table), free(v), free(stack), free(mark);
     return status;
 }
 
