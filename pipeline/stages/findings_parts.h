@@ -15,7 +15,7 @@ typedef struct dm_findings_params {
     double join, join_lateral, join_angle; /* mm, mm, degrees */
     double list_score, soft_tissue_hu, satellite_share, satellite_factor;
     double ventral_angle, dorsal_angle; /* degrees */
-    double odds_base, odds_size, odds_low, odds_hard, odds_fat, odds_over, odds_sacral, odds_dim, odds_usual, fluid_share;
+    double odds_base, odds_size, odds_hard, odds_fat, odds_over, odds_sacral, odds_dim, odds_usual, fluid_share;
     dm_traps_params trap;
     dm_diverticula_params diverticula;
     dm_veins_params vein;
@@ -30,9 +30,9 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *study);
 dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *study, const float *low, const int *label, int which,
                           dm_finding *f);
 
-/* What the score weighs, in the order of the parameters odds_*: 1, ln size, ln brightness, share above soft tissue, bright fat,
- * brighter than the sac, sacral, too dim for fluid, share that is usual. */
-enum { DM_ODDS = 9 };
+/* What the score weighs, in the order of the parameters odds_*: 1, ln size, ln brightness above soft tissue, bright fat, brighter
+ * than the sac, sacral, too dim for fluid, share that is usual. */
+enum { DM_ODDS = 8 };
 void dm_pool_terms(const dm_findings_params *p, const dm_study *study, const dm_finding *f, double x[DM_ODDS]);
 
 /* Best score first; equal scores from head to feet. */

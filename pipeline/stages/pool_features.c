@@ -114,8 +114,8 @@ static double around(const dm_study *st, const cells *o, float *work) {
     return n ? (double)dm_rank(work, n, 0.5) : 0;
 }
 
-/* `size` saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size and brightness only what anatomy says:
- * how much of the brightness is above soft tissue, whether fat is as bright as fluid, that on CT what is brighter than the
+/* `size` saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size and the brightness above soft tissue only
+ * what anatomy says: whether fat is as bright as fluid, that on CT what is brighter than the
  * sac itself is bone, or sac beside a lost surface, that below S1 the sac tapers, surfaces fail and leaks are rare, that on
  * MR a pool is fluid and not blood in the plexus, and that other vertebrae do not show the same. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
@@ -123,8 +123,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
     const double terms[DM_ODDS] = {1,
                                    log(fmax(size, 0.03)),
-                                   log(fmax(q->low, 0.03)),
-                                   q->hard / fmax(q->low, 1e-3),
+                                   log(fmax(q->hard, 0.02)),
                                    st->map.fat_bright,
                                    st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0,
                                    f->class_ == DM_SACRAL,
@@ -135,8 +134,8 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
 
 /* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How sure"). */
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
-    const double odds[DM_ODDS] = {p->odds_base, p->odds_size, p->odds_low,    p->odds_hard, p->odds_fat,
-                                  p->odds_over, p->odds_sacral, p->odds_dim, p->odds_usual};
+    const double odds[DM_ODDS] = {p->odds_base, p->odds_size,   p->odds_hard, p->odds_fat,
+                                  p->odds_over, p->odds_sacral, p->odds_dim,  p->odds_usual};
     double x[DM_ODDS], sum = 0;
     dm_pool_terms(p, st, f, x);
     for (int k = 0; k < DM_ODDS; k++) sum += odds[k] * x[k];

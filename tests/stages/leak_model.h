@@ -28,6 +28,7 @@ typedef struct model {
     int swallow; /* the dura's surface goes round the pools */
     model_pool pool[4];
     double vein_s, vein_hu; /* a vein of 1.3 mm radius, 22 mm long, on the left; vein_hu 0 = none */
+    double dim_from, dim_to; /* the sac dims behind, from 3 mm inside the dura to half at it, from .. to mm; 0, 0 = nowhere */
     double muscle_from, muscle_to; /* HU 60 instead of fat in the gap on the right from .. to mm; 0, 0 = none */
 } model;
 
@@ -65,6 +66,8 @@ static inline double model_value(const model *m, double s, double theta, double 
     double rd = model_dura(theta), rb = model_bone(m, theta), sac = m->filled ? m->sac : 10;
     double sharp = m->mr ? 1.5 : 1; /* MR: 0.37 mm of blur, voxels are as large again */
     double v = tissue + (sac - tissue) * model_edge(sharp * (rd - r)) + (bone - tissue) * model_edge(sharp * (r - rb));
+    if (theta * theta > 5 && s > m->dim_from && s < m->dim_to && r > rd - 3)
+        v -= 0.5 * (sac - tissue) * (fmin(r, rd) - rd + 3) / 3 * model_edge(sharp * (rd - r));
     if (r < 5) v += (cord - sac) * model_edge(3.0 - r);
     v += (flesh - bone) * model_edge(r - rb - 4); /* flesh outside a bony ring of 4 mm */
     if (m->vein_hu > 0) {

@@ -97,6 +97,55 @@ START_TEST(a_swallowed_pool_shows_by_its_line) {
 }
 END_TEST
 
+/* MR: pulsation dims the fluid towards its edge over a patch; that is no line. */
+START_TEST(fluid_that_dims_outwards_is_no_pool) {
+    dm_study *st = malloc(sizeof *st);
+    model m = plain;
+    m.mr = 1, m.sac = 800, m.noise = 25, m.dim_from = 40, m.dim_to = 75;
+    ck_assert(model_make(&m, DM_T1, 15, st));
+    dm_status s = model_run(gpu, "map", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    float behind = median_e(st, 45, 68, 180, 15);
+    ck_assert_msg(behind < 0.15f, "the dimmed sac reads %.2f", (double)behind);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
+/* CT, a sac of 1200 HU. A lamina of 450 HU that touches it has no edge; the surface stands 2 mm too far out and says so by its
+ * strength. The same values as a pool, with fat and then bone beyond, do count; so they do where bone's edge was seen. */
+static float gain_of(double (*value)(double r), float q) {
+    enum { NR = 73 };
+    const dm_map_args a = {1, 1, NR, 0.25f};
+    const dm_fit_args f = {.width = 0.6f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 2, .edge_least = 0.15f};
+    float p[NR], out[DM_FIT_N];
+    for (int k = 0; k < NR; k++) {
+        double sum = 0, weight = 0;
+        for (double d = -2; d <= 2; d += 0.05) {
+            double w = exp(-d * d / 0.72);
+            sum += w * value(0.25 * k + d), weight += w;
+        }
+        p[k] = (float)(sum / weight);
+    }
+    dm_fit_cell(p, a, f, 7, 9, q, -80, 1280, out);
+    return out[DM_FIT_GAIN];
+}
+
+static double lamina(double r) {
+    return r < 7 ? 1200 : 450;
+}
+
+static double pool_before_fat(double r) {
+    return r < 7 ? 1200 : r < 8.6 ? 450 : r < 9.2 ? -80 : 700;
+}
+
+START_TEST(bone_that_touches_the_dura_is_no_pool) {
+    ck_assert_msg(gain_of(lamina, 0.1f) < 1, "lamina: gain %.1f", (double)gain_of(lamina, 0.1f));
+    ck_assert_msg(gain_of(lamina, 1) > 6, "bone seen 2 mm further out: gain %.1f", (double)gain_of(lamina, 1));
+    ck_assert_msg(gain_of(pool_before_fat, 0.9f) > 6, "pool: gain %.1f", (double)gain_of(pool_before_fat, 0.9f));
+}
+END_TEST
+
 /* The late pass is measured; an early one, in which the pool is short and the patient lies elsewhere, tells where it began. */
 START_TEST(phases_come_into_one_frame) {
     dm_study *st = malloc(sizeof *st);
@@ -223,6 +272,8 @@ int main(void) {
     tcase_add_test(t, healthy_cells_are_dark);
     tcase_add_test(t, pool_has_its_ratio);
     tcase_add_test(t, a_swallowed_pool_shows_by_its_line);
+    tcase_add_test(t, fluid_that_dims_outwards_is_no_pool);
+    tcase_add_test(t, bone_that_touches_the_dura_is_no_pool);
     tcase_add_test(t, phases_come_into_one_frame);
     tcase_add_test(t, a_pass_without_contrast_removes_calcium);
     tcase_add_test(t, a_pass_of_another_place_is_left_out);
