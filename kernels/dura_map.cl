@@ -18,13 +18,14 @@ __kernel void shell_cells(__global const float *restrict v, __global const float
 
 /* x = cell; cells with use = 0 are left as they are. */
 __kernel void profile_fit(__global const float *restrict v, __global const float *restrict r_dura,
-                          __global const float *restrict r_bone, __global const float *restrict q_bone,
-                          __global const float *restrict tissue, __global const float *restrict sac,
-                          __global const uchar *restrict use, __global float *restrict out, dm_map_args a, dm_fit_args f) {
+                          __global const float *restrict r_bone, __global const float *restrict r_seen,
+                          __global const float *restrict q_bone, __global const float *restrict tissue,
+                          __global const float *restrict sac, __global const uchar *restrict use,
+                          __global float *restrict out, dm_map_args a, dm_fit_args f) {
     size_t c = get_global_id(0);
     if (c >= (size_t)a.ns * (size_t)a.nt) return;
     if (!use[c]) return;
-    dm_fit_cell(v + c * (size_t)a.nr, a, f, r_dura[c], r_bone[c], q_bone[c], tissue[c], sac[c] - tissue[c],
+    dm_fit_cell(v + c * (size_t)a.nr, a, f, r_dura[c], r_bone[c], r_seen[c], q_bone[c], tissue[c], sac[c] - tissue[c],
                 out + c * DM_FIT_N);
 }
 

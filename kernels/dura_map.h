@@ -92,15 +92,16 @@ DM_FN float dm_normal_cdf(float x) {
 
 /* Least cost without a pool where bone may reach in as far as the dura. Beside a sac that outshines bone, a lamina that touches
  * it has no edge of its own, and r_bone stands where it is expected: the weaker the edge (q, 0..1), the further the bone may
- * be from it. Called with the scanner's own blur of the bone and with half as much again: laminae slope. y: n samples, sac and bone: the unshifted edges with DM_FIT_PAD samples more at both ends. */
+ * be from it. `seen`: mm by which the edge that was found lies within the one of the profile's model, 0 or more. Called with the scanner's own blur of the bone and with half as much again: laminae slope. y: n samples, sac and bone: the unshifted edges with DM_FIT_PAD samples more at both ends. */
 DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone, int n, dm_map_args a, dm_fit_args f, float gap,
-                            float q) {
+                            float seen, float q) {
     const float iv = 1.0f / (f.model_error * f.model_error), sd = f.shift_sd / dm_fmax(q, f.edge_least);
     int most = dm_clampi((int)dm_floor(gap / a.dr), 0, DM_FIT_PAD);
     float best = 1e30f;
     for (int m1 = -3; m1 <= 3; m1 += 2)
         for (int m2 = 0; m2 <= most; m2 += 2) {
-            float d1 = (float)m1 * a.dr / f.shift_sd, d2 = (float)m2 * a.dr / sd, aa = 0.0f, ab = 0.0f, bb = 0.0f;
+            float in = (float)m2 * a.dr, d1 = (float)m1 * a.dr / f.shift_sd, d2 = dm_fmin(in / f.shift_sd, dm_fabs(in - seen) / sd);
+            float aa = 0.0f, ab = 0.0f, bb = 0.0f;
             for (int k = 0; k < n; k++) {
                 float fb = bone[k + DM_FIT_PAD + m2], z = y[k] - sac[k + DM_FIT_PAD - m1];
                 aa += z * z;
@@ -116,9 +117,10 @@ DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone,
 /* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. out: pool (share of the sac),
  * bone (share), cost (chi-square), thickness (mm where what is left after both edges exceeds half of the pool's height), height that a
  * pool of 1 would reach between the blurred edges: near 0 in a narrow gap, where a pool is a guess; gain = fall of
- * the cost against the best fit without a pool. q: strength of the bone's edge, 0..1. A cell without a complete profile gets pool 0 and cost -1. */
-DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, float rd, float rb, float q, float tissue,
-                       float s, DM_GLOBAL float *out) {
+ * the cost against the best fit without a pool. rb: how far the canal reaches
+ * here by its neighbours; seen, q: where the bone's edge was found and how strong it is, 0..1. A cell without a complete profile gets pool 0 and cost -1. */
+DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, float rd, float rb, float seen, float q,
+                       float tissue, float s, DM_GLOBAL float *out) {
     const int shift[7] = {-5, -3, -1, 0, 1, 3, 5};
     float y[DM_FIT_MAX], sac[DM_FIT_MAX + 2 * DM_FIT_PAD], bone[DM_FIT_MAX + 2 * DM_FIT_PAD];
     int k0 = dm_max((int)dm_floor((rd - 1.2f) / a.dr + 0.5f), 0);
@@ -185,8 +187,8 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
         float blurred[DM_FIT_MAX + 2 * DM_FIT_PAD];
         for (int j = 0; j < n + 2 * DM_FIT_PAD; j++)
             blurred[j] = dm_normal_cdf(((float)(k0 + j - DM_FIT_PAD) * a.dr - rb) / (1.5f * f.width));
-        none = dm_fmin(none, dm_contact_cost(y, sac, bone, n, a, f, rb - rd, q));
-        none = dm_fmin(none, dm_contact_cost(y, sac, blurred, n, a, f, rb - rd, q));
+        none = dm_fmin(none, dm_contact_cost(y, sac, bone, n, a, f, rb - rd, dm_fmax(rb - seen, 0.0f), q));
+        none = dm_fmin(none, dm_contact_cost(y, sac, blurred, n, a, f, rb - rd, dm_fmax(rb - seen, 0.0f), q));
     }
     float thick = 0.0f;
     for (int k = 0; k < n; k++) {

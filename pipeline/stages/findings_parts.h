@@ -21,13 +21,25 @@ typedef struct dm_findings_params {
     dm_veins_params vein;
 } dm_findings_params;
 
+typedef struct dm_rows {
+    int from, to;
+} dm_rows;
+
 /* Pools outside the dura: components of the map with their features, best score first, appended to study->findings.
  * Levels, site and place are left to localise. */
 dm_status dm_pools_find(const dm_findings_params *p, dm_study *study);
 
-/* Size, brightness, features, side, class and score of the cells labelled `which` into *f, whose theta is set; length 0 when none of them
- * is assessed. low: the map's low rank (n * DM_NT). */
-dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *study, const float *low, const int *label, int which,
+/* Cells of the map (n * DM_NT) and what they belong to. */
+typedef struct dm_pool_cells {
+    const float *low;  /* the map's low rank */
+    const int *label;  /* the pool, 0 = none */
+    const int *piece;  /* the connected piece of it, 0 = none */
+    const dm_rows *extent; /* rows of every piece, by its number */
+} dm_pool_cells;
+
+/* Size, brightness, features, side, class and score of the cells labelled `which` into *f, whose theta is set; length 0 when
+ * none of them is assessed. */
+dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *study, const dm_pool_cells *cells, int which,
                           dm_finding *f);
 
 /* What the score weighs, in the order of the parameters odds_*: 1, ln size, ln brightness above soft tissue, bright fat, brighter

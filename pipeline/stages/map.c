@@ -25,6 +25,8 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, valley_gain, "1", 1, 5, 2.5, "Factor on the valley before it is compared with the fit: the blur halves the floor of a thin pool."),
     DM_PARAM_FLOAT(dm_map_params, least_excess_hu, "HU", 0, 200, 50, "Less above tissue than this is muscle, vein or noise on CT, not contrast."),
     DM_PARAM_FLOAT(dm_map_params, dent, "mm", 0.2, 5, 1.0, "The dura lies at most this far inside the convex outline of its slice (in front: inside the median of 55 degrees): what dents deeper is a nerve root."),
+    DM_PARAM_FLOAT(dm_map_params, reach_half, "mm", 5, 80, 30, "The canal's wall is compared with its median within this distance along the line: one level to either side."),
+    DM_PARAM_FLOAT(dm_map_params, reach_dent, "mm", 0.2, 20, 0.5, "Bone further inside than this median is taken for it: contrast that touches bone of its own brightness hides the edge. Where bone was seen still counts against a pool."),
     DM_PARAM_FLOAT(dm_map_params, gap_least, "mm", 0.4, 2, 0.8, "Narrower gaps between dura and bone cannot be told from their edges at 0.6 mm blur."),
     DM_PARAM_FLOAT(dm_map_params, height_least, "1", 0.05, 1, 0.5, "A pool that the blur lets stand lower than this share of its value in its gap is counted less in proportion: it is a guess there."),
     DM_PARAM_FLOAT(dm_map_params, gain_least, "1", 0, 200, 6, "Fall of chi-square (priors included) that a pool must bring to count in full: 2.5 s.d."),
@@ -61,13 +63,12 @@ static dm_status make_maps(int n, dm_map *m) {
 }
 
 /* 1 = this cell can be measured: contrast beside it, a gap that the scanner resolves, inside the scan, a frame to trust. */
-static void usable(const dm_map_params *p, const dm_study *st, const float *r_dura, const float *cells, uint8_t *use) {
+static void usable(const dm_map_params *p, const dm_study *st, const float *gap, const float *cells, uint8_t *use) {
     for (int i = 0; i < st->spine.n; i++)
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)i * DM_NT + (size_t)t;
             const float *v = cells + c * DM_CELL_N;
-            double gap = (double)(st->canal.r_bone[c] - r_dura[c]);
-            use[c] = st->canal.filled[i] && !st->spine.unsure[i] && gap >= p->gap_least &&
+            use[c] = st->canal.filled[i] && !st->spine.unsure[i] && (double)gap[c] >= p->gap_least &&
                      !dm_is_outside(v[DM_CELL_DARK]) && !dm_is_outside(v[DM_CELL_OUTER]);
         }
 }
@@ -77,7 +78,7 @@ typedef struct work {
     const dm_map_params *p;
     dm_study *st;
     size_t n; /* cells */
-    float *polar, *cells, *fit, *valley, *r_dura;
+    float *polar, *cells, *fit, *valley, *r_dura, *r_bone, *gap; /* gap: mm between the two */
     uint8_t *use, *some;
     dm_references ref;
     dm_profiles pr;
@@ -85,7 +86,7 @@ typedef struct work {
 } work;
 
 static void work_free(work *w) {
-    free(w->polar), free(w->cells), free(w->fit), free(w->valley), free(w->r_dura), free(w->use), free(w->some);
+    free(w->polar), free(w->cells), free(w->fit), free(w->valley), free(w->r_dura), free(w->r_bone), free(w->gap), free(w->use), free(w->some);
     dm_references_free(&w->ref);
     dm_profiles_close(&w->pr);
 }
@@ -124,13 +125,12 @@ static dm_status one_shape(work *w, int shape, int dark) {
     dm_map *m = &w->st->map;
     dm_fit_args f = fit_args(w, w->width, shape);
     for (size_t c = 0; c < w->n; c++) {
-        double gap = (double)(w->st->canal.r_bone[c] - w->r_dura[c]);
         /* A pool on the bone is told from the bone only where that is known to be there. */
         int bone = !w->st->canal.no_bone[c] && w->st->canal.q_bone[c] >= (float)w->p->bone_least;
-        w->some[c] = w->use[c] && (shape == 0 || gap >= w->p->band_gap) && (shape != 2 || bone);
+        w->some[c] = w->use[c] && (shape == 0 || (double)w->gap[c] >= w->p->band_gap) && (shape != 2 || bone);
     }
     DM_TRY(dm_profiles_fit(&w->pr, &f, w->some, w->fit));
-    DM_TRY(dm_valley(w->p, w->st, w->r_dura, w->cells, dark, &w->ref, w->some, w->width, w->valley));
+    DM_TRY(dm_valley(w->p, w->st, w->gap, w->cells, dark, &w->ref, w->some, w->width, w->valley));
     for (size_t c = 0; c < w->n; c++) {
         const float *fit = w->fit + c * DM_FIT_N;
         if (!w->some[c] || fit[DM_FIT_COST] < 0) continue;
@@ -162,11 +162,34 @@ static double cauda_from(const dm_levels *levels) {
     return levels->n && s < -1e8 ? 1e9 : s;
 }
 
+/* 1 where a cord is in view: a quarter of what lies 1.5 to 4.5 mm from the line is darker than half of the sac. The cord is 6 mm
+ * thick and more, wherever it lies; roots are thin. */
+static int has_cord(const work *w, size_t i, size_t nr) {
+    size_t from = (size_t)(1.5 / w->p->step), to = (size_t)(4.5 / w->p->step), dark = 0, all = 0;
+    for (size_t t = 0; t < DM_NT; t++)
+        for (size_t k = from; k <= to; k++, all++)
+            dark += w->polar[(i * DM_NT + t) * nr + k] < 0.5f * w->ref.base[i];
+    return 4 * dark > all;
+}
+
+/* Where the cord ends: above the lowest 15 mm that show one. Roots lie along it from 20 mm above on. The line's end where it has
+ * a cord all along. */
+static double roots_from(const work *w, size_t nr) {
+    double ds = w->st->spine.ds;
+    int run = (int)lround(15 / ds), seen = 0;
+    for (int i = w->st->spine.n - 1; i >= 0; i--) {
+        if (!w->st->canal.filled[i] || dm_is_outside(w->ref.base[i])) continue;
+        seen = has_cord(w, (size_t)i, nr) ? seen + 1 : 0;
+        if (seen >= run) return i + run >= w->st->spine.n - run ? 1e9 : (i + run) * ds - 20;
+    }
+    return 0;
+}
+
 /* The dura's line is sought in narrow gaps too: the bone's place does not matter to it. Beside the cauda only in front, where
  * a patient on the back has no roots; not above C3 or within 10 mm of the line's upper end, where the sac widens into the
  * cistern. */
-static void line_sought(work *w) {
-    double cauda = cauda_from(&w->st->levels), neck = 10, c3;
+static void line_sought(work *w, size_t nr) {
+    double cauda = fmin(cauda_from(&w->st->levels), roots_from(w, nr)), neck = 10, c3;
     if (dm_level_top(&w->st->levels, 3, &c3)) neck = fmax(neck, c3);
     for (size_t c = 0; c < w->n; c++) {
         size_t i = c / DM_NT, t = c % DM_NT;
@@ -178,7 +201,7 @@ static void line_sought(work *w) {
 
 static void beyond_bone(work *w, int nr) {
     for (size_t c = 0; c < w->n; c++) {
-        int k = (int)(((double)w->st->canal.r_bone[c] + 4) / w->p->step);
+        int k = (int)(((double)w->r_bone[c] + 4) / w->p->step);
         w->valley[c] = k < nr ? w->polar[c * (size_t)nr + (size_t)k] : DM_OUTSIDE;
     }
 }
@@ -190,13 +213,17 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     w->fit = malloc(w->n * DM_FIT_N * sizeof(float));
     w->valley = malloc(w->n * sizeof(float));
     w->r_dura = malloc(w->n * sizeof(float));
+    w->r_bone = malloc(w->n * sizeof(float));
+    w->gap = malloc(w->n * sizeof(float));
     w->use = malloc(w->n), w->some = malloc(w->n);
-    if (!w->cells || !w->fit || !w->valley || !w->r_dura || !w->use || !w->some)
+    if (!w->cells || !w->fit || !w->valley || !w->r_dura || !w->r_bone || !w->gap || !w->use || !w->some)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu cells of the dura map", w->n);
     DM_TRY(dm_curved_polar(gpu, &w->st->crop.raw, sp, 0, sp->ds, sp->n, 0, w->p->step, nr, &w->polar));
     dm_outline(w->st->canal.r_dura, sp->n, w->p->dent, w->r_dura);
-    DM_TRY(dm_profiles_open(gpu, w->p, w->st, w->r_dura, w->polar, nr, &w->pr, w->cells));
-    usable(w->p, w->st, w->r_dura, w->cells, w->use);
+    dm_canal_reach(w->st->canal.r_bone, sp->n, sp->ds, w->p->reach_half, w->p->reach_dent, w->r_bone);
+    for (size_t c = 0; c < w->n; c++) w->gap[c] = w->r_bone[c] - w->r_dura[c];
+    DM_TRY(dm_profiles_open(gpu, w->p, w->st, w->r_dura, w->r_bone, w->polar, nr, &w->pr, w->cells));
+    usable(w->p, w->st, w->gap, w->cells, w->use);
     beyond_bone(w, nr); /* into valley, which is free until the references are known */
     DM_TRY(dm_references_make(w->p, w->st, w->cells, w->valley, w->use, &w->ref));
     w->st->map.fat_bright = w->ref.fat_bright;
@@ -213,7 +240,7 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     DM_TRY(one_shape(w, 2, DM_CELL_DARK_OUT));
     finish(w);
     if (w->st->modality != DM_MR || w->ref.fat_bright) return dm_ok; /* bright fat has the dura's dark line all along */
-    line_sought(w);
+    line_sought(w, (size_t)nr);
     return dm_membrane_apply(&w->pr, w->p, &w->ref, w->some, w->st);
 }
 

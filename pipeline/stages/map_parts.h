@@ -8,6 +8,7 @@
 
 typedef struct dm_map_params {
     double radius, step;              /* mm */
+    double reach_half, reach_dent;
     double envelope_share, envelope_half, layering_limit;
     double tissue_share, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
@@ -20,6 +21,10 @@ typedef struct dm_map_params {
  * out: n * DM_NT, mm. Where r lies more than `dent` mm inside its slice's convex outline (behind and at the sides) or inside the
  * median of 55 degrees (in front, where discs and collections do push the sac in), it is replaced by that. */
 void dm_outline(const float *r, int n, double dent, float *out);
+
+/* How far the canal reaches: r where it is not more than `dent` mm inside the median of its angle within `half` mm along the line,
+ * that median elsewhere. Contrast that touches bone of its own brightness draws the bone's surface inwards. out: n * DM_NT. */
+void dm_canal_reach(const float *r, int n, double ds, double half, double dent, float *out);
 
 /* References of one study, made by the functions below in this order. Arrays of cells: s index * DM_NT + column. */
 typedef struct dm_references {
@@ -36,21 +41,21 @@ dm_status dm_references_make(const dm_map_params *p, const dm_study *study, cons
                              const uint8_t *use, dm_references *out);
 void dm_references_free(dm_references *r);
 
-/* V' of every used cell: valley (`dark` = one of the DM_CELL_DARK_*) over the sac, less what healthy cells of the same
+/* gap: mm between the surfaces per cell. V' of every used cell: valley (`dark` = one of the DM_CELL_DARK_*) over the sac, less what healthy cells of the same
  * gap and the same outer brightness show in this study. 0 elsewhere. */
-dm_status dm_valley(const dm_map_params *p, const dm_study *study, const float *r_dura, const float *cells, int dark, const dm_references *ref,
+dm_status dm_valley(const dm_map_params *p, const dm_study *study, const float *gap, const float *cells, int dark, const dm_references *ref,
                     const uint8_t *use, double width, float *out);
 
 /* The profiles on the device and the fit of all cells. */
 typedef struct dm_profiles {
     dm_gpu *gpu;
     dm_map_args args;
-    dm_buf *polar, *r_dura, *r_bone, *q_bone, *tissue, *sac, *use, *cells, *fit;
+    dm_buf *polar, *r_dura, *r_bone, *r_seen, *q_bone, *tissue, *sac, *use, *cells, *fit;
 } dm_profiles;
 
 /* Smooths `polar` (n * DM_NT * nr) and computes the figures of every cell into `cells` (n * DM_NT * DM_CELL_N). */
 dm_status dm_profiles_open(dm_gpu *gpu, const dm_map_params *p, const dm_study *study, const float *r_dura,
-                           const float *polar, int nr, dm_profiles *out, float *cells);
+                           const float *r_bone, const float *polar, int nr, dm_profiles *out, float *cells);
 dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref);
 /* Fits the cells with use != 0; fit: n * DM_NT * DM_FIT_N, 0 where unused. */
 dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *use, float *fit);

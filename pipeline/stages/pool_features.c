@@ -33,20 +33,20 @@ static double above_soft_tissue(const dm_findings_params *p, const dm_study *st,
 
 /* What lies at the same place of other vertebrae, on either side: their median E, 0 where fewer than four can be compared.
  * Root sleeves, laminae that touch the sac, ligaments and the epidural plexus come with every vertebra; a tear does not.
- * Vertebrae that the pool itself reaches are left out, so a collection along all of the spine is compared with nothing. */
-static double usual_at(const dm_study *st, int from, int to, int i, int t) {
+ * Vertebrae that `own` reaches are left out, so a collection along all of the spine is compared with nothing. */
+static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
     enum { LEVELS = 4 };
     const dm_levels *l = &st->levels;
     const dm_map *m = &st->map;
     double ds = st->spine.ds, s = i * ds;
     float value[2 * 2 * LEVELS];
     size_t n = 0;
-    int own = 0;
-    while (own < l->n && s >= l->v[own].s_to) own++;
-    if (own == l->n || s < l->v[own].s_from) return 0;
-    double phase = (s - l->v[own].s_from) / (l->v[own].s_to - l->v[own].s_from);
-    for (int k = own - LEVELS; k <= own + LEVELS; k++) {
-        if (k < 0 || k >= l->n || (l->v[k].s_to > from * ds && l->v[k].s_from < to * ds)) continue;
+    int here = 0;
+    while (here < l->n && s >= l->v[here].s_to) here++;
+    if (here == l->n || s < l->v[here].s_from) return 0;
+    double phase = (s - l->v[here].s_from) / (l->v[here].s_to - l->v[here].s_from);
+    for (int k = here - LEVELS; k <= here + LEVELS; k++) {
+        if (k < 0 || k >= l->n || (l->v[k].s_to > own.from * ds && l->v[k].s_from < own.to * ds)) continue;
         int at = (int)lround((l->v[k].s_from + phase * (l->v[k].s_to - l->v[k].s_from)) / ds);
         if (at < 0 || at >= m->n) continue;
         size_t same = (size_t)at * DM_NT + (size_t)t, other = (size_t)at * DM_NT + (size_t)((DM_NT - t) % DM_NT);
@@ -56,7 +56,7 @@ static double usual_at(const dm_study *st, int from, int to, int i, int t) {
     return n >= 4 ? (double)dm_rank(value, n, 0.5) : 0;
 }
 
-static void add_cell(const dm_findings_params *p, const dm_study *st, double low, int i, int t, cells *o) {
+static void add_cell(const dm_findings_params *p, const dm_study *st, double low, dm_rows own, int i, int t, cells *o) {
     const dm_map *m = &st->map;
     size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT),
            n = o->n++;
@@ -68,7 +68,7 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     o->list[THICK][n] = m->thickness[c];
     o->list[DARK][n] = m->d[c];
     o->list[MIRROR][n] = m->e[c] - (m->assessed[mirrored] ? m->e[mirrored] : 0);
-    o->list[USUAL][n] = (float)usual_at(st, o->from, o->to, i, t);
+    o->list[USUAL][n] = (float)usual_at(st, own, i, t);
     o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
     o->list[EDGE][n] = st->canal.q_dura[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
@@ -79,13 +79,19 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     o->column[t] = 1;
 }
 
-static void gather(const dm_findings_params *p, const dm_study *st, const float *low, const int *label,
-                   int which, cells *o) {
+/* The rows that count as the pool's own when it is compared with other vertebrae. In front all that it spans: the dura's ties
+ * cut a ventral collection into pieces at every level. Behind and at the sides the piece alone: laminae and sleeves that
+ * were joined stand in a row. */
+static dm_rows own_rows(const dm_pool_cells *in, dm_side side, size_t c, const cells *o) {
+    return side == DM_VENTRAL || !in->piece[c] ? (dm_rows){o->from, o->to} : in->extent[in->piece[c]];
+}
+
+static void gather(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, dm_side side, cells *o) {
     o->from = st->map.n, o->to = -1, o->peak = -1e9;
     for (int i = 0; i < st->map.n; i++)
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)i * DM_NT + (size_t)t;
-            if (label[c] != which || !st->map.assessed[c]) continue;
+            if (in->label[c] != which || !st->map.assessed[c]) continue;
             if (i < o->from) o->from = i;
             o->to = i;
         }
@@ -93,7 +99,8 @@ static void gather(const dm_findings_params *p, const dm_study *st, const float 
         size_t before = o->n;
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)i * DM_NT + (size_t)t;
-            if (label[c] == which && st->map.assessed[c]) add_cell(p, st, (double)low[c], i, t, o);
+            if (in->label[c] == which && st->map.assessed[c])
+                add_cell(p, st, (double)in->low[c], own_rows(in, side, c, o), i, t, o);
         }
         o->rows += o->n - before >= 2;
     }
@@ -195,21 +202,20 @@ static void phases_of(const dm_findings_params *p, const dm_study *st, const int
     f->early_late = bright[1] > 0.05 ? bright[0] / bright[1] : (double)NAN;
 }
 
-dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const float *low, const int *label,
-                          int which, dm_finding *f) {
+dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, dm_finding *f) {
     size_t n = (size_t)st->map.n * DM_NT;
     float *room = malloc((LISTS + 1) * n * sizeof *room);
     cells o = {0};
     if (!room) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the features of a pool");
     for (int k = 0; k < LISTS; k++) o.list[k] = room + (size_t)k * n;
-    gather(p, st, low, label, which, &o);
+    f->side = dm_side_of(p, f->theta);
+    gather(p, st, in, which, f->side, &o);
     f->length_mm = 0;
     if (o.n) {
         summarise(st, &o, room + LISTS * n, f);
-        f->side = dm_side_of(p, f->theta);
         f->class_ = class_of(st, f, f->side);
         f->score = probability(p, st, f);
-        phases_of(p, st, label, which, room, f);
+        phases_of(p, st, in->label, which, room, f);
     }
     free(room);
     return dm_ok;

@@ -148,32 +148,41 @@ static void append(const dm_findings_params *p, dm_findings *out, dm_finding *li
 
 typedef struct scratch {
     float *f;
-    int *label, *stack;
+    int *label, *piece, *stack;
+    dm_rows *extent; /* of the pieces, by number */
     patch *patches;
     dm_finding *list;
 } scratch;
 
 static void scratch_free(scratch *w) {
-    free(w->f), free(w->label), free(w->stack), free(w->patches), free(w->list);
+    free(w->f), free(w->label), free(w->piece), free(w->stack), free(w->extent), free(w->patches), free(w->list);
 }
 
 dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     size_t cells = (size_t)st->map.n * DM_NT;
-    scratch w = {.f = malloc(cells * 4), .label = malloc(cells * sizeof(int)), .stack = malloc(cells * sizeof(int))};
+    scratch w = {.f = malloc(cells * 4),
+                 .label = malloc(cells * sizeof(int)),
+                 .piece = malloc(cells * sizeof(int)),
+                 .stack = malloc(cells * sizeof(int))};
     dm_status status = dm_ok;
-    if (!w.f || !w.label || !w.stack) goto memory;
+    if (!w.f || !w.label || !w.piece || !w.stack) goto memory;
     veto(p, &st->map, st->spine.ds, w.f);
     int count = components(w.f, st->map.n, (float)p->hysteresis_low, (float)p->hysteresis_high, w.label, w.stack);
     w.patches = calloc((size_t)count + 1, sizeof *w.patches);
     w.list = calloc((size_t)count + 1, sizeof *w.list);
-    if (!w.patches || !w.list) goto memory;
+    w.extent = calloc((size_t)count + 1, sizeof *w.extent);
+    if (!w.patches || !w.list || !w.extent) goto memory;
+    measure(st, w.label, count, w.patches);
+    for (int k = 0; k < count; k++) w.extent[k + 1] = (dm_rows){w.patches[k].from, w.patches[k].to};
+    memcpy(w.piece, w.label, cells * sizeof *w.piece);
     do measure(st, w.label, count, w.patches);
     while (join_once(p, st->spine.ds, w.patches, count, w.label, cells));
+    const dm_pool_cells in = {w.f, w.label, w.piece, w.extent};
     int found = 0;
     for (int k = 0; k < count; k++) {
         if (!w.patches[k].cells) continue;
         dm_finding f = {.theta = angle_of(&w.patches[k])};
-        DM_TRY_OUT(dm_pool_measure(p, st, w.f, w.label, k + 1, &f));
+        DM_TRY_OUT(dm_pool_measure(p, st, &in, k + 1, &f));
         if (f.length_mm > 0) w.list[found++] = f;
     }
     append(p, &st->findings, w.list, found);

@@ -6,7 +6,7 @@
 #include "map_parts.h"
 
 void dm_profiles_close(dm_profiles *pr) {
-    dm_buf_free(pr->polar), dm_buf_free(pr->r_dura), dm_buf_free(pr->r_bone), dm_buf_free(pr->q_bone);
+    dm_buf_free(pr->polar), dm_buf_free(pr->r_dura), dm_buf_free(pr->r_bone), dm_buf_free(pr->q_bone), dm_buf_free(pr->r_seen);
     dm_buf_free(pr->tissue);
     dm_buf_free(pr->sac), dm_buf_free(pr->use), dm_buf_free(pr->cells), dm_buf_free(pr->fit);
     *pr = (dm_profiles){0};
@@ -32,11 +32,12 @@ out:
 }
 
 static dm_status open_profiles(dm_profiles *pr, const float *polar, const float *r_dura, const float *r_bone,
-                               const float *q_bone, float band, float *cells) {
+                               const float *r_seen, const float *q_bone, float band, float *cells) {
     size_t n = cells_of(pr);
     DM_TRY(smooth(pr, polar));
     DM_TRY(dm_buf_from(pr->gpu, r_dura, n * sizeof(float), "dura surface", &pr->r_dura));
     DM_TRY(dm_buf_from(pr->gpu, r_bone, n * sizeof(float), "bone surface", &pr->r_bone));
+    DM_TRY(dm_buf_from(pr->gpu, r_seen, n * sizeof(float), "bone's edge", &pr->r_seen));
     DM_TRY(dm_buf_from(pr->gpu, q_bone, n * sizeof(float), "strength of the bone's edge", &pr->q_bone));
     DM_TRY(dm_buf_new(pr->gpu, n * DM_CELL_N * sizeof(float), "cells", &pr->cells));
     const size_t global[3] = {n, 1, 1};
@@ -47,9 +48,9 @@ static dm_status open_profiles(dm_profiles *pr, const float *polar, const float 
 }
 
 dm_status dm_profiles_open(dm_gpu *gpu, const dm_map_params *p, const dm_study *study, const float *r_dura,
-                           const float *polar, int nr, dm_profiles *out, float *cells) {
+                           const float *r_bone, const float *polar, int nr, dm_profiles *out, float *cells) {
     *out = (dm_profiles){.gpu = gpu, .args = {study->spine.n, DM_NT, nr, (float)p->step}};
-    return open_profiles(out, polar, r_dura, study->canal.r_bone, study->canal.q_bone, (float)p->band - 0.5f, cells);
+    return open_profiles(out, polar, r_dura, r_bone, study->canal.r_bone, study->canal.q_bone, (float)p->band - 0.5f, cells);
 }
 
 static dm_status set_references(dm_profiles *pr, const float *tissue, const float *sac) {
@@ -67,13 +68,13 @@ dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref) {
 dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *use, float *fit) {
     size_t n = cells_of(pr);
     const size_t global[3] = {n, 1, 1};
-    const dm_arg args[] = {DM_ARG_BUF(pr->polar), DM_ARG_BUF(pr->r_dura), DM_ARG_BUF(pr->r_bone),
-                           DM_ARG_BUF(pr->q_bone), DM_ARG_BUF(pr->tissue), DM_ARG_BUF(pr->sac),
-                           DM_ARG_BUF(pr->use),    DM_ARG_BUF(pr->fit),    DM_ARG_VAL(pr->args),
-                           DM_ARG_VAL(*f)};
+    const dm_arg args[] = {DM_ARG_BUF(pr->polar),  DM_ARG_BUF(pr->r_dura), DM_ARG_BUF(pr->r_bone),
+                           DM_ARG_BUF(pr->r_seen), DM_ARG_BUF(pr->q_bone), DM_ARG_BUF(pr->tissue),
+                           DM_ARG_BUF(pr->sac),    DM_ARG_BUF(pr->use),    DM_ARG_BUF(pr->fit),
+                           DM_ARG_VAL(pr->args),   DM_ARG_VAL(*f)};
     DM_TRY(dm_buf_write(pr->use, 0, use, n));
     DM_TRY(dm_buf_zero(pr->fit));
-    DM_TRY(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "profile_fit", global, NULL, args, 10));
+    DM_TRY(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "profile_fit", global, NULL, args, 11));
     return dm_buf_read(pr->fit, 0, fit, n * DM_FIT_N * sizeof(float));
 }
 
@@ -81,12 +82,12 @@ dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *
 typedef struct made_up {
     dm_map_args args;
     size_t n;
-    float *polar, *mean, *rd, *rb, *q, *tissue, *sac, *cells, *fit, *want;
+    float *polar, *mean, *rd, *rb, *seen, *q, *tissue, *sac, *cells, *fit, *want;
     uint8_t *use;
 } made_up;
 
 static void made_up_free(made_up *m) {
-    free(m->polar), free(m->mean), free(m->rd), free(m->rb), free(m->q), free(m->tissue), free(m->sac);
+    free(m->polar), free(m->mean), free(m->rd), free(m->rb), free(m->q), free(m->seen), free(m->tissue), free(m->sac);
     free(m->cells), free(m->fit), free(m->want), free(m->use);
 }
 
@@ -101,18 +102,19 @@ static dm_status made_up_make(int edge, uint64_t seed, made_up *m) {
     size_t nr = 73, most = DM_CELL_N + DM_FIT_N;
     m->polar = malloc(m->n * nr * sizeof(float)), m->mean = malloc(m->n * nr * sizeof(float));
     m->rd = malloc(m->n * sizeof(float)), m->rb = malloc(m->n * sizeof(float));
-    m->q = malloc(m->n * sizeof(float));
+    m->q = malloc(m->n * sizeof(float)), m->seen = malloc(m->n * sizeof(float));
     m->tissue = malloc(m->n * sizeof(float)), m->sac = malloc(m->n * sizeof(float));
     m->cells = malloc(m->n * DM_CELL_N * sizeof(float)), m->fit = calloc(m->n * DM_FIT_N, sizeof(float));
     m->want = calloc(m->n * most, sizeof(float)), m->use = malloc(m->n);
-    if (!m->polar || !m->mean || !m->rd || !m->rb || !m->q || !m->tissue || !m->sac || !m->cells || !m->fit || !m->want ||
+    if (!m->polar || !m->mean || !m->rd || !m->rb || !m->q || !m->seen || !m->tissue || !m->sac || !m->cells || !m->fit || !m->want ||
         !m->use)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu made-up cells", m->n);
     uint64_t state = seed * 2654435761u + 88172645463325252ull;
     for (size_t c = 0; c < m->n; c++) {
         double rd = 5 + 4 * random_unit(&state), rb = rd + 0.8 + 4 * random_unit(&state);
         double pool = random_unit(&state) > 0.5 ? 400 * random_unit(&state) : 0;
-        m->rd[c] = (float)rd, m->rb[c] = (float)rb, m->q[c] = (float)random_unit(&state), m->tissue[c] = -60, m->sac[c] = 440;
+        m->rd[c] = (float)rd, m->rb[c] = (float)rb, m->q[c] = (float)random_unit(&state);
+        m->seen[c] = (float)(rb - random_unit(&state)), m->tissue[c] = -60, m->sac[c] = 440;
         m->use[c] = random_unit(&state) > 0.1;
         for (size_t k = 0; k < nr; k++) {
             double r = 0.25 * (double)k, v = r < rd ? 440 : r > rb ? 600 : -60 + pool;
@@ -143,7 +145,7 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
     pr.args = m.args;
     size_t nr = (size_t)m.args.nr;
     dm_gpu_reset_times(gpu);
-    DM_TRY_OUT(open_profiles(&pr, m.polar, m.rd, m.rb, m.q, 2.0f, m.cells));
+    DM_TRY_OUT(open_profiles(&pr, m.polar, m.rd, m.rb, m.seen, m.q, 2.0f, m.cells));
     DM_TRY_OUT(dm_buf_read(pr.polar, 0, m.mean, m.n * nr * sizeof(float)));
     if (which == 2) {
         DM_TRY_OUT(set_references(&pr, m.tissue, m.sac));
@@ -168,7 +170,7 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
             if (which == 1)
                 dm_shell_cell(m.mean + c * nr, m.args, m.rd[c], m.rb[c], 2.0f, m.want + c * DM_CELL_N);
             else if (m.use[c])
-                dm_fit_cell(m.mean + c * nr, m.args, f, m.rd[c], m.rb[c], m.q[c], m.tissue[c], m.sac[c] - m.tissue[c],
+                dm_fit_cell(m.mean + c * nr, m.args, f, m.rd[c], m.rb[c], m.seen[c], m.q[c], m.tissue[c], m.sac[c] - m.tissue[c],
                             m.want + c * DM_FIT_N);
         }
         r->error = which == 1 ? largest_difference(m.cells, m.want, m.n * DM_CELL_N)

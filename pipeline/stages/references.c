@@ -163,7 +163,7 @@ static void null_of_bins(const dm_map_params *p, const float *v, const uint8_t *
     }
 }
 
-dm_status dm_valley(const dm_map_params *p, const dm_study *st, const float *r_dura, const float *cells, int dark, const dm_references *ref,
+dm_status dm_valley(const dm_map_params *p, const dm_study *st, const float *gap, const float *cells, int dark, const dm_references *ref,
                     const uint8_t *use, double width, float *out) {
     size_t n = (size_t)st->spine.n * DM_NT;
     float *pool = malloc(n * sizeof *pool);
@@ -177,7 +177,7 @@ dm_status dm_valley(const dm_map_params *p, const dm_study *st, const float *r_d
         if (!use[c]) continue;
         float s = ref->sac_cell[c] - ref->tissue_cell[c];
         out[c] = (cells[c * DM_CELL_N + (size_t)dark] - ref->tissue_cell[c]) / s;
-        bin[c] = (uint8_t)bin_of((double)(st->canal.r_bone[c] - r_dura[c]),
+        bin[c] = (uint8_t)bin_of((double)gap[c],
                                  (double)((cells[c * DM_CELL_N + DM_CELL_OUTER] - ref->tissue_cell[c]) / s));
     }
     double expected[GAPS * OUTERS];
@@ -185,10 +185,9 @@ dm_status dm_valley(const dm_map_params *p, const dm_study *st, const float *r_d
     for (size_t c = 0; c < n; c++) {
         if (!use[c]) continue;
         float s = ref->sac_cell[c] - ref->tissue_cell[c];
-        double gap = (double)(st->canal.r_bone[c] - r_dura[c]);
         double outer = (double)((cells[c * DM_CELL_N + DM_CELL_OUTER] - ref->tissue_cell[c]) / s);
         /* 0.08: so far may a pool that fills most cells of a bin move the bin's own null (prototype, section 6) */
-        double usual = fmin(expected[bin[c]], blurred_valley(gap, fmin(outer, 2), width) + 0.08);
+        double usual = fmin(expected[bin[c]], blurred_valley((double)gap[c], fmin(outer, 2), width) + 0.08);
         out[c] -= (float)fmax(usual, 0);
     }
     free(pool), free(bin);

@@ -127,7 +127,7 @@ static float gain_of(double (*value)(double r), float q) {
         }
         p[k] = (float)(sum / weight);
     }
-    dm_fit_cell(p, a, f, 7, 9, q, -80, 1280, out);
+    dm_fit_cell(p, a, f, 7, 9, 9, q, -80, 1280, out);
     return out[DM_FIT_GAIN];
 }
 
@@ -227,7 +227,7 @@ START_TEST(narrow_gap_and_unsure_line_are_not_assessed) {
     dm_study *st = malloc(sizeof *st);
     ck_assert(model_make(&plain, DM_T1, 6, st));
     for (int i = 20; i < 30; i++) st->spine.unsure[i] = 1;
-    for (int i = 50; i < 60; i++) st->canal.r_bone[i * DM_NT] = st->canal.r_dura[i * DM_NT] + 0.5f;
+    for (int i = 0; i < st->spine.n; i++) st->canal.r_bone[i * DM_NT] = st->canal.r_dura[i * DM_NT] + 0.5f;
     ck_assert(dm_good(model_run(gpu, "map", st)));
     for (int i = 20; i < 30; i++) ck_assert(!st->map.assessed[i * DM_NT + 10]);
     for (int i = 50; i < 60; i++) ck_assert(!st->map.assessed[i * DM_NT]);
