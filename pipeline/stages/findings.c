@@ -28,6 +28,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, join_lateral, "mm", 0, 60, 6, "Lateral pieces join only this near: root sleeves stand in a row."),
     DM_PARAM_FLOAT(dm_findings_params, join_angle, "deg", 10, 180, 50, "Pieces further apart round the dura stay apart."),
     DM_PARAM_FLOAT(dm_findings_params, list_score, "1", 0, 1, 0.05, "Less probable candidates are not listed."),
+    DM_PARAM_FLOAT(dm_findings_params, least_mm2, "mm2", 0, 100, 6, "Smaller patches on the dura are noise: two by three millimetres are a few voxels."),
     DM_PARAM_FLOAT(dm_findings_params, soft_tissue_hu, "HU", 0, 300, 130, "Scores count brightness above this CT value: epidural veins (60-120 HU), muscle and ligament are no contrast."),
     DM_PARAM_FLOAT(dm_findings_params, satellite_share, "1", 0.1, 1, 0.6, "A candidate with this share of its length beside a stronger one may be its satellite."),
     DM_PARAM_FLOAT(dm_findings_params, satellite_factor, "1", 1, 100, 2, "It is one when the other's odds are this many times higher."),

@@ -13,7 +13,7 @@ typedef struct dm_findings_params {
     double veto_length_lateral, veto_angle_lateral;
     double hysteresis_low, hysteresis_high;
     double join, join_lateral, join_angle; /* mm, mm, degrees */
-    double list_score, soft_tissue_hu, satellite_share, satellite_factor;
+    double list_score, least_mm2, soft_tissue_hu, satellite_share, satellite_factor;
     double ventral_angle, dorsal_angle; /* degrees */
     double odds_base, odds_size, odds_hard, odds_fat, odds_over, odds_sacral, odds_dim, odds_usual, odds_edge, fluid_share;
     dm_traps_params trap;

@@ -183,7 +183,7 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
         if (!w.patches[k].cells) continue;
         dm_finding f = {.theta = angle_of(&w.patches[k])};
         DM_TRY_OUT(dm_pool_measure(p, st, &in, k + 1, &f));
-        if (f.length_mm > 0) w.list[found++] = f;
+        if (f.length_mm > 0 && f.pool.area_mm2 >= p->least_mm2) w.list[found++] = f;
     }
     append(p, &st->findings, w.list, found);
 out:
