@@ -4,8 +4,8 @@
 
 #include "labels.h"
 #include "pictures.h"
+#include "planned.h"
 #include "record.h"
-#include "run.h"
 #include "verbs.h"
 
 static volatile sig_atomic_t stop_asked;
@@ -30,8 +30,8 @@ static void clock_text(double seconds, char out[64]) {
 
 /* A terminal gets one line that is written over, and a line with the file's name for each that failed. A log gets a plain
  * line per study and no names: they are often those of patients. */
-static void show_progress(void *user, const dm_progress *p) {
-    int terminal = *(const int *)user, finished = p->source + 1;
+static void show_progress(int terminal, const dm_progress *p) {
+    int finished = p->source + 1;
     int measured = p->done + p->failed;
     if (!terminal) {
         if (p->study_id[0]) fprintf(stderr, "%s %s %s%s%s\n", p->study_id, p->answer, p->code, *p->text ? ": " : "", p->text);
@@ -48,9 +48,28 @@ static void show_progress(void *user, const dm_progress *p) {
     fflush(stderr);
 }
 
-static int closing(const dm_run_result *r, const char *out) {
-    fprintf(stderr, "%d studies done, %d failed, %d sources skipped as done before\ntables: %s/tables  records: %s/records\n",
-            r->done, r->failed, r->skipped, out, out);
+/* What a run knows beside its options. */
+typedef struct session {
+    int terminal;
+    dm_planned_run *planned; /* NULL = studies were named */
+} session;
+
+static void on_progress(void *user, const dm_progress *p) {
+    const session *s = user;
+    if (s->planned) dm_planned_note(s->planned, p);
+    show_progress(s->terminal, p);
+}
+
+static dm_status on_read(void *user, const char *source, const char *digest) {
+    const session *s = user;
+    return s->planned ? dm_share_admit(&s->planned->share, source, digest) : dm_ok;
+}
+
+/* whole = 0: a share, without tables. */
+static int closing(const dm_run_result *r, const char *out, int whole) {
+    fprintf(stderr, "%d studies done, %d failed, %d sources skipped as done before\n", r->done, r->failed, r->skipped);
+    if (whole) fprintf(stderr, "tables: %s/tables  records: %s/records\n", out, out);
+    else fprintf(stderr, "records: %s/records; duramap merge %s makes the tables when all shares are done\n", out, out);
     if (r->failed) fprintf(stderr, "reasons: error_text in studies.csv; which file a study is: %s/private/mapping.csv\n", out);
     if (r->open) {
         fprintf(stderr, "interrupted: %d sources are left; run the same command again\n", r->open);
@@ -61,7 +80,7 @@ static int closing(const dm_run_result *r, const char *out) {
 }
 
 static const dm_verb_help help = {
-    "run STUDY... --out OUT",
+    "run STUDY... --out OUT  or  run --plan PLAN --out OUT [--shard I/N]",
     "Measures every study and writes one record each, then the tables. A STUDY is an archive (zip, 7z, tar, tar.gz, tar.bz2,\n"
     "tar.xz, tar.zst, ISO image), a folder of DICOM files or of such archives (all of it belongs together), or a NIfTI\n"
     "volume. What is done already is not measured again. Each source is read by a process of its own: a damaged or hostile\n"
@@ -69,7 +88,7 @@ static const dm_verb_help help = {
     "duramap run archive/*.zip --out OUT --device gpu"};
 
 typedef struct words {
-    const char *out, *protocols, *device, *key, *passphrase_file;
+    const char *out, *protocols, *device, *key, *passphrase_file, *plan, *shard;
     int retry, labels, no_pictures, no_selftest;
     long long memory_mb, read_memory_mb, read_seconds, max_mb, max_entry_mb, max_ratio, max_entries, depth;
 } words;
@@ -103,24 +122,38 @@ static dm_status read_passphrase(const char *path, char out[1024]) {
                   : dm_fail(DM_FATAL, "config", "%s: its first line is no passphrase (empty, or longer than 1023 bytes)", path);
 }
 
+/* The plan, or nothing of one. */
+static dm_status open_plan(const words *w, dm_planned_run *planned) {
+    *planned = (dm_planned_run){.shards = 1};
+    return w->plan ? dm_planned_open(w->plan, w->shard, w->out, w->retry, planned) : dm_ok;
+}
+
 static int run_all(char **argv, int count, const words *w) {
+    dm_planned_run planned;
+    session here = {.terminal = isatty(STDERR_FILENO), .planned = w->plan ? &planned : NULL};
     dm_protocols protocols = {0};
     dm_gpu *gpu = NULL;
     dm_run_result result = {0};
-    int terminal = isatty(STDERR_FILENO), failed_kernels = 0;
+    int failed_kernels = 0;
     char passphrase[1024];
     const dm_archive_limits limits = limits_of(w);
-    dm_status s = read_passphrase(w->passphrase_file, passphrase);
-    if (dm_good(s)) s = dm_protocols_load(w->protocols, &protocols);
-    if (dm_good(s)) s = dm_open_device(w->device, w->memory_mb, &gpu);
-    if (dm_good(s) && !w->no_selftest) failed_kernels = dm_selftest(gpu, NULL);
+    catch_signals();
+    dm_status s = open_plan(w, &planned);
+    const char *protocols_path = w->protocols ? w->protocols : dm_planned_protocols(&planned);
+    if (dm_good(s)) s = read_passphrase(w->passphrase_file, passphrase);
+    if (dm_good(s)) s = dm_protocols_load(protocols_path, &protocols);
+    if (dm_good(s) && w->plan) s = dm_planned_check(&planned, DURAMAP_VERSION, &protocols);
+    int idle = dm_good(s) && w->plan && planned.share.n == 0; /* a task that was started again, all done: no device is needed */
+    if (dm_good(s) && !idle) s = dm_open_device(w->device, w->memory_mb, &gpu);
+    if (dm_good(s) && !idle && !w->no_selftest) failed_kernels = dm_selftest(gpu, NULL);
     if (failed_kernels)
         s = dm_fail(DM_FATAL, "selftest",
                     "%d kernels differ from their references on this device; duramap selftest shows which; choose another "
                     "device with --device",
                     failed_kernels);
-    if (dm_good(s)) {
-        const dm_run_options o = {.out = w->out,
+    if (idle) s = dm_planned_end_idle(&planned, w->out);
+    if (dm_good(s) && !idle) {
+        dm_run_options o = {.out = w->out,
                                   .protocols = &protocols,
                                   .sources = (const char *const *)argv,
                                   .n_sources = count,
@@ -128,23 +161,29 @@ static int run_all(char **argv, int count, const words *w) {
                                   .version = DURAMAP_VERSION,
                                   .selftest = w->no_selftest ? "skipped" : "passed",
                                   .reader = "/proc/self/exe",
-                                  .protocols_path = w->protocols,
+                                  .protocols_path = protocols_path,
                                   .limits = &limits,
                                   .passphrase = passphrase[0] ? passphrase : NULL,
                                   .read_memory = (uint64_t)w->read_memory_mb << 20,
                                   .retry_failed = w->retry,
                                   .illustrate = w->no_pictures ? NULL : dm_pictures_write,
                                   .label = w->labels ? dm_labels_write : NULL,
-                                  .progress = show_progress,
-                                  .user = &terminal,
+                                  .admit = on_read,
+                                  .progress = on_progress,
+                                  .user = &here,
                                   .stop = &stop_asked};
-        catch_signals();
+        if (w->plan) dm_planned_fill(&planned, &o);
         s = dm_cohort_run(gpu, &o, &result);
     }
     dm_gpu_close(gpu);
     dm_protocols_clear(&protocols);
+    if (dm_good(s) && w->plan) {
+        dm_planned_close(&planned, &result);
+        s = dm_worse(s, planned.noted);
+    }
+    dm_planned_clear(&planned);
     int code = dm_tell(s);
-    return code == DM_EXIT_DONE ? closing(&result, w->out) : code;
+    return code == DM_EXIT_DONE ? closing(&result, w->out, planned.shards == 1) : code;
 }
 
 int dm_verb_run(int argc, char **argv) {
@@ -163,6 +202,8 @@ int dm_verb_run(int argc, char **argv) {
         {"--max-entries", DM_WHOLE, &w.max_entries, "N", "files in a source (200000)"},
         {"--read-seconds", DM_WHOLE, &w.read_seconds, "S", "time to read a source (3600)"},
         {"--read-memory", DM_WHOLE, &w.read_memory_mb, "MB", "memory of the process that reads a source (8192)"},
+        {"--plan", DM_WORD, &w.plan, "PLAN", "the sources of a plan (OUT/private/plan-1.jsonl), instead of studies"},
+        {"--shard", DM_WORD, &w.shard, "I/N", "of the plan only the I-th of N shares; the tables are left to duramap merge"},
         {"--retry-failed", DM_FLAG, &w.retry, NULL, "measure failed studies again"},
         {"--labels", DM_FLAG, &w.labels, NULL, "write OUT/labels/<study>.nii.gz: 1 sac, 2 canal, 3 pool, 4 diverticulum, 5 vein"},
         {"--no-pictures", DM_FLAG, &w.no_pictures, NULL, "tables only"},
@@ -174,7 +215,12 @@ int dm_verb_run(int argc, char **argv) {
         fprintf(stderr, "duramap: run needs --out, the folder for what it writes\nusage: duramap %s\n", help.usage);
         return DM_EXIT_USAGE;
     }
-    if (count == 0) {
+    if (w.plan ? count > 0 : w.shard != NULL) {
+        fprintf(stderr, "duramap: %s\nusage: duramap %s\n",
+                w.plan ? "studies are named, or a plan is given, not both" : "--shard is a share of a --plan", help.usage);
+        return DM_EXIT_USAGE;
+    }
+    if (count == 0 && !w.plan) {
         fprintf(stderr, "duramap: nothing to do: no study was given\nusage: duramap %s\n", help.usage);
         return DM_EXIT_NOTHING;
     }

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "record.h"
-#include "run.h"
 
 typedef struct line {
     char digest[65];
@@ -38,8 +37,7 @@ static int push(dm_ledger *l, const cJSON *record) {
     return 1;
 }
 
-/* Calls visit for each whole record of OUT. */
-static dm_status each_record(const char *out, int (*visit)(void *user, const cJSON *record), void *user) {
+dm_status dm_each_record(const char *out, int (*visit)(void *user, const cJSON *record), void *user) {
     char path[4096];
     snprintf(path, sizeof path, "%s/records", out);
     DIR *d = opendir(path);
@@ -73,7 +71,8 @@ dm_status dm_ledger_open(const char *out, const char *version, const char *confi
     *ledger = calloc(1, sizeof **ledger);
     if (!*ledger) return dm_fail(DM_FATAL, "out_of_memory", "no memory for the list of records");
     wanted w = {*ledger, version, config_digest};
-    return each_record(out, take_same, &w);
+    if (!out) return dm_ok;
+    return dm_each_record(out, take_same, &w);
 }
 
 int dm_ledger_is_empty(const dm_ledger *l) {
@@ -97,46 +96,4 @@ int dm_ledger_done(const dm_ledger *l, const char *input_digest, const char *sou
             wanted_studies = l->row[i].studies;
         }
     return there >= wanted_studies;
-}
-
-/* ---- status ---- */
-
-typedef struct reason {
-    char code[32];
-    int n;
-} reason;
-
-typedef struct tally {
-    int done, failed, n;
-    reason reason[64];
-} tally;
-
-static int count_record(void *user, const cJSON *record) {
-    tally *t = user;
-    if (strcmp(dm_record_text(record, "status"), "failed")) {
-        t->done++;
-        return 1;
-    }
-    t->failed++;
-    const char *code = dm_record_text(record, "error_code");
-    int i = 0;
-    while (i < t->n && strcmp(t->reason[i].code, code)) i++;
-    if (i == 64) return 1;
-    if (i == t->n) snprintf(t->reason[t->n++].code, sizeof t->reason[0].code, "%s", code);
-    t->reason[i].n++;
-    return 1;
-}
-
-static int most_first(const void *a, const void *b) {
-    const reason *x = a, *y = b;
-    return x->n != y->n ? y->n - x->n : strcmp(x->code, y->code);
-}
-
-dm_status dm_cohort_status(const char *out, FILE *to) {
-    tally t = {0};
-    DM_TRY(each_record(out, count_record, &t));
-    fprintf(to, "done    %d\nfailed  %d\n", t.done, t.failed);
-    qsort(t.reason, (size_t)t.n, sizeof *t.reason, most_first);
-    for (int i = 0; i < t.n; i++) fprintf(to, "  %-24s %d\n", t.reason[i].code, t.reason[i].n);
-    return dm_ok;
 }

@@ -2,11 +2,16 @@
 #ifndef DM_LEDGER_H
 #define DM_LEDGER_H
 
-#include "status.h"
+#include "record.h"
 
 typedef struct dm_ledger dm_ledger;
 
-/* Reads the heads of OUT/records. A record of another version or configuration, or a damaged one, counts as not done. */
+/* Calls visit for each whole record of OUT, in any order, until it returns 0. FATAL "output" when OUT holds no records,
+ * "out_of_memory" when visit returned 0. */
+dm_status dm_each_record(const char *out, int (*visit)(void *user, const cJSON *record), void *user);
+
+/* Reads the heads of OUT/records. A record of another version or configuration, or a damaged one, counts as not done. out NULL: an
+ * empty list. */
 dm_status dm_ledger_open(const char *out, const char *version, const char *config_digest, dm_ledger **ledger);
 int dm_ledger_is_empty(const dm_ledger *ledger); /* 1 = nothing at all is done */
 void dm_ledger_close(dm_ledger *ledger); /* accepts NULL */

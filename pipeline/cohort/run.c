@@ -327,6 +327,7 @@ static dm_status finish_source(cohort *c, pending *p) {
     dm_ingested in;
     dm_status s = dm_reader_finish(p->reader, &in);
     p->reader = NULL;
+    if (dm_good(s) && c->o->admit) s = c->o->admit(c->o->user, p->source, in.input_digest);
     if (s.severity == DM_FATAL) return s;
     if (!dm_good(s)) {
         if (!in.input_digest[0] && is_file(p->source)) (void)dm_digest_file(p->source, in.input_digest);
@@ -380,7 +381,7 @@ dm_status dm_cohort_run(dm_gpu *gpu, const dm_run_options *o, dm_run_result *res
     DM_TRY(make_out(o->out, o->label != NULL));
     snprintf(path, sizeof path, "%s/private/key", o->out);
     DM_TRY(dm_key_open(o->key ? o->key : path, &c.key));
-    DM_TRY(dm_ledger_open(o->out, o->version, o->protocols->digest, &c.ledger));
+    DM_TRY(dm_ledger_open(o->known_open ? NULL : o->out, o->version, o->protocols->digest, &c.ledger));
     c.reading = (dm_reader_options){.program = o->reader, .protocols_path = o->protocols_path, .protocols = o->protocols,
                                     .key = &c.key, .limits = o->limits ? *o->limits : dm_archive_defaults,
                                     .passphrase = o->passphrase, .threads = reader_threads(),
@@ -388,5 +389,5 @@ dm_status dm_cohort_run(dm_gpu *gpu, const dm_run_options *o, dm_run_result *res
     dm_status s = run_sources(&c);
     dm_ledger_close(c.ledger);
     int rows;
-    return dm_good(s) ? dm_cohort_merge(o->out, &rows) : s;
+    return dm_good(s) && !o->no_tables ? dm_cohort_merge(o->out, &rows) : s;
 }

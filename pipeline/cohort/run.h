@@ -29,6 +29,13 @@ typedef struct dm_run_options {
     const char *passphrase;          /* of encrypted zips, NULL = none */
     uint64_t read_memory;            /* bytes of a reader's address space, 0 = 8 GiB */
     int retry_failed;
+    /* A share of a plan: the sources are known to be open, so that the records of the cohort need not be read; the tables are
+     * left to merge when other shares are measured elsewhere. */
+    int known_open, no_tables;
+    const char *shard; /* "3/100" for the heartbeat, NULL = none */
+    /* Asked once a source is read, with the digest of its bytes ("" = not known): not good = the source fails with that. NULL = all
+     * are taken. */
+    dm_status (*admit)(void *user, const char *source, const char *digest);
     /* Writes a study's pictures into a folder; NULL = none. */
     dm_status (*illustrate)(const dm_study *study, const char *folder);
     /* Writes a study's labels to OUT/labels/<study>.nii.gz; NULL = none. */
@@ -45,8 +52,5 @@ typedef struct dm_run_result {
 /* Makes OUT (records/, tables/, private/ with mode 0700, pictures/, labels/ where asked for), measures what is not done yet, writes the tables.
  * A study that fails has its record and row and stops nothing. FATAL when OUT cannot be written. */
 dm_status dm_cohort_run(dm_gpu *gpu, const dm_run_options *options, dm_run_result *result);
-
-/* Prints done, failed by reason, from the records alone. FATAL "output" when OUT holds no records. */
-dm_status dm_cohort_status(const char *out, FILE *to);
 
 #endif

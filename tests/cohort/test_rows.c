@@ -10,7 +10,7 @@
 #include "ledger.h"
 #include "record.h"
 #include "rows.h"
-#include "run.h"
+#include "standing.h"
 #include "tables.h"
 
 enum { SAMPLES = 101, FILLED = 60, PATCH_FROM = 20, PATCH_TO = 30, PATCH_COLUMNS = 2 };
@@ -442,20 +442,17 @@ START_TEST(what_is_done) {
 END_TEST
 
 START_TEST(status_counts) {
-    char *text = NULL;
-    size_t n;
+    dm_standing s;
     write_four();
     write_unread("ffff", "d4");
-    FILE *f = open_memstream(&text, &n);
-    ck_assert(dm_good(dm_cohort_status(out, f)));
-    fclose(f);
-    int good, bad;
-    ck_assert_int_eq(sscanf(text, "done %d failed %d", &good, &bad), 2);
-    ck_assert_int_eq(good, 2);
-    ck_assert_int_eq(bad, 3);
-    ck_assert(strstr(text, "missing_file") < strstr(text, "no_series")); /* the most frequent first */
-    free(text);
-    ck_assert_str_eq(dm_cohort_status("/nowhere", stdout).code, "output");
+    ck_assert(dm_good(dm_standing_take(NULL, out, &s)));
+    ck_assert_int_eq(s.done, 2);
+    ck_assert_int_eq(s.failed, 3);
+    ck_assert_int_eq(s.open, -1); /* no plan: not known */
+    ck_assert_int_eq(s.n_reasons, 2);
+    ck_assert_str_eq(s.reason[0].code, "missing_file"); /* the most frequent first */
+    dm_standing_clear(&s);
+    ck_assert_str_eq(dm_standing_take(NULL, "/nowhere", &s).code, "output");
 }
 END_TEST
 

@@ -1,0 +1,159 @@
+#include "share.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pseudonym.h"
+#include "record.h"
+
+/* OUT/private/sources/ab/<16 hex digits>.json: 256 folders, so that none of them grows large. */
+static void receipt_path(const char *out, const char *source, char folder[4096], char path[4200]) {
+    char digest[65];
+    dm_digest(source, strlen(source), digest);
+    snprintf(folder, 4096, "%s/private/sources/%.2s", out, digest);
+    snprintf(path, 4200, "%s/%.16s.json", folder, digest);
+}
+
+/* The receipt of the source as it was planned; NULL when there is none. The caller deletes. */
+static cJSON *read_receipt(const dm_planned *p, const char *out) {
+    char folder[4096], path[4200];
+    cJSON *r = NULL;
+    dm_planned then;
+    receipt_path(out, p->path, folder, path);
+    if (!dm_good(dm_record_read(path, &r))) return NULL;
+    int same = dm_plan_take_line(r, &then) && !strcmp(then.path, p->path) && dm_plan_same(&then, p);
+    free(then.path);
+    if (same && cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(r, "studies"))) return r;
+    cJSON_Delete(r);
+    return NULL;
+}
+
+/* What a record says of its source; *wanted = studies in the source. digest: of the bytes that the receipt is about, "" = any:
+ * a copy of the study from another source may have taken the record's place. */
+static dm_planned_state look_at_record(const dm_plan *plan, const char *out, const char *study_id, const char *digest, int *wanted,
+                                       char code[32]) {
+    char path[4096];
+    cJSON *record = NULL;
+    dm_planned_state state = DM_PLAN_OPEN;
+    if (snprintf(path, sizeof path, "%s/records/%s.json", out, study_id) >= (int)sizeof path) return DM_PLAN_OPEN;
+    if (!dm_good(dm_record_read(path, &record))) return DM_PLAN_OPEN;
+    if (!strcmp(dm_record_text(record, "version"), plan->version) &&
+        !strcmp(dm_record_text(record, "config_digest"), plan->config_digest) &&
+        (!digest[0] || !strcmp(dm_record_text(record, "input_digest"), digest))) {
+        int failed = !strcmp(dm_record_text(record, "status"), "failed");
+        const cJSON *n = cJSON_GetObjectItemCaseSensitive(record, "studies_in_source");
+        *wanted = cJSON_IsNumber(n) ? n->valueint : 1;
+        state = failed ? DM_PLAN_FAILED : DM_PLAN_DONE;
+        if (failed && !code[0]) snprintf(code, 32, "%s", dm_record_text(record, "error_code"));
+    }
+    cJSON_Delete(record);
+    return state;
+}
+
+dm_planned_state dm_plan_state(const dm_plan *plan, const char *out, int i, char code[32], int *studies) {
+    cJSON *receipt = read_receipt(&plan->source[i], out), *id;
+    int there = 0, wanted = 1, failed = 0, open = !receipt;
+    const char *digest = receipt ? dm_record_text(receipt, "read") : "";
+    code[0] = 0;
+    cJSON_ArrayForEach(id, cJSON_GetObjectItemCaseSensitive(receipt, "studies")) {
+        dm_planned_state s = 
+            cJSON_IsString(id) ? look_at_record(plan, out, id->valuestring, digest, &wanted, code) : DM_PLAN_OPEN;
+        there += s != DM_PLAN_OPEN;
+        failed += s == DM_PLAN_FAILED;
+        open |= s == DM_PLAN_OPEN;
+    }
+    cJSON_Delete(receipt);
+    if (studies) *studies = there;
+    if (open || there < wanted) return DM_PLAN_OPEN;
+    return failed ? DM_PLAN_FAILED : DM_PLAN_DONE;
+}
+
+/* ---- a share ---- */
+
+/* Every n-th source, so that neighbours, which are often alike in size, go to different tasks. Which of two copies is measured
+ * and which is refused as one must not depend on who comes first. */
+static int is_in_shard(const dm_plan *plan, int k, int i, int n) {
+    int first = plan->source[k].same_as >= 0 ? plan->source[k].same_as : k;
+    return first % n == i - 1;
+}
+
+/* `digest` of the bytes, "" = not known. The digest decides where the plan has it: a file that was copied away and back is the
+ * same. */
+static int is_as_planned(const dm_planned *p, const dm_planned *now, const char *digest) {
+    return p->digest[0] && digest[0] ? !strcmp(p->digest, digest) : dm_plan_same(now, p);
+}
+
+/* Reads the file only where its time of change is another, and a digest can tell. */
+static int is_unchanged(const dm_planned *p) {
+    dm_planned now = *p;
+    char digest[65] = "";
+    dm_plan_look(p->path, p->is_folder, &now);
+    if (dm_plan_same(&now, p)) return 1;
+    if (p->digest[0] && !dm_good(dm_digest_file(p->path, digest))) digest[0] = 0;
+    return is_as_planned(p, &now, digest);
+}
+
+dm_status dm_share_open(const dm_plan *plan, const char *out, int i, int n, int retry_failed, dm_share *share) {
+    *share = (dm_share){.plan = plan, .out = out};
+    share->source = malloc(((size_t)plan->n + 1) * sizeof *share->source);
+    share->seen = calloc((size_t)plan->n + 1, sizeof *share->seen);
+    if (!share->source || !share->seen) {
+        dm_share_clear(share);
+        return dm_fail(DM_FATAL, "out_of_memory", "no memory for a share of %d sources", plan->n);
+    }
+    for (int k = 0; k < plan->n; k++) {
+        char code[32];
+        if (!is_in_shard(plan, k, i, n)) continue;
+        dm_planned_state s = dm_plan_state(plan, out, k, code, NULL);
+        if (s == DM_PLAN_OPEN || (s == DM_PLAN_FAILED && retry_failed)) {
+            share->source[share->n++] = plan->source[k].path;
+            continue;
+        }
+        s == DM_PLAN_DONE ? share->done++ : share->failed++;
+        share->changed += !is_unchanged(&plan->source[k]);
+    }
+    return dm_ok;
+}
+
+void dm_share_clear(dm_share *share) {
+    free(share->source);
+    free(share->seen);
+    *share = (dm_share){0};
+}
+
+dm_status dm_share_admit(dm_share *share, const char *source, const char *digest) {
+    int i = dm_plan_find(share->plan, source);
+    if (i < 0) return dm_fail(DM_STUDY, "not_planned", "the source is not in the plan");
+    const dm_planned *p = &share->plan->source[i];
+    dm_planned now = *p;
+    snprintf(share->seen[i].digest, sizeof share->seen[i].digest, "%s", digest);
+    dm_plan_look(source, p->is_folder, &now);
+    return is_as_planned(p, &now, digest)
+               ? dm_ok
+               : dm_fail(DM_STUDY, "source_changed",
+                         "the source was changed after the plan was made: %llu bytes in %ld files then, %llu in %ld now; if "
+                         "that is right, make a new plan with duramap plan --renew",
+                         (unsigned long long)p->bytes, p->files, (unsigned long long)now.bytes, now.files);
+}
+
+dm_status dm_share_note(dm_share *share, const char *source, const char *study_id) {
+    char folder[4096], path[4200];
+    int i = dm_plan_find(share->plan, source);
+    if (i < 0) return dm_ok;
+    /* What an earlier process listed may be gone: the row of a source that could not be read is dropped when it can. */
+    dm_seen *seen = &share->seen[i];
+    cJSON *r = seen->noted ? read_receipt(&share->plan->source[i], share->out) : NULL;
+    if (!r) {
+        r = dm_plan_line(&share->plan->source[i]);
+        if (seen->digest[0]) cJSON_AddStringToObject(r, "read", seen->digest);
+        cJSON_AddArrayToObject(r, "studies");
+    }
+    cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(r, "studies"), cJSON_CreateString(study_id));
+    seen->noted = 1;
+    receipt_path(share->out, source, folder, path);
+    dm_status s = dm_folder_make(folder, 0700);
+    if (dm_good(s)) s = dm_record_write(path, r);
+    cJSON_Delete(r);
+    return s;
+}
