@@ -73,9 +73,9 @@ dm_planned_state dm_plan_state(const dm_plan *plan, const char *out, int i, char
 
 /* Every n-th source, so that neighbours, which are often alike in size, go to different tasks. Which of two copies is measured
  * and which is refused as one must not depend on who comes first. */
-static int is_in_shard(const dm_plan *plan, int k, int i, int n) {
+int dm_share_of(const dm_plan *plan, int k, int n) {
     int first = plan->source[k].same_as >= 0 ? plan->source[k].same_as : k;
-    return first % n == i - 1;
+    return first % n + 1;
 }
 
 /* `digest` of the bytes, "" = not known. The digest decides where the plan has it: a file that was copied away and back is the
@@ -104,7 +104,7 @@ dm_status dm_share_open(const dm_plan *plan, const char *out, int i, int n, int 
     }
     for (int k = 0; k < plan->n; k++) {
         char code[32];
-        if (!is_in_shard(plan, k, i, n)) continue;
+        if (dm_share_of(plan, k, n) != i) continue;
         dm_planned_state s = dm_plan_state(plan, out, k, code, NULL);
         if (s == DM_PLAN_OPEN || (s == DM_PLAN_FAILED && retry_failed)) {
             share->source[share->n++] = plan->source[k].path;

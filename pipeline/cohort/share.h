@@ -38,6 +38,9 @@ typedef struct dm_share {
 dm_status dm_share_open(const dm_plan *plan, const char *out, int i, int n, int retry_failed, dm_share *share);
 void dm_share_clear(dm_share *share);
 
+/* The shard, 1 .. n, that source k of the plan is in. */
+int dm_share_of(const dm_plan *plan, int k, int n);
+
 /* Whether the source is still what was planned: `digest` is that of the bytes just read ("" = not known). STUDY
  * "source_changed". */
 dm_status dm_share_admit(dm_share *share, const char *source, const char *digest);
