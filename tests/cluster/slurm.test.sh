@@ -120,7 +120,7 @@ done
 [ "$n" = 14 ] || wrong "$n files were compared, not 14"
 studies=$work/out/tables/studies.csv
 [ "$(tail -n +2 "$studies" | cut -d, -f1 | sort -u | wc -l)" = 60 ] || wrong "not one row for each of 60 sources"
-[ "$(grep -cE ',ct_plain,CT,(ok|warning),' "$studies")" -ge 20 ] || wrong "fewer than 20 studies went through all stages"
+[ "$(grep -cE ',(CT|MR),(ok|warning),' "$studies")" -ge 20 ] || wrong "fewer than 20 studies went through all stages"
 [ "$(grep -c ',failed,duplicate_study,' "$studies")" = 2 ] || wrong "not two copies"
 "$duramap" status "$work/out" | grep -q '^open    0$' || wrong "something is open"
 # No name of an archive in a log: they are often those of patients.
