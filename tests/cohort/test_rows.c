@@ -441,6 +441,29 @@ START_TEST(what_is_done) {
 }
 END_TEST
 
+static int done_among(const char *digest, const char *id, const char (*given)[17], int n) {
+    dm_ledger *l = NULL;
+    ck_assert(dm_good(dm_ledger_open(out, "1", "c", &l)));
+    dm_ledger_given(l, given, n);
+    int answer = dm_ledger_done(l, digest, id, 0);
+    dm_ledger_close(l);
+    return answer;
+}
+
+/* Two files with the same bytes have a row each, also when the run ended between them; one that was moved is not measured again. */
+START_TEST(copies_and_moved_sources) {
+    static const char copies[2][17] = {"first", "second"}, moved[1][17] = {"second"};
+    dm_study *s = study_of("gggg");
+    dm_account a = account_of(s, "d7", dm_ok);
+    a.source_id = "first";
+    keep(&a);
+    free(s);
+    ck_assert_int_eq(done_among("d7", "first", copies, 2), 1);
+    ck_assert_int_eq(done_among("d7", "second", copies, 2), 0);
+    ck_assert_int_eq(done_among("d7", "second", moved, 1), 1);
+}
+END_TEST
+
 START_TEST(status_counts) {
     char *text = NULL;
     size_t n;
@@ -473,6 +496,7 @@ int main(void) {
     tcase_add_test(c, merge_of_the_same_records_gives_the_same_bytes);
     tcase_add_test(c, a_damaged_record_is_said_and_left_out);
     tcase_add_test(c, what_is_done);
+    tcase_add_test(c, copies_and_moved_sources);
     tcase_add_test(c, status_counts);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
