@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tables.h"
-
 static int read_shard(const char *text, int *shard, int *shards) {
     char *end;
     long i = strtol(text, &end, 10), n;
@@ -51,14 +49,10 @@ dm_status dm_planned_check(const dm_planned_run *run, const char *version, const
 void dm_planned_fill(const dm_planned_run *run, dm_run_options *o) {
     o->sources = run->share.source;
     o->n_sources = run->share.n;
+    if (!o->protocols_path) o->protocols_path = dm_planned_protocols(run);
     o->known_open = 1;
     o->no_tables = run->shards > 1;
     o->shard = run->shard_text;
-}
-
-dm_status dm_planned_end_idle(const dm_planned_run *run, const char *out) {
-    int rows;
-    return run->shards == 1 ? dm_cohort_merge(out, &rows) : dm_ok;
 }
 
 void dm_planned_note(dm_planned_run *run, const dm_progress *p) {

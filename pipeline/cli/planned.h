@@ -25,8 +25,6 @@ const char *dm_planned_protocols(const dm_planned_run *run);
 dm_status dm_planned_check(const dm_planned_run *run, const char *version, const dm_protocols *protocols);
 /* Puts the share's sources into the options. */
 void dm_planned_fill(const dm_planned_run *run, dm_run_options *options);
-/* In the place of a run when nothing of the share is open: the whole plan's tables, which an earlier end may have left out. */
-dm_status dm_planned_end_idle(const dm_planned_run *run, const char *out);
 /* To be called with every progress. */
 void dm_planned_note(dm_planned_run *run, const dm_progress *progress);
 /* Says what was left out as done before; adds it to the result. */

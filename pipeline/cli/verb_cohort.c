@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "standing.h"
+#include "overview.h"
 #include "tables.h"
 #include "verbs.h"
 
@@ -27,18 +27,18 @@ static int list_sources(const dm_plan *plan, int has, const char *out, const cha
         fprintf(stderr, "duramap: --list needs a plan: duramap plan makes one, --plan names one\n");
         return DM_EXIT_USAGE;
     }
-    dm_standing_list(plan, out, open ? DM_PLAN_OPEN : DM_PLAN_FAILED, stdout);
+    dm_overview_list(plan, out, open ? DM_PLAN_OPEN : DM_PLAN_FAILED, stdout);
     return DM_EXIT_DONE;
 }
 
 static int print_status(const dm_plan *plan, int has, const char *out) {
-    dm_standing s;
-    int code = dm_tell(dm_standing_take(has ? plan : NULL, out, &s));
+    dm_overview s;
+    int code = dm_tell(dm_overview_take(has ? plan : NULL, out, &s));
     if (code == DM_EXIT_DONE) {
         if (has) printf("planned %d sources (digest %.12s)\n", plan->n, plan->digest);
-        dm_standing_print(&s, stdout);
+        dm_overview_print(&s, stdout);
     }
-    dm_standing_clear(&s);
+    dm_overview_clear(&s);
     return code;
 }
 
@@ -73,7 +73,7 @@ static dm_status write_missing(const dm_plan *plan, const char *out, int *n) {
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f) return dm_fail(DM_FATAL, "out_of_memory", "no memory for a list");
-    *n = dm_standing_list(plan, out, DM_PLAN_OPEN, f);
+    *n = dm_overview_list(plan, out, DM_PLAN_OPEN, f);
     fclose(f);
     snprintf(path, sizeof path, "%s/private/missing.txt", out);
     dm_status s = dm_file_replace(path, text, size, 0600);

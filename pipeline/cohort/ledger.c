@@ -11,12 +11,14 @@
 typedef struct line {
     char digest[65];
     int failed, unread, studies; /* unread: no study of the source is known, so no patient */
-    char study_id[40];
+    char study_id[40], source_id[17];
 } line;
 
 struct dm_ledger {
     line *row;
     int n, room;
+    const char (*given)[17];
+    int n_given;
 };
 
 static int push(dm_ledger *l, const cJSON *record) {
@@ -33,6 +35,7 @@ static int push(dm_ledger *l, const cJSON *record) {
                   .unread = !*dm_record_text(record, "patient_id"),
                   .studies = cJSON_IsNumber(studies) ? studies->valueint : 1};
     snprintf(row->study_id, sizeof row->study_id, "%s", dm_record_text(record, "study_id"));
+    snprintf(row->source_id, sizeof row->source_id, "%s", dm_record_text(record, "source_id"));
     snprintf(row->digest, sizeof row->digest, "%s", dm_record_text(record, "input_digest"));
     return 1;
 }
@@ -79,6 +82,21 @@ int dm_ledger_is_empty(const dm_ledger *l) {
     return l->n == 0;
 }
 
+void dm_ledger_given(dm_ledger *l, const char (*source_ids)[17], int n) {
+    l->given = source_ids;
+    l->n_given = n;
+}
+
+static int same_id(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+static int counts_for(const dm_ledger *l, const line *row, const char *source_id) {
+    if (row->unread) return !strcmp(row->study_id, source_id);
+    return !strcmp(row->source_id, source_id) || !l->n_given ||
+           !bsearch(row->source_id, l->given, (size_t)l->n_given, sizeof *l->given, same_id);
+}
+
 void dm_ledger_close(dm_ledger *l) {
     if (!l) return;
     free(l->row);
@@ -89,8 +107,7 @@ int dm_ledger_done(const dm_ledger *l, const char *input_digest, const char *sou
     int there = 0, wanted_studies = 1;
     if (!input_digest[0]) return 0;
     for (int i = 0; i < l->n; i++)
-        if (!strcmp(l->row[i].digest, input_digest) &&
-            !(l->row[i].unread && strcmp(l->row[i].study_id, source_id))) {
+        if (!strcmp(l->row[i].digest, input_digest) && counts_for(l, &l->row[i], source_id)) {
             if (retry_failed && l->row[i].failed) return 0;
             there++;
             wanted_studies = l->row[i].studies;

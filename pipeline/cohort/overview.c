@@ -1,4 +1,4 @@
-#include "standing.h"
+#include "overview.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "ledger.h"
 #include "share.h"
 
-static void count_reason(dm_standing *s, const char *code) {
+static void count_reason(dm_overview *s, const char *code) {
     int i = 0;
     while (i < s->n_reasons && strcmp(s->reason[i].code, code)) i++;
     if (i == DM_MOST_REASONS) return;
@@ -16,7 +16,7 @@ static void count_reason(dm_standing *s, const char *code) {
 }
 
 static int count_record(void *user, const cJSON *record) {
-    dm_standing *s = user;
+    dm_overview *s = user;
     s->studies++;
     if (strcmp(dm_record_text(record, "status"), "failed")) {
         s->done++;
@@ -27,7 +27,7 @@ static int count_record(void *user, const cJSON *record) {
     return 1;
 }
 
-static void count_plan(dm_standing *s, const dm_plan *plan, const char *out) {
+static void count_plan(dm_overview *s, const dm_plan *plan, const char *out) {
     for (int i = 0; i < plan->n; i++) {
         char code[32];
         int studies;
@@ -45,8 +45,8 @@ static int most_first(const void *a, const void *b) {
     return x->n != y->n ? y->n - x->n : strcmp(x->code, y->code);
 }
 
-dm_status dm_standing_take(const dm_plan *plan, const char *out, dm_standing *s) {
-    *s = (dm_standing){0};
+dm_status dm_overview_take(const dm_plan *plan, const char *out, dm_overview *s) {
+    *s = (dm_overview){0};
     if (plan) {
         count_plan(s, plan, out);
     } else {
@@ -62,7 +62,7 @@ dm_status dm_standing_take(const dm_plan *plan, const char *out, dm_standing *s)
     return dm_ok;
 }
 
-void dm_standing_clear(dm_standing *s) {
+void dm_overview_clear(dm_overview *s) {
     free(s->running);
     s->running = NULL;
 }
@@ -82,7 +82,7 @@ static void print_running(const dm_running *r, FILE *to) {
         fprintf(to, "%.0f s in the present study\n", r->study_seconds + r->age);
 }
 
-void dm_standing_print(const dm_standing *s, FILE *to) {
+void dm_overview_print(const dm_overview *s, FILE *to) {
     int alive = 0;
     for (int i = 0; i < s->n_running; i++) alive += s->running[i].age <= DM_BEAT_OLD;
     fprintf(to, "done    %d\nfailed  %d\n", s->done, s->failed);
@@ -101,7 +101,7 @@ void dm_standing_print(const dm_standing *s, FILE *to) {
     fputc('\n', to);
 }
 
-int dm_standing_list(const dm_plan *plan, const char *out, dm_planned_state state, FILE *to) {
+int dm_overview_list(const dm_plan *plan, const char *out, dm_planned_state state, FILE *to) {
     int n = 0;
     for (int i = 0; i < plan->n; i++) {
         char code[32];
