@@ -114,7 +114,7 @@ grep -q '^60 studies in ' "$work/out/log/duramap-merge-$merge.log" || wrong "mer
 n=0
 for table in "$work"/one/tables/* "$work/one/private/mapping.csv"; do
     [ "$(basename "$table")" = run.csv ] && continue
-    cmp "$table" "$work/out/${table#"$work"/one/}" || wrong "$(basename "$table") differs"
+    diff "$table" "$work/out/${table#"$work"/one/}" >"$work/diff" || wrong "$(basename "$table") differs: $(head -n 6 "$work/diff")"
     n=$((n + 1))
 done
 [ "$n" = 14 ] || wrong "$n files were compared, not 14"
