@@ -271,7 +271,10 @@ static dm_status go_on(dm_flow *f) {
     if (!f->stopping) DM_TRY(dm_intake_start(&f->intake, dm_flow_room(f), dm_flow_readers(f)));
     dm_intake_advance(&f->intake);
     if (!f->stopping && !f->crewed && f->intake.read) start_crew(f); /* where all is done no device is opened */
-    if (!f->stopping && source_in_turn(f)) hand_out(f);
+    if (!f->stopping) {
+        (void)source_in_turn(f); /* settles what needs no device, whether or not there is one */
+        hand_out(f);
+    }
     wait_for_news(f);
     for (int i = 0; i < f->n; i++) hear(f, &f->worker[i]);
     dm_flow_guard(f);
