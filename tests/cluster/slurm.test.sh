@@ -3,7 +3,7 @@
 # hand, another makes room for an urgent job. Then the tables are those of one process that nobody disturbed, byte for byte.
 set -u
 duramap=${DURAMAP:?the program under test}
-build=${DURAMAP_BUILD:?the folder with check_pieces}
+build=${DURAMAP_BUILD:?the folder with phantom_nifti and check_pieces}
 source=${DURAMAP_SOURCE:-.}
 PATH=$PATH:/usr/sbin:/sbin
 for program in munged slurmctld slurmd sbatch; do
@@ -36,13 +36,15 @@ until_true() {
     done
 }
 
-# ---- the cohort: 24 studies that go through every stage, 30 without a spine, 4 broken archives, 2 copies ----
+# ---- the cohort: 24 studies that go through every stage, 34 that cannot be read, 2 copies ----
 mkdir -p "$work/in/2024" "$work/in/2025" "$work/protocols"
-"$build/check_pieces" "$work/in/2024" 24 30 || { echo "no studies"; exit 1; }
-mv "$work"/in/2024/cube1* "$work/in/2025"
-for i in 1 2 3 4; do echo "no archive $i" >"$work/in/2025/broken$i.zip"; done
-cp "$work/in/2024/piece03.nii" "$work/in/2025/again03.nii"
-cp "$work/in/2024/piece04.nii" "$work/in/2025/again04.nii"
+"$build/phantom_nifti" --seed 7 --kind ventral --protocol ctm --out "$work" >/dev/null 2>&1
+"$build/check_pieces" "$work/c0000.nii" "$work/in/2024" 24 || { echo "no studies"; exit 1; }
+for i in $(seq 10 43); do
+    if [ $((i % 2)) = 0 ]; then echo "no archive $i" >"$work/in/2025/broken$i.zip"; else head -c $((400 * i)) "$work/in/2024/p001.nii" >"$work/in/2024/cut$i.nii"; fi
+done
+cp "$work/in/2024/p003.nii" "$work/in/2025/again03.nii"
+cp "$work/in/2024/p004.nii" "$work/in/2025/again04.nii"
 cp "$source"/configs/protocols/*.ini "$work/protocols"
 for file in "$work"/protocols/ct*.ini; do printf '\n[denoise]\nradius = 1\n' >>"$file"; done
 
@@ -124,7 +126,7 @@ studies=$work/out/tables/studies.csv
 [ "$(grep -c ',failed,duplicate_study,' "$studies")" = 2 ] || wrong "not two copies"
 "$duramap" status "$work/out" | grep -q '^open    0$' || wrong "something is open"
 # No name of an archive in a log: they are often those of patients.
-if grep -lE 'piece[0-9]|cube[0-9]|broken|again0' "$work"/out/log/* >"$work/named"; then wrong "names of archives in $(cat "$work/named")"; fi
+if grep -lE 'p0[0-9][0-9]|cut[0-9]|broken|again0' "$work"/out/log/* >"$work/named"; then wrong "names of archives in $(cat "$work/named")"; fi
 
 # ---- nothing is left: submitted again, nothing happens; a record that is lost brings back its task alone ----
 "$duramap" submit "$work/out" --partition main --studies-per-task 5 >"$work/submit.log" 2>&1
