@@ -137,6 +137,29 @@ rm "$work/out/records/$(sed -n 2p "$studies" | cut -d, -f1).json"
 "$duramap" submit "$work/out" --partition main --studies-per-task 5 --dry-run >"$work/submit.log" 2>&1
 grep -qE '^sbatch --parsable --array=[0-9]+%8 ' "$work/submit.log" || wrong "not one task: $(grep sbatch "$work/submit.log")"
 
+# ---- by hand, as the script says: two lines are edited (the rest is what these nodes have not) ----
+mkdir "$work/hand"
+sed -e 's|^#SBATCH --partition=.*|#SBATCH --partition=main|' -e "s|^OUT=.*|OUT=$work/out|" "$source/configs/cluster/duramap.sbatch" >"$work/hand/duramap.sbatch"
+(cd "$work/hand" && PATH=$(dirname "$duramap"):$PATH sbatch --wait --array=0-1 --cpus-per-task=1 --mem=300M --export=ALL,DURAMAP_DEVICE=cpu duramap.sbatch >sbatch.log 2>&1) ||
+    wrong "by hand: $(cat "$work"/hand/*.log)"
+"$duramap" merge "$work/out" >"$work/merge.log" 2>&1 || wrong "merge after the run by hand: $(cat "$work"/merge.log "$work"/hand/*.log)"
+cmp "$work/one/tables/studies.csv" "$studies" || wrong "by hand: studies.csv differs"
+
+# ---- a cluster that takes arrays of 5: three, one after the other ----
+mkdir "$work/bin"
+printf '#!/bin/sh\necho "MaxArraySize            = 5"\n' >"$work/bin/scontrol"
+chmod +x "$work/bin/scontrol"
+plan "$work/fresh"
+PATH=$work/bin:$PATH "$duramap" submit "$work/fresh" --studies-per-task 5 --dry-run >"$work/submit.log" 2>&1
+grep '^sbatch' "$work/submit.log" | sed 's/ [^ ]*duramap.sbatch//; s/ --output.*//' >"$work/arrays"
+cat >"$work/expected" <<'END'
+sbatch --parsable --array=0-4%8 0
+sbatch --parsable --array=0-4%8 '--dependency=afterany:<array-from-0>' 5
+sbatch --parsable --array=0-1%8 '--dependency=afterany:<array-from-5>' 10
+sbatch --parsable --job-name=duramap-merge '--dependency=afterany:<array-from-10>'
+END
+diff "$work/expected" "$work/arrays" || wrong "not three arrays"
+
 echo "lost with its node: task $lost; put back by hand: $back; made room: $away; $(cat "$work"/out/log/duramap-"$array"-*.log | grep -c ' task [0-9]* on ') starts of 12 tasks"
 [ "$failures" = 0 ] && echo "the same tables"
 [ "$failures" = 0 ] || tail -n 30 "$work"/out/log/*.log "$work/c/log/slurmctld.log"
