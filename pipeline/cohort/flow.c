@@ -119,7 +119,10 @@ static int look_at_study(dm_flow *f, dm_source *s) {
 
 /* The source whose studies are to be measured next; those without any are settled on the way. NULL when it is not read yet. */
 static dm_source *source_in_turn(dm_flow *f) {
-    for (dm_source *s; dm_good(f->fatal) && (s = dm_intake_at(&f->intake, f->next)) && s->state == DM_SOURCE_READY; f->next++) {
+    if (f->next < f->intake.first) f->next = f->intake.first; /* settled since: a study can fail before anyone looks again */
+    for (dm_source *s; dm_good(f->fatal) && (s = dm_intake_at(&f->intake, f->next)) &&
+                       (s->state == DM_SOURCE_READY || s->state == DM_SOURCE_FINISHED); f->next++) {
+        if (s->state == DM_SOURCE_FINISHED) continue;
         if (!s->opened) open_source(f, s);
         if (dm_good(f->fatal) && s->state == DM_SOURCE_READY && s->next < s->in.n) return s;
     }
