@@ -9,7 +9,7 @@
 
 /* A study that was in this many processes when they ended is to blame. The first time it may have been the neighbour in the
  * process, or the system that was short of memory. */
-enum { MOST_TRIES = 2 };
+enum { MOST_TRIES = 2, MOST_STARTS = 3 };
 
 static void let_go(void *flow) {
     dm_intake_let_go(&((dm_flow *)flow)->intake);
@@ -84,7 +84,9 @@ void dm_worker_ended(dm_flow *f, dm_worker *w) {
     lose(f, w, &w->writing, status);
     w->device.source = w->writing.source = -1;
     if (f->stopping || !dm_good(f->fatal)) return;
-    if (!started) {
+    if (started) w->starts = 0;
+    else w->starts++;
+    if (!dm_good(w->why) ? !started : w->starts >= MOST_STARTS) {
         lose_device(f, w);
         return;
     }

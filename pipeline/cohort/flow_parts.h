@@ -24,6 +24,7 @@ typedef struct dm_worker {
     const char *device_name; /* as given, or what it fell back to */
     dm_worker_state state;
     double started;
+    int starts;               /* that came to nothing, in a row */
     dm_gpu_info info;         /* name "" = was never ready */
     dm_hand device, writing;  /* the study that it measures, and the one that it writes */
     dm_status why;            /* it was killed, or could not open its device; good = neither */

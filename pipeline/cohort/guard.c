@@ -45,16 +45,26 @@ static dm_worker *last_started(dm_flow *f) {
     return last;
 }
 
+static dm_status too_large(const dm_flow *f, const char *what) {
+    return dm_fail(DM_STUDY, "memory", "%s it takes more than the %.0f MB of --memory; give it more, and use --retry-failed", what,
+                   (double)f->memory / 1048576.0);
+}
+
+/* Reading goes on where nothing else does: then the source is too large. */
+static void refuse_reading(dm_flow *f) {
+    dm_source *s = dm_intake_at(&f->intake, f->next);
+    if (s && s->state == DM_SOURCE_READ) dm_intake_refuse(s, too_large(f, "reading"));
+}
+
 static void make_room(dm_flow *f) {
     if (f->cramped < 2) f->cramped++;
     if (dm_intake_shed(&f->intake, dm_flow_busy(f) ? f->next - 1 : f->next)) return;
     dm_worker *w = last_started(f);
+    if (!dm_flow_busy(f)) refuse_reading(f);
     if (!w || !dm_good(w->why)) return; /* nothing is measured, or its process is about to end */
     int alone = dm_flow_busy(f) == 1 && w->writing.source < 0;
     f->single = 1;
-    dm_worker_kill(w, alone ? &w->device : NULL,
-                   dm_fail(DM_STUDY, "memory", "measuring it takes more than the %.0f MB of --memory; give it more",
-                           (double)f->memory / 1048576.0));
+    dm_worker_kill(w, alone ? &w->device : NULL, too_large(f, "measuring"));
 }
 
 static void guard_memory(dm_flow *f) {

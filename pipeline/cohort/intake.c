@@ -22,11 +22,11 @@ static int reader_threads(int cores) {
 void dm_intake_open(dm_intake *in, const dm_cohort *c, uint64_t memory) {
     const dm_run_options *o = c->o;
     int cores = dm_machine_cores(), threads = reader_threads(cores);
-    uint64_t most = o->read_memory ? o->read_memory : 8ull << 30;
+    uint64_t most = o->read_memory ? o->read_memory : 8ull << 30, own = memory > 1ull << 30 ? memory : 1ull << 30;
     *in = (dm_intake){.c = c, .readers = o->readers ? o->readers : cores > threads ? cores / threads : 1};
     in->reading = (dm_reader_options){.program = o->reader, .protocols_path = o->protocols_path, .protocols = o->protocols,
                                       .key = &c->key, .limits = o->limits ? *o->limits : dm_archive_defaults,
-                                      .passphrase = o->passphrase, .threads = threads, .memory = most < memory ? most : memory};
+                                      .passphrase = o->passphrase, .threads = threads, .memory = most < own ? most : own};
 }
 
 dm_source *dm_intake_at(dm_intake *in, int index) {
@@ -191,6 +191,12 @@ int dm_intake_shed(dm_intake *in, int keep) {
         return 1;
     }
     return 0;
+}
+
+void dm_intake_refuse(dm_source *s, dm_status why) {
+    give_back(s);
+    s->status = why;
+    s->state = DM_SOURCE_READY;
 }
 
 int dm_intake_watch(const dm_intake *in, struct pollfd *fds) {

@@ -57,6 +57,8 @@ int dm_intake_watch(const dm_intake *in, struct pollfd *fds);
 uint64_t dm_intake_bytes(const dm_intake *in);
 /* Gives back the memory of the last source beyond `keep` that holds any; it will be read again. 0 when there is none. */
 int dm_intake_shed(dm_intake *in, int keep);
+/* Ends the reading of a source: it has failed with that. */
+void dm_intake_refuse(dm_source *s, dm_status why);
 /* Ends all readers and gives everything back. */
 void dm_intake_close(dm_intake *in);
 /* In a new process: gives back the mappings. */

@@ -217,7 +217,10 @@ static void become_measurer(const dm_cohort *c, const char *device, int line, pi
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != run) _exit(1); /* it ended before that could be heard */
     (void)setpgid(0, 0);            /* a key pressed to stop the run must not end it */
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) (void)signal(signals[i], SIG_IGN);
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) sigaddset(&set, signals[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* not ignored: drivers put handlers of their own in the place of that */
     if (line != LINE && dup2(line, LINE) < 0) _exit(1);
     (void)fcntl(LINE, F_SETFD, FD_CLOEXEC); /* a driver's compiler must not keep it open */
     (void)syscall(SYS_close_range, LINE + 1, ~0u, 0); /* volumes that the run lets go of would live on in them */
