@@ -63,7 +63,10 @@ static void open_source(dm_flow *f, dm_source *s) {
     const dm_run_options *o = f->c->o;
     s->opened = 1;
     s->open = s->in.n;
-    if (!s->done && dm_good(s->status) && o->admit) s->status = o->admit(o->user, o->sources[s->index], s->in.input_digest);
+    if (!s->done && o->admit) {
+        dm_status admitted = o->admit(o->user, o->sources[s->index], s->in.input_digest);
+        if (!dm_good(admitted) && s->status.severity != DM_FATAL) s->status = admitted;
+    }
     if (!s->done && !dm_good(s->status)) {
         dm_status why = s->status, written = dm_fail_source(f->c, s->index, &s->in, device, &why);
         f->fatal = dm_worse(f->fatal, s->status.severity == DM_FATAL ? s->status : written);

@@ -51,8 +51,8 @@ typedef struct dm_plan_notes {
 dm_status dm_plan_make(const dm_plan_options *options, dm_plan *plan, dm_plan_notes *notes);
 void dm_plan_clear(dm_plan *plan);
 
-/* Fills files, bytes, the latest change and unreadable of a source from the file system. */
-void dm_plan_look(const char *path, int is_folder, dm_planned *source);
+/* Fills files, bytes, the latest change and unreadable of a source, by its path, from the file system. */
+void dm_plan_look(dm_planned *source);
 
 /* Seconds that a source of so many stored bytes is expected to take on two CPU cores (bench/results.csv, "study"). */
 double dm_plan_seconds(uint64_t bytes);

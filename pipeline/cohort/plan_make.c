@@ -54,19 +54,19 @@ static void take_change(dm_planned *p, const struct stat *st) {
     p->changed_ns = st->st_mtim.tv_nsec;
 }
 
-void dm_plan_look(const char *path, int is_folder, dm_planned *p) {
+void dm_plan_look(dm_planned *p) {
     struct stat st;
     p->files = 0;
     p->bytes = 0;
     p->changed_s = 0;
     p->changed_ns = 0;
-    p->unreadable = access(path, is_folder ? R_OK | X_OK : R_OK) != 0;
-    if (!is_folder) {
-        if (stat(path, &st) == 0) take_change(p, &st);
+    p->unreadable = access(p->path, p->is_folder ? R_OK | X_OK : R_OK) != 0;
+    if (!p->is_folder) {
+        if (stat(p->path, &st) == 0) take_change(p, &st);
         return;
     }
     dm_folder f;
-    p->unreadable |= !dm_good(dm_folder_list(path, "", MOST_FILES, &f));
+    p->unreadable |= !dm_good(dm_folder_list(p->path, "", MOST_FILES, &f));
     for (size_t i = 0; i < f.n; i++) {
         if (lstat(f.file[i], &st) == 0) take_change(p, &st);
         p->unreadable |= access(f.file[i], R_OK) != 0;
@@ -247,7 +247,7 @@ dm_status dm_plan_make(const dm_plan_options *o, dm_plan *plan, dm_plan_notes *n
     if (!plan->protocols) return no_memory();
     for (int i = 0; i < o->n_roots; i++) DM_TRY(look_at_root(&f, o->roots[i]));
     sort_paths(plan);
-    for (int i = 0; i < plan->n; i++) dm_plan_look(plan->source[i].path, plan->source[i].is_folder, &plan->source[i]);
+    for (int i = 0; i < plan->n; i++) dm_plan_look(&plan->source[i]);
     return find_copies(plan, o->digest);
 }
 

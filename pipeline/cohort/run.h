@@ -29,8 +29,8 @@ typedef struct dm_run_options {
     const char *shard; /* "i/n" for the heartbeat, NULL = the whole */
     int known_open;    /* 1 = nothing of the sources is done: the records of the cohort are not read to find that out */
     int no_tables;     /* 1 = other shares are measured elsewhere: the tables are left to merge */
-    /* Asked when a source was read, with the digest of its bytes ("" = not known): not good = it fails with that. NULL = all are
-     * taken. */
+    /* Asked when a source was read or could not be, with the digest of its bytes ("" = not known): not good = it fails with that.
+     * NULL = all are taken. */
     dm_status (*admit)(void *user, const char *source, const char *digest);
 
     /* devices */

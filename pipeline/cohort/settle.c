@@ -66,6 +66,15 @@ static char *mapped_source(const dm_cohort *c, const char *study_id) {
     return source;
 }
 
+/* One file by two names: relative and absolute, or through a link. */
+static int same_place(const char *a, const char *b) {
+    char *x = realpath(a, NULL), *y = realpath(b, NULL);
+    int same = x && y && !strcmp(x, y);
+    free(x);
+    free(y);
+    return same;
+}
+
 /* The same source with other bytes (fetched again) takes the place of its record, and so does one in the place of a source that
  * failed and is not given any more. */
 static dm_standing standing_against(const dm_cohort *c, int source, const char *study_id, const char *input_digest,
@@ -74,14 +83,14 @@ static dm_standing standing_against(const dm_cohort *c, int source, const char *
     if (strcmp(dm_record_text(record, "version"), c->o->version) != 0 ||
         strcmp(dm_record_text(record, "config_digest"), c->o->protocols->digest) != 0)
         return DM_OPEN;
-    if (!strcmp(dm_record_text(record, "source_id"), c->source_id[source])) {
-        int same = !strcmp(dm_record_text(record, "input_digest"), input_digest);
-        return same && !(failed && c->o->retry_failed) ? DM_STANDS : DM_OPEN;
-    }
-    char *from = mapped_source(c, study_id);
+    int ours = !strcmp(dm_record_text(record, "source_id"), c->source_id[source]);
+    char *from = ours ? NULL : mapped_source(c, study_id);
+    ours = ours || (from && same_place(from, c->o->sources[source]));
     dm_standing s = from && *from && (!failed || is_given(c, from)) ? DM_SECOND : DM_OPEN;
     free(from);
-    return s;
+    if (!ours) return s;
+    int same = !strcmp(dm_record_text(record, "input_digest"), input_digest);
+    return same && !(failed && c->o->retry_failed) ? DM_STANDS : DM_OPEN;
 }
 
 dm_standing dm_standing_of(const dm_cohort *c, int source, const char *study_id, const char *input_digest) {

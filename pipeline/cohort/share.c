@@ -88,7 +88,7 @@ static int is_as_planned(const dm_planned *p, const dm_planned *now, const char 
 static int is_unchanged(const dm_planned *p) {
     dm_planned now = *p;
     char digest[65] = "";
-    dm_plan_look(p->path, p->is_folder, &now);
+    dm_plan_look(&now);
     if (dm_plan_same(&now, p)) return 1;
     if (p->digest[0] && !dm_good(dm_digest_file(p->path, digest))) digest[0] = 0;
     return is_as_planned(p, &now, digest);
@@ -128,8 +128,9 @@ dm_status dm_share_admit(dm_share *share, const char *source, const char *digest
     const dm_planned *p = &share->plan->source[i];
     dm_planned now = *p;
     snprintf(share->seen[i].digest, sizeof share->seen[i].digest, "%s", digest);
-    dm_plan_look(source, p->is_folder, &now);
-    return is_as_planned(p, &now, digest)
+    dm_plan_look(&now);
+    /* One that is gone is no other: the reader says that it is missing. */
+    return now.files == 0 || is_as_planned(p, &now, digest)
                ? dm_ok
                : dm_fail(DM_STUDY, "source_changed",
                          "the source was changed after the plan was made: %llu bytes in %ld files then, %llu in %ld now; if "
