@@ -130,6 +130,12 @@ dm_account dm_account_of(const dm_cohort *c, int source, const dm_ingested *in, 
     return a;
 }
 
+/* Without its record a study is not done: the run must not go on as if it were. */
+static dm_status or_end(dm_status s) {
+    if (!dm_good(s)) s.severity = DM_FATAL;
+    return s;
+}
+
 static dm_status write_mapping(const dm_cohort *c, int source, const dm_study *study, const char *uid, const char *patient) {
     char path[4096];
     cJSON *m = cJSON_CreateObject();
@@ -143,7 +149,7 @@ static dm_status write_mapping(const dm_cohort *c, int source, const dm_study *s
     snprintf(path, sizeof path, "%s/private/mapping/%s.json", c->o->out, study->study_id);
     dm_status s = dm_record_write(path, m);
     cJSON_Delete(m);
-    return s;
+    return or_end(s);
 }
 
 static double peak_bytes(void) {
@@ -159,7 +165,7 @@ static dm_status write_record(const dm_cohort *c, dm_account *a) {
     snprintf(path, sizeof path, "%s/records/%s.json", c->o->out, a->study->study_id);
     dm_status s = dm_record_write(path, record);
     cJSON_Delete(record);
-    return s;
+    return or_end(s);
 }
 
 /* What a picture or a label lacks is said in the study's row; that OUT cannot be written ends the run. */

@@ -7,6 +7,7 @@ export LC_ALL
 duramap=${DURAMAP:?the program under test}
 build=${DURAMAP_BUILD:?its build folder}
 source=${DURAMAP_SOURCE:-.}
+: "${studies:?}"
 work=$(mktemp -d) || exit 1
 in=$work/in
 mounted=
@@ -100,7 +101,7 @@ same() {
         [ "$here" -ge "$there" ] || lost=$((lost + there - here))
         [ "$name" = run.csv ] || cmp "$t" "$1/tables/$name" >"$work/log" 2>&1 || wrong "$2: $name differs"
     done
-    [ -z "$(find "$1" -path "$1/running/*")" ] || wrong "$2: a heartbeat is left"
+    [ -z "$(find "$1" -path "$1/running/*" -o -name '*.tmp')" ] || wrong "$2: a heartbeat or half a file is left"
 }
 
 # alive: processes that still work for this test.
