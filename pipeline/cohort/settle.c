@@ -152,6 +152,10 @@ static dm_status write_mapping(const dm_cohort *c, int source, const dm_study *s
     return or_end(s);
 }
 
+static int was_measured(const dm_account *a) {
+    return isfinite(a->seconds_stage[0]);
+}
+
 static double peak_bytes(void) {
     struct rusage u;
     return getrusage(RUSAGE_SELF, &u) == 0 ? 1024.0 * (double)u.ru_maxrss : NAN;
@@ -159,7 +163,7 @@ static double peak_bytes(void) {
 
 static dm_status write_record(const dm_cohort *c, dm_account *a) {
     char path[4096];
-    a->peak_bytes = peak_bytes();
+    a->peak_bytes = was_measured(a) ? peak_bytes() : NAN; /* else this is not the process that measures */
     cJSON *record = dm_record_of(a);
     if (!record) return dm_fail(DM_FATAL, "out_of_memory", "no memory for a record");
     snprintf(path, sizeof path, "%s/records/%s.json", c->o->out, a->study->study_id);
@@ -199,8 +203,7 @@ dm_status dm_settle(const dm_cohort *c, int source, const dm_ingested_study *stu
     a->exclusions = study->exclusions;
     a->n_exclusions = study->n_exclusions;
     hide_in_exclusions(study, c->o->sources[source]);
-    int measured = isfinite(a->seconds_stage[0]);
-    if (measured) DM_TRY(draw(c, a));
+    if (was_measured(a)) DM_TRY(draw(c, a));
     if (a->status.severity == DM_FATAL) a->status.severity = DM_STUDY; /* a study never ends the night */
     a->status = dm_nameless(a->status, c->o->sources[source]);
     DM_TRY(write_mapping(c, source, &study->study, study->raw_study_uid, study->raw_patient));
