@@ -17,7 +17,7 @@ is_reading() { # NAME of a file
     child_called duramap-read && [ -n "$(find "/proc/$found/fd" -lname "*$1" 2>/dev/null)" ]
 }
 
-row "sources cut short, of $sources" $((sources - studies)) $((sources - studies)) "$lost"
+row "sources cut short or given twice, of $sources" $((sources - studies)) $((sources - studies)) "$lost"
 
 # ---- SIGKILL of the run, at random moments ----
 tried=0
@@ -53,6 +53,8 @@ says '1 studies done, 1 failed'
 run "$work/reader" --retry-failed
 [ "$(grep -c ',failed,no_dicom,' "$work/reader/tables/studies.csv")" = 1 ] || wrong "the source is not read again"
 says '0 studies done, 1 failed, 1 sources skipped'
+# The header and the good study's row are those of the whole cohort: what others lack costs it nothing.
+[ "$(grep -cxFf "$work/whole/tables/studies.csv" "$work/reader/tables/studies.csv")" = 2 ] || wrong "a study among others differs"
 in=$work/in
 row "reader killed" 1 1 $((3 - $(wc -l <"$work/reader/tables/studies.csv")))
 

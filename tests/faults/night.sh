@@ -114,7 +114,7 @@ alive() {
     [ "$n" = 0 ]
 }
 
-# ---- the cohort: short pieces of a drawn CT, and one of a hundred broken: at least one ----
+# ---- the cohort: short pieces of a drawn CT, one more of a hundred cut short, and a copy of the first ----
 mkdir "$work/in"
 "$build/phantom_nifti" --seed 5 --protocol ctm --kind ventral --out "$work" >"$work/log" 2>&1 || wrong "no phantom"
 "$build/check_pieces" "$work/c0000.nii" "$work/in" "$studies" || wrong "no pieces"
@@ -122,6 +122,7 @@ rm "$work/c0000.nii"
 for i in $(seq $(((studies + 98) / 99))); do
     head -c 5000 "$work/in/p000.nii" >"$work/in/q$i.nii" # cut short
 done
+cp "$work/in/p000.nii" "$work/in/r.nii"
 sources=$(find "$work/in" -type f | wc -l)
 printf '%-44s %5s %9s %5s\n' fault tried survived lost >"$table"
 
