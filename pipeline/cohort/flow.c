@@ -50,16 +50,15 @@ void dm_flow_fail_study(dm_flow *f, int source, int study, dm_status why, const 
 
 /* ---- the next study ---- */
 
-static int any_device(const dm_flow *f, const dm_gpu_info **info) {
+/* For the rows of studies that are settled without one; NULL while none is ready. */
+static const dm_gpu_info *any_device(const dm_flow *f) {
     for (int i = 0; i < f->n; i++)
-        if (f->worker[i].info.name[0]) *info = &f->worker[i].info;
-    return *info != NULL;
+        if (f->worker[i].info.name[0]) return &f->worker[i].info;
+    return NULL;
 }
 
 /* The first look at a source that is ready. */
 static void open_source(dm_flow *f, dm_source *s) {
-    const dm_gpu_info *device = NULL;
-    (void)any_device(f, &device);
     const dm_run_options *o = f->c->o;
     s->opened = 1;
     s->open = s->in.n;
@@ -68,7 +67,7 @@ static void open_source(dm_flow *f, dm_source *s) {
         if (!dm_good(admitted) && s->status.severity != DM_FATAL) s->status = admitted;
     }
     if (!s->done && !dm_good(s->status)) {
-        dm_status why = s->status, written = dm_fail_source(f->c, s->index, &s->in, device, &why);
+        dm_status why = s->status, written = dm_fail_source(f->c, s->index, &s->in, any_device(f), &why);
         f->fatal = dm_worse(f->fatal, s->status.severity == DM_FATAL ? s->status : written);
         if (!dm_good(f->fatal)) return;
         f->result->failed++;
@@ -88,7 +87,7 @@ static void open_source(dm_flow *f, dm_source *s) {
 }
 
 static int holds(const dm_flow *f, const dm_hand *h, const char *id) {
-    const dm_source *s = h->source >= 0 ? dm_intake_at((dm_intake *)&f->intake, h->source) : NULL;
+    const dm_source *s = h->source >= 0 ? dm_intake_see(&f->intake, h->source) : NULL;
     return s && !strcmp(s->in.study[h->study].study.study_id, id);
 }
 
@@ -116,9 +115,7 @@ static int look_at_study(dm_flow *f, dm_source *s) {
     }
     if (standing == DM_SECOND) dm_refuse_second(f->c, s->index, study);
     if (dm_good(study->status)) return 1;
-    const dm_gpu_info *device = NULL;
-    (void)any_device(f, &device);
-    dm_flow_fail_study(f, s->index, k, study->status, device);
+    dm_flow_fail_study(f, s->index, k, study->status, any_device(f));
     return 0;
 }
 

@@ -44,6 +44,7 @@ typedef struct dm_flow {
     int finished; /* sources */
     int single;   /* 1 = memory is short: one study at a time */
     int cramped;  /* and reading: 1 = one source ahead at most, 2 = none while a study is measured */
+    int eased;    /* sources finished when that was last relaxed */
     int stopping;
     int crewed; /* measuring processes were started */
     double start, stop_since, guarded;

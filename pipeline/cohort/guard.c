@@ -17,7 +17,7 @@ static uint64_t need_to_measure(uint64_t bytes) {
 }
 
 static uint64_t bytes_of(const dm_flow *f, const dm_hand *h) {
-    const dm_source *s = h->source >= 0 ? dm_intake_at((dm_intake *)&f->intake, h->source) : NULL;
+    const dm_source *s = h->source >= 0 ? dm_intake_see(&f->intake, h->source) : NULL;
     return s ? s->bytes : 0;
 }
 
@@ -73,6 +73,10 @@ static void guard_memory(dm_flow *f) {
         if (f->worker[i].m.id) taken += dm_process_bytes(f->worker[i].m.id);
     if (taken > f->result->peak_bytes) f->result->peak_bytes = taken;
     if (taken > f->memory) make_room(f);
+    else if (f->cramped && taken < f->memory / 2 && f->finished > f->eased) {
+        f->cramped--;
+        f->eased = f->finished;
+    }
 }
 
 static void guard_hand(dm_flow *f, dm_worker *w, const dm_hand *h) {

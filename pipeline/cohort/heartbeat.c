@@ -18,14 +18,17 @@ static double wall_clock(void) {
     return (double)t.tv_sec;
 }
 
-static void clear_away(const char *folder, const char *host) {
+/* Files NAME<host>-<pid><end> of a folder, where no process of that number is left. */
+static void clear_away(const char *folder, const char *host, const char *end) {
     DIR *d = opendir(folder);
-    size_t n = strlen(host);
+    char mark[80];
+    snprintf(mark, sizeof mark, "%s-", host);
     for (struct dirent *e; d && (e = readdir(d));) {
-        char path[4400], *end;
-        if (strncmp(e->d_name, host, n) != 0 || e->d_name[n] != '-') continue;
-        long id = strtol(e->d_name + n + 1, &end, 10);
-        if (id <= 0 || strcmp(end, ".json") != 0 || kill((pid_t)id, 0) == 0 || errno != ESRCH) continue;
+        char path[4400], *rest;
+        const char *at = strstr(e->d_name, mark);
+        if (!at) continue;
+        long id = strtol(at + strlen(mark), &rest, 10);
+        if (id <= 0 || strcmp(rest, end) != 0 || kill((pid_t)id, 0) == 0 || errno != ESRCH) continue;
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         unlink(path);
     }
@@ -38,8 +41,13 @@ void dm_heartbeat_start(dm_heartbeat *h, const char *out, const char *host, cons
     snprintf(h->host, sizeof h->host, "%s", host);
     snprintf(folder, sizeof folder, "%s/running", out);
     (void)dm_folder_make(folder, 0755);
-    clear_away(folder, host);
-    snprintf(h->path, sizeof h->path, "%.3900s/%.63s-%ld.json", folder, host, (long)getpid());
+    clear_away(folder, host, ".json");
+    static const char *const written[] = {"records", "tables", "private", "private/mapping", "running"};
+    for (size_t i = 0; i < sizeof written / sizeof *written; i++) {
+        snprintf(folder, sizeof folder, "%s/%s", out, written[i]);
+        clear_away(folder, host, ".tmp"); /* dm_file_replace */
+    }
+    snprintf(h->path, sizeof h->path, "%.3900s/running/%.63s-%ld.json", out, host, (long)getpid());
 }
 
 void dm_heartbeat_beat(dm_heartbeat *h, const dm_run_result *r, int left, double study_seconds) {

@@ -12,7 +12,8 @@ typedef struct dm_heartbeat {
     double last;    /* dm_now() of the last beat */
 } dm_heartbeat;
 
-/* Makes OUT/running and clears away what processes of this host that are gone have left. */
+/* Makes OUT/running and clears away what processes of this host that are gone have left in OUT: heartbeats, and files that were not
+ * whole when they ended. */
 void dm_heartbeat_start(dm_heartbeat *h, const char *out, const char *host, const char *shard);
 /* Writes it. left: sources not finished; study_seconds: since the study in hand began. That it cannot be written is no error. */
 void dm_heartbeat_beat(dm_heartbeat *h, const dm_run_result *r, int left, double study_seconds);

@@ -29,8 +29,12 @@ void dm_intake_open(dm_intake *in, const dm_cohort *c, uint64_t memory) {
                                       .passphrase = o->passphrase, .threads = threads, .memory = most < own ? most : own};
 }
 
-dm_source *dm_intake_at(dm_intake *in, int index) {
+const dm_source *dm_intake_see(const dm_intake *in, int index) {
     return index >= in->first && index < in->begun ? &in->ring[index % DM_AHEAD] : NULL;
+}
+
+dm_source *dm_intake_at(dm_intake *in, int index) {
+    return dm_intake_see(in, index) ? &in->ring[index % DM_AHEAD] : NULL;
 }
 
 static int is_file(const char *path, uint64_t *bytes) {

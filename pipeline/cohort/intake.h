@@ -49,6 +49,7 @@ dm_status dm_intake_start(dm_intake *in, uint64_t room, int most);
 void dm_intake_advance(dm_intake *in);
 /* The source with this number; NULL when it is not on its way. */
 dm_source *dm_intake_at(dm_intake *in, int index);
+const dm_source *dm_intake_see(const dm_intake *in, int index);
 /* Everything of the source is recorded. */
 void dm_intake_finish(dm_intake *in, dm_source *s);
 /* Descriptors to wait for; returns their number, at most DM_AHEAD. */

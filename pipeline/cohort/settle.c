@@ -139,6 +139,12 @@ dm_account dm_account_of(const dm_cohort *c, int source, const dm_ingested *in, 
     return a;
 }
 
+/* Without its record a study is not done: the run must not go on as if it were. */
+static dm_status or_end(dm_status s) {
+    if (!dm_good(s)) s.severity = DM_FATAL;
+    return s;
+}
+
 static dm_status write_mapping(const dm_cohort *c, int source, const dm_study *study, const char *uid, const char *patient) {
     char path[4096];
     cJSON *m = cJSON_CreateObject();
@@ -152,7 +158,11 @@ static dm_status write_mapping(const dm_cohort *c, int source, const dm_study *s
     snprintf(path, sizeof path, "%s/private/mapping/%s.json", c->o->out, study->study_id);
     dm_status s = dm_record_write(path, m);
     cJSON_Delete(m);
-    return s;
+    return or_end(s);
+}
+
+static int was_measured(const dm_account *a) {
+    return isfinite(a->seconds_stage[0]);
 }
 
 static double peak_bytes(void) {
@@ -162,13 +172,13 @@ static double peak_bytes(void) {
 
 static dm_status write_record(const dm_cohort *c, dm_account *a) {
     char path[4096];
-    a->peak_bytes = peak_bytes();
+    a->peak_bytes = was_measured(a) ? peak_bytes() : NAN; /* else this is not the process that measures */
     cJSON *record = dm_record_of(a);
     if (!record) return dm_fail(DM_FATAL, "out_of_memory", "no memory for a record");
     snprintf(path, sizeof path, "%s/records/%s.json", c->o->out, a->study->study_id);
     dm_status s = dm_record_write(path, record);
     cJSON_Delete(record);
-    return s;
+    return or_end(s);
 }
 
 /* What a picture or a label lacks is said in the study's row; that OUT cannot be written ends the run. */
@@ -202,8 +212,7 @@ dm_status dm_settle(const dm_cohort *c, int source, const dm_ingested_study *stu
     a->exclusions = study->exclusions;
     a->n_exclusions = study->n_exclusions;
     hide_in_exclusions(study, c->o->sources[source]);
-    int measured = isfinite(a->seconds_stage[0]);
-    if (measured) DM_TRY(draw(c, a));
+    if (was_measured(a)) DM_TRY(draw(c, a));
     if (a->status.severity == DM_FATAL) a->status.severity = DM_STUDY; /* a study never ends the night */
     a->status = dm_nameless(a->status, c->o->sources[source]);
     DM_TRY(write_mapping(c, source, &study->study, study->raw_study_uid, study->raw_patient));

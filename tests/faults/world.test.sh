@@ -73,9 +73,19 @@ run "$work/small" --retry-failed
 same "$work/small" "device memory, then --retry-failed"
 row "device allocation refused" "$studies" "$studies" "$lost"
 
+# ---- the system refuses memory to the measuring process: its driver ends it, or a stage fails ----
+start "$work/refused"
+until_there 3000 has_records "$work/refused" 1 || wrong "no first record"
+child_called duramap-measure && prlimit --pid "$found" --as=104857600 # less than it has
+ended 3
+run "$work/refused" --retry-failed
+same "$work/refused" "memory refused by the system"
+row "allocation refused by the system" 1 1 "$lost"
+
 # ---- memory of the run: less than a study takes ----
 run "$work/short" --memory 40
-[ "$(grep -c ',failed,memory,' "$work/short/tables/studies.csv")" = "$studies" ] || wrong "not every study lacks memory"
+says '0 studies done'
+grep -q ',failed,memory,' "$work/short/tables/studies.csv" || wrong "no study lacks memory"
 run "$work/short" --retry-failed
 same "$work/short" "memory, then --retry-failed"
 row "more memory than --memory" "$studies" "$studies" "$lost"
