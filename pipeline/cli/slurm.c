@@ -12,21 +12,22 @@ enum { NO_CLUSTER = 1001 }; /* Slurm's own default of MaxArraySize */
 
 /* ---- tasks ---- */
 
-/* One byte per task: 1 = some source of it is open. NULL without memory. */
-static unsigned char *open_tasks(const dm_plan *plan, const char *out, int tasks, int *n_open) {
+/* One byte per task: 1 = some source of it is to be measured. NULL without memory. */
+static unsigned char *open_tasks(const dm_plan *plan, const dm_slurm_job *j, int tasks, int *n_open) {
     unsigned char *open = calloc((size_t)tasks, 1);
     *n_open = 0;
     for (int i = 0; open && i < plan->n; i++) {
         char code[32];
         int task = dm_share_of(plan, i, tasks) - 1;
-        if (open[task] || dm_plan_state(plan, out, i, code, NULL) != DM_PLAN_OPEN) continue;
+        dm_planned_state s = open[task] ? DM_PLAN_DONE : dm_plan_state(plan, j->out, i, code, NULL);
+        if (s == DM_PLAN_DONE || (s == DM_PLAN_FAILED && !j->retry_failed)) continue;
         open[task] = 1;
         ++*n_open;
     }
     return open;
 }
 
-/* "0-3,7%8" of the open tasks from `first` on, at most `most` numbers; "" = none. The caller frees; NULL without memory. */
+/* "0-3,7%8" of the open tasks from `first` to before `end`, counted from `first`; "" = none. The caller frees; NULL without memory. */
 static char *array_of(const unsigned char *open, int first, int end, int throttle) {
     char *text = NULL;
     size_t size = 0;
@@ -98,7 +99,7 @@ static char *script_of(const dm_plan *plan, const dm_slurm_job *j, int tasks) {
     snprintf(cpus, sizeof cpus, "%d", j->cpus);
     snprintf(count, sizeof count, "%d", tasks);
     snprintf(log, sizeof log, "%s/log/%%x-%%A-%%a.log", j->out);
-    snprintf(options, sizeof options, "(%s)", j->options ? j->options : "");
+    snprintf(options, sizeof options, "(%s%s)", j->options ? j->options : "", j->retry_failed ? " --retry-failed" : "");
     time_limit(plan, tasks, limit);
     const setting settings[] = {
         {"#SBATCH --partition=", j->partition, 0},
@@ -153,9 +154,10 @@ static dm_status submit_array(const dm_slurm_job *j, const char *script, const c
     char dependency[100], array[32], what[64], number[64];
     const char *argv[16];
     int n = 0;
-    char *spec = malloc(strlen(tasks) + 16);
+    size_t size = strlen(tasks) + sizeof "--array=";
+    char *spec = malloc(size);
     if (!spec) return dm_fail(DM_FATAL, "out_of_memory", "no memory for an array");
-    sprintf(spec, "--array=%s", tasks);
+    snprintf(spec, size, "--array=%s", tasks);
     snprintf(dependency, sizeof dependency, "--dependency=afterany:%s", before);
     snprintf(array, sizeof array, "%d", first);
     snprintf(what, sizeof what, "array-from-%d", first);
@@ -195,7 +197,8 @@ static dm_status submit_merge(const dm_slurm_job *j, const char *after) {
     argv[n++] = dependency; /* afterany: merge counts the studies itself, whatever the tasks' exit codes say */
     argv[n++] = log;
     argv[n++] = "--time=1:00:00";
-    if (j->partition) argv[n++] = "--partition", argv[n++] = j->partition;
+    const char *partition = j->merge_partition ? j->merge_partition : j->partition;
+    if (partition) argv[n++] = "--partition", argv[n++] = partition;
     if (j->account) argv[n++] = "--account", argv[n++] = j->account;
     argv[n++] = "--wrap";
     argv[n++] = wrap;
@@ -236,7 +239,7 @@ static dm_status place_script(const dm_plan *plan, const dm_slurm_job *j, int ta
 dm_status dm_slurm_submit(const dm_plan *plan, const dm_slurm_job *j, int *tasks) {
     char script[4096];
     int all = (plan->n + j->per_task - 1) / j->per_task;
-    unsigned char *open = open_tasks(plan, j->out, all, tasks);
+    unsigned char *open = open_tasks(plan, j, all, tasks);
     if (!open) return dm_fail(DM_FATAL, "out_of_memory", "no memory for %d tasks", all);
     dm_status s = *tasks ? place_script(plan, j, all, script) : dm_ok;
     if (dm_good(s) && *tasks) s = submit_arrays(j, script, open, all);

@@ -36,6 +36,9 @@ static int print_status(const dm_plan *plan, int has, const char *out) {
     int code = dm_tell(dm_overview_take(has ? plan : NULL, out, &s));
     if (code == DM_EXIT_DONE) {
         if (has) printf("planned %d sources (digest %.12s)\n", plan->n, plan->digest);
+        if (has && strcmp(plan->version, DURAMAP_VERSION) != 0)
+            printf("the plan was made by duramap %s, this is %s: duramap plan --renew before you go on\n", plan->version,
+                   DURAMAP_VERSION);
         dm_overview_print(&s, stdout);
     }
     dm_overview_clear(&s);

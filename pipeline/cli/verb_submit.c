@@ -39,7 +39,7 @@ static int submit(const char *out, words *w) {
     if (code == DM_EXIT_DONE) code = dm_tell(dm_slurm_submit(&plan, &w->job, &tasks));
     if (code == DM_EXIT_DONE)
         printf("%d tasks of at most %d studies%s\n", tasks, w->job.per_task,
-               tasks ? w->job.dry ? "; nothing was submitted" : "" : ": nothing is open");
+               tasks ? w->job.dry ? "; nothing was submitted" : "" : ": nothing is left to measure");
     if (code == DM_EXIT_DONE && tasks && !w->job.dry) printf("how far it is: duramap status %s\n", out);
     dm_plan_clear(&plan);
     return code == DM_EXIT_DONE && !tasks ? DM_EXIT_NOTHING : code;
@@ -57,7 +57,9 @@ int dm_verb_submit(int argc, char **argv) {
         {"--time", DM_WORD, &w.job.time, "H:MM:SS", "time limit (10 min and six times the estimate for 2 CPU cores)"},
         {"--account", DM_WORD, &w.job.account, "A", "account that is charged"},
         {"--device", DM_WORD, &w.job.device, "D", "gpu or cpu (gpu where Slurm gives one)"},
-        {"--options", DM_WORD, &w.job.options, "WORDS", "further options of duramap run, in one word: '--labels --retry-failed'"},
+        {"--options", DM_WORD, &w.job.options, "WORDS", "further options of duramap run, in one word: '--labels --study-seconds 600'"},
+        {"--retry-failed", DM_FLAG, &w.job.retry_failed, NULL, "measure failed studies again"},
+        {"--merge-partition", DM_WORD, &w.job.merge_partition, "P", "partition of the job that makes the tables: it needs no GPU (--partition)"},
         {"--plan", DM_WORD, &w.plan, "PLAN", "the plan (the newest of OUT)"},
         {"--allow-missing", DM_FLAG, &w.job.allow_missing, NULL, "make the tables also when studies are missing"},
         {"--dry-run", DM_FLAG, &w.job.dry, NULL, "print the script and the commands, submit nothing"},

@@ -57,7 +57,7 @@ dm_planned_state dm_plan_state(const dm_plan *plan, const char *out, int i, char
     const char *digest = receipt ? dm_record_text(receipt, "read") : "";
     code[0] = 0;
     cJSON_ArrayForEach(id, cJSON_GetObjectItemCaseSensitive(receipt, "studies")) {
-        dm_planned_state s = 
+        dm_planned_state s =
             cJSON_IsString(id) ? look_at_record(plan, out, id->valuestring, digest, &wanted, code) : DM_PLAN_OPEN;
         there += s != DM_PLAN_OPEN;
         failed += s == DM_PLAN_FAILED;

@@ -92,6 +92,11 @@ expect 2 '7 sources, 7 of them settled before' "$duramap" run --plan "$work/out/
 cmp "$work/shares.csv" "$work/out/tables/studies.csv" || wrong "the whole plan makes another table"
 expect 3 '5 failed' shard 1/2 --retry-failed
 
+# Slurm is given what is left to measure, and the failed ones where they are asked for.
+expect 2 'nothing is left to measure' "$duramap" submit "$work/out" --studies-per-task 2 --dry-run
+expect 0 'OPTIONS=( --retry-failed)' "$duramap" submit "$work/out" --studies-per-task 2 --retry-failed --dry-run
+grep -qE '^sbatch .*--array=0-3%8 ' "$work/log" || wrong "not all four tasks"
+
 # ---- a new plan beside the old one ----
 expect 1 '1 changed' "$duramap" plan "$work/in" --out "$work/out"
 grep -qF -e '--renew' "$work/log" || wrong "the cure is not said"
