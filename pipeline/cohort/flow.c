@@ -29,6 +29,7 @@ static void report(const dm_flow *f, int source, const char *id, const char *ans
 }
 
 static void finish_source(dm_flow *f, dm_source *s) {
+    if (s->in.n > 0) dm_forget_former(f->c, s->index, &s->in);
     dm_intake_finish(&f->intake, s);
     f->finished++;
 }

@@ -114,3 +114,9 @@ int dm_ledger_done(const dm_ledger *l, const char *input_digest, const char *sou
         }
     return there >= wanted_studies;
 }
+
+void dm_ledger_former(const dm_ledger *l, const char *source_id, const char *input_digest,
+                      void (*visit)(void *user, const char *study_id), void *user) {
+    for (int i = 0; i < l->n; i++)
+        if (!strcmp(l->row[i].source_id, source_id) && strcmp(l->row[i].digest, input_digest) != 0) visit(user, l->row[i].study_id);
+}

@@ -22,4 +22,8 @@ void dm_ledger_close(dm_ledger *ledger); /* accepts NULL */
  * counts when that source is not given any more (it was moved here): a copy needs a row of its own. */
 int dm_ledger_done(const dm_ledger *ledger, const char *input_digest, const char *source_id, int retry_failed);
 
+/* Calls visit for each study that was recorded from the source when it had other bytes. */
+void dm_ledger_former(const dm_ledger *ledger, const char *source_id, const char *input_digest,
+                      void (*visit)(void *user, const char *study_id), void *user);
+
 #endif

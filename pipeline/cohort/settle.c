@@ -232,10 +232,31 @@ dm_status dm_fail_source(const dm_cohort *c, int source, const dm_ingested *in, 
     return s;
 }
 
-void dm_forget_failure(const dm_cohort *c, int source) {
+static void forget(const dm_cohort *c, const char *study_id) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/records/%s.json", c->o->out, c->source_id[source]);
+    snprintf(path, sizeof path, "%s/records/%s.json", c->o->out, study_id);
     unlink(path);
-    snprintf(path, sizeof path, "%s/private/mapping/%s.json", c->o->out, c->source_id[source]);
+    snprintf(path, sizeof path, "%s/private/mapping/%s.json", c->o->out, study_id);
     unlink(path);
+}
+
+void dm_forget_failure(const dm_cohort *c, int source) {
+    forget(c, c->source_id[source]);
+}
+
+typedef struct present {
+    const dm_cohort *c;
+    const dm_ingested *in;
+} present;
+
+static void forget_absent(void *user, const char *study_id) {
+    const present *p = user;
+    for (int i = 0; i < p->in->n; i++)
+        if (!strcmp(p->in->study[i].study.study_id, study_id)) return;
+    forget(p->c, study_id);
+}
+
+void dm_forget_former(const dm_cohort *c, int source, const dm_ingested *in) {
+    present p = {c, in};
+    dm_ledger_former(c->ledger, c->source_id[source], in->input_digest, forget_absent, &p);
 }

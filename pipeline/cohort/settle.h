@@ -43,4 +43,7 @@ dm_status dm_fail_source(const dm_cohort *c, int source, const dm_ingested *in, 
 /* A source that failed as a whole earlier and is whole now leaves no stale row behind. */
 void dm_forget_failure(const dm_cohort *c, int source);
 
+/* A source that was read whole and recorded has other bytes than before: studies that are not in it any more lose their rows. */
+void dm_forget_former(const dm_cohort *c, int source, const dm_ingested *in);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pseudonym.h"
 #include "record.h"
@@ -15,16 +16,27 @@ static void receipt_path(const char *out, const char *source, char folder[4096],
     snprintf(path, 4200, "%s/%.16s.json", folder, digest);
 }
 
-/* The receipt of the source as it was planned; NULL when there is none. The caller deletes. */
-static cJSON *read_receipt(const dm_planned *p, const char *out) {
+/* The source's receipt, whatever was planned then, with what it was planned as; NULL when there is none. The caller deletes. */
+static cJSON *read_any_receipt(const char *out, const char *source, int *same_plan, const dm_planned *p) {
     char folder[4096], path[4200];
     cJSON *r = NULL;
     dm_planned then;
-    receipt_path(out, p->path, folder, path);
+    *same_plan = 0;
+    receipt_path(out, source, folder, path);
     if (!dm_good(dm_record_read(path, &r))) return NULL;
-    int same = dm_plan_take_line(r, &then) && !strcmp(then.path, p->path) && dm_plan_same(&then, p);
+    int ours = dm_plan_take_line(r, &then) && !strcmp(then.path, source) && cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(r, "studies"));
+    *same_plan = ours && dm_plan_same(&then, p);
     free(then.path);
-    if (same && cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(r, "studies"))) return r;
+    if (ours) return r;
+    cJSON_Delete(r);
+    return NULL;
+}
+
+/* The receipt of the source as it was planned; NULL when there is none. The caller deletes. */
+static cJSON *read_receipt(const dm_planned *p, const char *out) {
+    int same;
+    cJSON *r = read_any_receipt(out, p->path, &same, p);
+    if (same) return r;
     cJSON_Delete(r);
     return NULL;
 }
@@ -138,20 +150,64 @@ dm_status dm_share_admit(dm_share *share, const char *source, const char *digest
                          (unsigned long long)p->bytes, p->files, (unsigned long long)now.bytes, now.files);
 }
 
+/* ---- receipts ---- */
+
+/* A new receipt. It carries on the studies that were recorded when the source was another: they are not forgotten before it is
+ * read whole. */
+static cJSON *begin_receipt(const dm_share *share, int i) {
+    const dm_planned *p = &share->plan->source[i];
+    int same;
+    cJSON *before = read_any_receipt(share->out, p->path, &same, p), *r = dm_plan_line(p);
+    if (share->seen[i].digest[0]) cJSON_AddStringToObject(r, "read", share->seen[i].digest);
+    cJSON_AddArrayToObject(r, "studies");
+    cJSON *former = cJSON_DetachItemFromObjectCaseSensitive(before, "former"), *id;
+    if (!former) former = cJSON_CreateArray();
+    if (!same)
+        while ((id = cJSON_DetachItemFromArray(cJSON_GetObjectItemCaseSensitive(before, "studies"), 0))) cJSON_AddItemToArray(former, id);
+    cJSON_AddItemToObject(r, "former", former);
+    cJSON_Delete(before);
+    return r;
+}
+
+static int text_is(const char *path, const char *key, const char *wanted) {
+    cJSON *j = NULL;
+    int is = dm_good(dm_record_read(path, &j)) && !strcmp(dm_record_text(j, key), wanted);
+    cJSON_Delete(j);
+    return is;
+}
+
+/* Removes a study that was recorded from this source when its bytes were others, unless it was recorded anew. */
+static void forget_former(const char *out, const char *source, const char *digest, const char *study_id) {
+    char record[4096], mapping[4096];
+    snprintf(record, sizeof record, "%s/records/%s.json", out, study_id);
+    snprintf(mapping, sizeof mapping, "%s/private/mapping/%s.json", out, study_id);
+    if (text_is(record, "input_digest", digest) || !text_is(mapping, "source", source)) return;
+    unlink(record);
+    unlink(mapping);
+}
+
+/* A study that was read has its patient; a source that could not be read has a record without one, and forgets nothing. */
+static void settle_former(const dm_share *share, int i, const char *study_id, cJSON *receipt) {
+    const char *source = share->plan->source[i].path, *digest = share->seen[i].digest;
+    char path[4096];
+    cJSON *id;
+    snprintf(path, sizeof path, "%s/records/%s.json", share->out, study_id);
+    if (!digest[0] || !cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(receipt, "former")) || text_is(path, "patient_id", "")) return;
+    cJSON_ArrayForEach(id, cJSON_GetObjectItemCaseSensitive(receipt, "former"))
+        if (cJSON_IsString(id)) forget_former(share->out, source, digest, id->valuestring);
+    cJSON_DeleteItemFromObjectCaseSensitive(receipt, "former");
+}
+
 dm_status dm_share_note(dm_share *share, const char *source, const char *study_id) {
     char folder[4096], path[4200];
     int i = dm_plan_find(share->plan, source);
     if (i < 0) return dm_ok;
     /* What an earlier process listed may be gone: the row of a source that could not be read is dropped when it can. */
-    dm_seen *seen = &share->seen[i];
-    cJSON *r = seen->noted ? read_receipt(&share->plan->source[i], share->out) : NULL;
-    if (!r) {
-        r = dm_plan_line(&share->plan->source[i]);
-        if (seen->digest[0]) cJSON_AddStringToObject(r, "read", seen->digest);
-        cJSON_AddArrayToObject(r, "studies");
-    }
+    cJSON *r = share->seen[i].noted ? read_receipt(&share->plan->source[i], share->out) : NULL;
+    if (!r) r = begin_receipt(share, i);
     cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(r, "studies"), cJSON_CreateString(study_id));
-    seen->noted = 1;
+    share->seen[i].noted = 1;
+    settle_former(share, i, study_id, r);
     receipt_path(share->out, source, folder, path);
     dm_status s = dm_folder_make(folder, 0700);
     if (dm_good(s)) s = dm_record_write(path, r);

@@ -44,7 +44,8 @@ int dm_share_of(const dm_plan *plan, int k, int n);
 /* Whether the source is still what was planned: `digest` is that of the bytes just read ("" = not known). STUDY
  * "source_changed". */
 dm_status dm_share_admit(dm_share *share, const char *source, const char *digest);
-/* A study of the source has its record: into the receipt. One thread at a time for each source. FATAL "output". */
+/* A study of the source has its record: into the receipt. Studies that were recorded from it when it had other bytes, under an
+ * earlier plan, lose their rows. One thread at a time for each source. FATAL "output". */
 dm_status dm_share_note(dm_share *share, const char *source, const char *study_id);
 
 #endif

@@ -210,10 +210,11 @@ START_TEST(every_source_is_in_one_share) {
 }
 END_TEST
 
-static void record(const char *id, const char *version, const char *digest, const char *code, int studies) {
+static void record_of(const char *id, const char *version, const char *digest, const char *code, int studies, const char *patient) {
     char path[400];
     cJSON *r = cJSON_CreateObject();
     cJSON_AddStringToObject(r, "study_id", id);
+    cJSON_AddStringToObject(r, "patient_id", patient);
     cJSON_AddStringToObject(r, "version", version);
     cJSON_AddStringToObject(r, "config_digest", "c");
     cJSON_AddStringToObject(r, "input_digest", digest);
@@ -223,6 +224,10 @@ static void record(const char *id, const char *version, const char *digest, cons
     snprintf(path, sizeof path, "%s/records/%s.json", out, id);
     ck_assert(dm_good(dm_record_write(path, r)));
     cJSON_Delete(r);
+}
+
+static void record(const char *id, const char *version, const char *digest, const char *code, int studies) {
+    record_of(id, version, digest, code, studies, "p");
 }
 
 static dm_planned_state state_of(const dm_plan *plan, int i) {
@@ -320,6 +325,58 @@ START_TEST(a_changed_source_is_refused) {
 }
 END_TEST
 
+static void mapping(const char *id, const char *source) {
+    char path[400];
+    cJSON *m = cJSON_CreateObject();
+    cJSON_AddStringToObject(m, "source", source);
+    ck_assert(dm_good(dm_folder_make(at(out, "private/mapping"), 0700)));
+    snprintf(path, sizeof path, "%s/private/mapping/%s.json", out, id);
+    ck_assert(dm_good(dm_record_write(path, m)));
+    cJSON_Delete(m);
+}
+
+static int stands(const char *id) {
+    char name[100];
+    snprintf(name, sizeof name, "records/%s.json", id);
+    return access(at(out, name), F_OK) == 0;
+}
+
+/* Settles a.zip as the present plan has it, with these studies; two: "" = none. */
+static void settle(const char *digest, const char *one, const char *two) {
+    dm_plan plan = plan_at(1, 0, NULL);
+    dm_share share;
+    const char *a = plan.source[0].path;
+    ck_assert(dm_good(dm_share_open(&plan, out, 1, 1, 0, &share)));
+    ck_assert_int_eq(share.n, 1);
+    ck_assert(dm_good(dm_share_admit(&share, a, digest)));
+    ck_assert(dm_good(dm_share_note(&share, a, one)));
+    if (*two) ck_assert(dm_good(dm_share_note(&share, a, two)));
+    ck_assert_int_ne(state_of(&plan, 0), DM_PLAN_OPEN);
+    dm_share_clear(&share);
+    dm_plan_clear(&plan);
+}
+
+START_TEST(a_source_with_other_bytes_forgets_its_former_studies) {
+    put("a.zip", "one");
+    const char *ids[] = {"x", "y", "z", "w"};
+    for (int i = 0; i < 4; i++) mapping(ids[i], at(in, "a.zip"));
+    record("x", "1", "d1", "", 2);
+    record("y", "1", "d1", "", 2);
+    settle("d1", "x", "y");
+    /* Other bytes, and they cannot be read: what was measured stands. */
+    put("a.zip", "longer");
+    record_of("w", "1", "d2", "not_an_archive", 1, "");
+    settle("d2", "w", "");
+    ck_assert(stands("x") && stands("y"));
+    /* Read again: x is in it still, y is not, z is new. The failure's row is the run's to drop. */
+    put("a.zip", "longer still");
+    record("x", "1", "d3", "", 2);
+    record("z", "1", "d3", "", 2);
+    settle("d3", "x", "z");
+    ck_assert(stands("x") && stands("z") && !stands("y"));
+}
+END_TEST
+
 static void beat(const char *name, double started, double at_time, int done, const char *shard) {
     char path[400];
     cJSON *b = cJSON_CreateObject();
@@ -390,6 +447,7 @@ int main(void) {
     tcase_add_test(c, a_source_is_done_when_its_records_stand);
     tcase_add_test(c, a_share_leaves_out_what_is_done);
     tcase_add_test(c, a_changed_source_is_refused);
+    tcase_add_test(c, a_source_with_other_bytes_forgets_its_former_studies);
     tcase_add_test(c, an_overview_counts_and_foretells);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
