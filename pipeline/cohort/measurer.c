@@ -220,20 +220,20 @@ static dm_status open_each(const dm_run_options *o) {
 
 dm_status dm_devices_probe(const dm_run_options *o) {
     int ends[2];
-    dm_status s = dm_fail(DM_FATAL, "no_device", "the OpenCL driver ends every process that opens the device; see duramap devices");
+    dm_status found = dm_ok;
     if (pipe2(ends, O_CLOEXEC) != 0) return dm_ok; /* the run will find out */
     fflush(NULL);
     pid_t id = fork();
     if (id == 0) {
-        dm_status found = open_each(o);
+        found = open_each(o);
         _exit(write(ends[1], &found, sizeof found) == (ssize_t)sizeof found ? 0 : 1);
     }
     close(ends[1]);
-    dm_status found;
-    if (id < 0 || read(ends[0], &found, sizeof found) == (ssize_t)sizeof found) s = id < 0 ? dm_ok : found;
+    int told = id > 0 && read(ends[0], &found, sizeof found) == (ssize_t)sizeof found;
     close(ends[0]);
     while (id > 0 && waitpid(id, NULL, 0) < 0 && errno == EINTR) {}
-    return s;
+    if (told || id < 0) return found;
+    return dm_fail(DM_FATAL, "no_device", "the OpenCL driver ends every process that opens the device; see duramap devices");
 }
 
 /* In the new process. */
