@@ -195,7 +195,7 @@ static dm_status run_cohort(char **argv, int count, const words *w, const dm_pro
                         .admit = on_read,
                         .progress = on_progress,
                         .user = &here,
-                              .stop = &stop_asked};
+                        .stop = &stop_asked};
     if (planned) dm_planned_fill(planned, &o);
     dm_status s = dm_cohort_run(&o, result);
     free(devices);

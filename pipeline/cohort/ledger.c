@@ -97,6 +97,12 @@ static int counts_for(const dm_ledger *l, const line *row, const char *source_id
            !bsearch(row->source_id, l->given, (size_t)l->n_given, sizeof *l->given, same_id);
 }
 
+void dm_ledger_former(const dm_ledger *l, const char *source_id, const char *input_digest,
+                      void (*visit)(void *user, const char *study_id), void *user) {
+    for (int i = 0; i < l->n; i++)
+        if (!strcmp(l->row[i].source_id, source_id) && strcmp(l->row[i].digest, input_digest) != 0) visit(user, l->row[i].study_id);
+}
+
 void dm_ledger_close(dm_ledger *l) {
     if (!l) return;
     free(l->row);
@@ -113,10 +119,4 @@ int dm_ledger_done(const dm_ledger *l, const char *input_digest, const char *sou
             wanted_studies = l->row[i].studies;
         }
     return there >= wanted_studies;
-}
-
-void dm_ledger_former(const dm_ledger *l, const char *source_id, const char *input_digest,
-                      void (*visit)(void *user, const char *study_id), void *user) {
-    for (int i = 0; i < l->n; i++)
-        if (!strcmp(l->row[i].source_id, source_id) && strcmp(l->row[i].digest, input_digest) != 0) visit(user, l->row[i].study_id);
 }

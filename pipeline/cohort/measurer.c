@@ -209,6 +209,33 @@ static int measure_all(const dm_cohort *c, const char *device, int line) {
 
 /* ---- the run's side ---- */
 
+static dm_status open_each(const dm_run_options *o) {
+    for (int i = 0; i < o->n_devices || i == 0; i++) {
+        dm_gpu *gpu;
+        DM_TRY(dm_gpu_open(o->n_devices ? o->devices[i] : "", o->device_memory, &gpu));
+        dm_gpu_close(gpu);
+    }
+    return dm_ok;
+}
+
+dm_status dm_devices_probe(const dm_run_options *o) {
+    int ends[2];
+    dm_status found = dm_ok;
+    if (pipe2(ends, O_CLOEXEC) != 0) return dm_ok; /* the run will find out */
+    fflush(NULL);
+    pid_t id = fork();
+    if (id == 0) {
+        found = open_each(o);
+        _exit(write(ends[1], &found, sizeof found) == (ssize_t)sizeof found ? 0 : 1);
+    }
+    close(ends[1]);
+    int told = id > 0 && read(ends[0], &found, sizeof found) == (ssize_t)sizeof found;
+    close(ends[0]);
+    while (id > 0 && waitpid(id, NULL, 0) < 0 && errno == EINTR) {}
+    if (told || id < 0) return found;
+    return dm_fail(DM_FATAL, "no_device", "the OpenCL driver ends every process that opens the device; see duramap devices");
+}
+
 /* In the new process. */
 static void become_measurer(const dm_cohort *c, const char *device, int line, pid_t run) {
     enum { LINE = 3 };

@@ -41,6 +41,10 @@ typedef struct dm_measurer {
     int line; /* to it; poll() finds it hung up when it has ended */
 } dm_measurer;
 
+/* Whether the devices that are asked for can be opened, found out in a process of its own, before anything is made or read: the
+ * status of dm_gpu_open. */
+dm_status dm_devices_probe(const dm_run_options *o);
+
 /* Starts a process on a device (as dm_gpu_open takes it). let_go(user) is called in it first: it gives back what the run holds and
  * the measurer does not need, descriptors apart. FATAL "measurer" when no process can be had. */
 dm_status dm_measurer_start(const dm_cohort *c, const char *device, void (*let_go)(void *user), void *user, dm_measurer *m);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "flow.h"
+#include "measurer.h"
 #include "record.h"
 #include "tables.h"
 
@@ -47,6 +48,7 @@ static dm_status name_sources(dm_cohort *c) {
 static dm_status prepare(dm_cohort *c) {
     char path[4096];
     const dm_run_options *o = c->o;
+    if (!o->fall_back && o->n_sources) DM_TRY(dm_devices_probe(o)); /* a mistake in the command is told before OUT is made */
     if (gethostname(c->host, sizeof c->host - 1) != 0) c->host[0] = 0;
     DM_TRY(make_out(o->out, o->label != NULL));
     snprintf(path, sizeof path, "%s/private/key", o->out);
