@@ -1,5 +1,6 @@
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "protocol.h"
 #include "pseudonym.h"
@@ -31,13 +32,21 @@ static void print_sources(const dm_plan *plan, const dm_plan_notes *notes) {
     if (notes->empty_folders) printf("%d folders hold no study\n", notes->empty_folders);
 }
 
+/* The path for a person at a terminal; a log gets the number, as names of archives are often those of patients. */
+static const char *shown(const dm_plan *plan, int i, char number[32]) {
+    if (isatty(STDOUT_FILENO)) return plan->source[i].path;
+    snprintf(number, 32, "source %d of the plan", i + 1);
+    return number;
+}
+
 static void print_trouble(const dm_plan *plan) {
+    char one[32], other[32];
     int copies = 0, unreadable = 0;
     for (int i = 0; i < plan->n; i++) {
         const dm_planned *p = &plan->source[i];
         if (p->same_as >= 0 && copies++ < SHOWN)
-            printf("warning: %s holds the same bytes as %s\n", p->path, plan->source[p->same_as].path);
-        if (p->unreadable && unreadable++ < SHOWN) printf("warning: %s cannot be read by you\n", p->path);
+            printf("warning: %s holds the same bytes as %s\n", shown(plan, i, one), shown(plan, p->same_as, other));
+        if (p->unreadable && unreadable++ < SHOWN) printf("warning: %s cannot be read by you\n", shown(plan, i, one));
     }
     if (copies) printf("%d copies: each study is measured once, its copies get a row that says so\n", copies);
     if (unreadable) printf("%d sources cannot be read: they will fail with a row each\n", unreadable);
