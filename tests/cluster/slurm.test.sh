@@ -12,6 +12,9 @@ done
 # A test that runs inside a job must not take that cluster for its own.
 for name in $(env | sed -n 's/^\(\(SLURM\|SBATCH\)[A-Z_]*\)=.*/\1/p'); do unset "$name"; done
 work=$(mktemp -d /tmp/slurm-XXXXXX) || exit 1 # short: the path of a socket has about 100 bytes
+# The jobs' scratch goes with the test, kernels that were built before are used.
+TMPDIR=$work XDG_CACHE_HOME=${XDG_CACHE_HOME:-$HOME/.cache}
+export TMPDIR XDG_CACHE_HOME
 cluster() {
     bash "$source/tests/cluster/cluster.sh" "$@"
 }
