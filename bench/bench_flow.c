@@ -1,6 +1,6 @@
 /* bench_flow [--device D] [--out DIR] COHORT...
- * Takes cohorts through a run as `duramap run --no-pictures` does and prints, as CSV, the time of every stage, its share, studies
- * per hour and the peak of memory. A COHORT is a folder of archives; one that does not exist is made: 4 small phantoms. The
+ * Takes cohorts through a run as `duramap run --no-pictures` does and prints, as CSV, the time of every stage, its share, how busy
+ * the device was and what it waited for, studies per hour and the peak of memory. A COHORT is a folder of archives; one that does not exist is made: 4 small phantoms. The
  * records of the run go to DIR (default: COHORT-out) and must not be there yet, or nothing would be measured. See README.md. */
 #include <dirent.h>
 #include <math.h>
@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cJSON.h"
 #include "phantom.h"
+#include "reader.h"
 #include "record.h"
 #include "run.h"
 #include "stage.h"
@@ -31,10 +33,11 @@ typedef struct sources {
     int n;
 } sources;
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+/* Of all processes that were waited for. */
+static double cpu_seconds(void) {
+    struct rusage u, all = {.ru_maxrss = 0};
+    if (getrusage(RUSAGE_CHILDREN, &u) == 0) all = u;
+    return (double)(all.ru_utime.tv_sec + all.ru_stime.tv_sec) + 1e-6 * (double)(all.ru_utime.tv_usec + all.ru_stime.tv_usec);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -101,49 +104,72 @@ static void print_part(const char *cohort, const char *part, double seconds, dou
     printf(",%.3f\n", seconds / whole);
 }
 
-static void print_account(const char *cohort, const account *a, double seconds, double cpu, const dm_run_result *r) {
-    double rest = seconds, peak = NAN;
-    struct rusage u;
-    if (getrusage(RUSAGE_SELF, &u) == 0) peak = (double)u.ru_maxrss / 1024.0;
+static void print_account(const char *cohort, const account *a, double cpu, const dm_run_result *r) {
+    double seconds = r->seconds, rest = seconds;
     for (int i = 0; i <= dm_stage_count; i++) {
         print_part(cohort, i ? dm_stages[i - 1]->name : "ingest", a->part[i], NAN, seconds, a->studies);
-        rest -= a->part[i];
+        if (i) rest -= a->part[i]; /* reading goes on beside the rest */
     }
     print_part(cohort, "rest", rest, NAN, seconds, a->studies);
     print_part(cohort, "all", seconds, cpu, seconds, a->studies);
-    printf("# %s: %d studies done, %d failed; %.1f studies per hour; peak of memory so far %.0f MiB\n", cohort, r->done, r->failed,
-           3600.0 * a->studies / seconds, peak);
+    printf("# %s: %d studies done, %d failed; %.1f studies per hour; device busy %.3f of the run, waited %.1f s for input, %.1f s for "
+           "output; peak of memory of all processes %.0f MiB of %.0f\n",
+           cohort, r->done, r->failed, 3600.0 * a->studies / seconds, r->busy / seconds, r->wait_input, r->wait_output,
+           (double)r->peak_bytes / 1048576.0, (double)r->memory / 1048576.0);
+}
+
+static void print_device(void *user, const dm_gpu_info *d) {
+    (void)user;
+    printf("# device: %s; %s, driver %s; %d units\n", d->name, d->platform, d->driver, d->units);
 }
 
 /* Device kernels are built by the first study: a run before, of one source, keeps that out of the figures. */
-static dm_status run_once(dm_gpu *gpu, const dm_protocols *protocols, const sources *s, int n, const char *out, dm_run_result *r) {
+static dm_status run_once(const char *device, const dm_protocols *protocols, const sources *s, int n, const char *out,
+                          dm_run_result *r) {
     const dm_run_options o = {.out = out,
                               .protocols = protocols,
                               .sources = (const char *const *)s->path,
                               .n_sources = n,
                               .version = "bench",
-                              .selftest = "skipped"};
-    return dm_cohort_run(gpu, &o, r);
+                              .devices = &device,
+                              .n_devices = 1,
+                              .reader = "/proc/self/exe",
+                              .opened = print_device};
+    return dm_cohort_run(&o, r);
 }
 
-static dm_status flow(dm_gpu *gpu, const dm_protocols *protocols, const char *cohort, const char *out) {
+/* In a process of its own: a run starts from one without an open device. */
+static dm_status make_phantoms(const char *device, const char *folder) {
+    int status = 0;
+    fflush(NULL);
+    pid_t id = fork();
+    if (id == 0) {
+        dm_gpu *gpu = NULL;
+        dm_status s = dm_gpu_open(device, 0, &gpu);
+        if (dm_good(s)) s = dm_phantom_make(gpu, &(dm_phantom_options){.out = folder, .cases = PHANTOMS, .seed = SEED});
+        if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
+        _exit(dm_good(s) ? 0 : 1);
+    }
+    if (id > 0 && waitpid(id, &status, 0) == id && status == 0) return dm_ok;
+    return dm_fail(DM_FATAL, "phantom", "the phantoms of %s were not made", folder);
+}
+
+static dm_status flow(const char *device, const dm_protocols *protocols, const char *cohort, const char *out) {
     char warm[4200];
     struct stat st;
     sources s = {.n = 0};
     account a = {.studies = 0};
     dm_run_result r = {0};
     if (stat(cohort, &st) != 0)
-        DM_TRY(dm_phantom_make(gpu, &(dm_phantom_options){.out = cohort, .cases = PHANTOMS, .seed = SEED}));
+        DM_TRY(make_phantoms(device, cohort));
     if (stat(out, &st) == 0) return dm_fail(DM_FATAL, "output", "%s is there already: remove it, or give another --out", out);
     list_sources(cohort, &s);
     snprintf(warm, sizeof warm, "%s-warm", out);
-    dm_status status = s.n ? run_once(gpu, protocols, &s, 1, warm, &r) : dm_fail(DM_FATAL, "input", "%s holds no archive", cohort);
-    double from = now();
-    clock_t cpu = clock(); /* all threads of the process */
-    if (dm_good(status)) status = run_once(gpu, protocols, &s, s.n, out, &r);
-    double seconds = now() - from, cpu_seconds = (double)(clock() - cpu) / CLOCKS_PER_SEC;
+    dm_status status = s.n ? run_once(device, protocols, &s, 1, warm, &r) : dm_fail(DM_FATAL, "input", "%s holds no archive", cohort);
+    double before = cpu_seconds();
+    if (dm_good(status)) status = run_once(device, protocols, &s, s.n, out, &r);
     if (dm_good(status)) add_records(out, &a);
-    if (dm_good(status) && a.studies) print_account(cohort, &a, seconds, cpu_seconds, &r);
+    if (dm_good(status) && a.studies) print_account(cohort, &a, cpu_seconds() - before, &r);
     free_sources(&s);
     return status;
 }
@@ -154,30 +180,24 @@ static int usage(void) {
 }
 
 int main(int argc, char **argv) {
-    const char *device = NULL, *out = NULL;
+    const char *device = "", *out = NULL;
     int first = 1;
+    if (argc > 1 && !strcmp(argv[1], DM_READER_VERB)) return dm_reader_serve();
     for (; first + 1 < argc && !strncmp(argv[first], "--", 2); first += 2) {
         if (!strcmp(argv[first], "--device")) device = argv[first + 1];
         else if (!strcmp(argv[first], "--out")) out = argv[first + 1];
         else return usage();
     }
     if (first >= argc || dm_stage_count + 1 > PARTS || (out && argc - first > 1)) return usage();
-    dm_gpu *gpu = NULL;
     dm_protocols protocols = {0};
     dm_status s = dm_protocols_load(NULL, &protocols);
-    if (dm_good(s)) s = dm_gpu_open(device, 0, &gpu);
-    if (dm_good(s)) {
-        const dm_gpu_info *info = dm_gpu_describe(gpu);
-        printf("# device: %s; %s, driver %s; %d units\n", info->name, info->platform, info->driver, info->units);
-        printf("cohort,part,seconds_per_study,cpu_seconds_per_study,share\n");
-    }
+    printf("cohort,part,seconds_per_study,cpu_seconds_per_study,share\n");
     for (int i = first; dm_good(s) && i < argc; i++) {
         char beside[4104];
         snprintf(beside, sizeof beside, "%s-out", argv[i]);
-        s = flow(gpu, &protocols, argv[i], out ? out : beside);
+        s = flow(device, &protocols, argv[i], out ? out : beside);
     }
     if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
-    dm_gpu_close(gpu);
     dm_protocols_clear(&protocols);
     return dm_good(s) ? 0 : 2;
 }

@@ -252,7 +252,7 @@ static dm_status write_slices(gzFile f, const char *name, const dm_scan *like, d
         memset(slice, 0, plane);
         status = fill(user, k, slice);
         if (dm_good(status) && gzwrite(f, slice, (unsigned)plane) != (int)plane)
-            status = dm_fail(DM_STUDY, "nifti_write", "%s: not written whole; check the disk's space", name);
+            status = dm_fail(DM_FATAL, "output", "%s: not written whole; check the disk's space", name);
     }
     free(slice);
     return status;
@@ -268,13 +268,13 @@ dm_status dm_nifti_write_labels(const char *path, const dm_scan *like, dm_label_
     size_t tail = strlen(path);
     int packed = tail > 3 && strcmp(path + tail - 3, ".gz") == 0;
     gzFile f = image && length < (int)sizeof part ? gzopen(part, packed ? "wb6" : "wbT") : NULL;
-    dm_status status = dm_fail(DM_STUDY, "nifti_write", "%s: cannot be written; check the folder's rights", name);
+    dm_status status = dm_fail(DM_FATAL, "output", "%s: cannot be written; check the folder's rights and the disk's space", name);
     if (f) {
         fill_header(image, &grid);
         if (write_header(f, image)) status = write_slices(f, name, like, fill, user);
         int closed = gzclose(f) == Z_OK;
         if (dm_good(status) && (!closed || rename(part, path) != 0))
-            status = dm_fail(DM_STUDY, "nifti_write", "%s: not written whole; check the disk's space", name);
+            status = dm_fail(DM_FATAL, "output", "%s: not written whole; check the disk's space", name);
         if (!dm_good(status)) remove(part);
     }
     nifti_image_free(image);

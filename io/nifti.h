@@ -14,7 +14,7 @@ dm_status dm_nifti_write(const char *path, const dm_scan *scan);
 typedef dm_status (*dm_label_slice)(void *user, int k, uint8_t *slice);
 /* Writes a volume of 8-bit labels slice by slice, so that no more than one slice is in memory; the grid is that of `like`
  * (its voxels are not read). gzip where the path ends in .gz; the same labels give the same bytes. Written beside the path
- * and renamed into place. STUDY "nifti_write", or what `fill` returned. */
+ * and renamed into place. FATAL "output" when that fails, or what `fill` returned. */
 dm_status dm_nifti_write_labels(const char *path, const dm_scan *like, dm_label_slice fill, void *user);
 
 #endif

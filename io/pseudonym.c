@@ -22,15 +22,18 @@ static dm_status make_key(const char *path, dm_key *key) {
     }
     if (RAND_bytes(key->bytes, (int)sizeof key->bytes) != 1)
         return dm_fail(DM_FATAL, "key", "no random numbers for a new key");
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    char temporary[4200];
+    snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+    int fd = mkstemp(temporary); /* with mode 0600 */
     if (fd < 0) return dm_fail(DM_FATAL, "key", "%s: cannot make the key: %s", path, strerror(errno));
     int wrong = write(fd, key->bytes, sizeof key->bytes) != (ssize_t)sizeof key->bytes || fsync(fd) != 0;
     wrong |= close(fd) != 0;
-    if (wrong) {
-        unlink(path);
-        return dm_fail(DM_FATAL, "key", "%s: cannot write the key", path);
-    }
-    return dm_ok;
+    /* Into place whole, and never over a key that another run has made meanwhile: that one counts for both. */
+    int linked = !wrong && link(temporary, path) == 0, lost = !wrong && !linked && errno == EEXIST;
+    if (!wrong && !linked && !lost) linked = rename(temporary, path) == 0; /* a file system without links */
+    dm_status s = linked || lost ? dm_ok : dm_fail(DM_FATAL, "key", "%s: cannot write the key: %s", path, strerror(errno));
+    unlink(temporary);
+    return lost ? dm_key_open(path, key) : s;
 }
 
 dm_status dm_key_open(const char *path, dm_key *key) {

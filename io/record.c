@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pseudonym.h"
+
 static dm_status failed(const char *path, const char *what) {
     return dm_fail(DM_FATAL, "output", "%s: cannot %s: %s; choose another --out or make room", path, what,
                    strerror(errno));
@@ -55,8 +57,10 @@ static void sync_folder_of(const char *path) {
 }
 
 dm_status dm_file_replace(const char *path, const void *bytes, size_t count, unsigned mode) {
-    char temporary[4096];
-    if ((size_t)snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid()) >= sizeof temporary)
+    char temporary[4096], host[65] = "";
+    /* Nodes that share a folder may have the same process numbers. */
+    if (gethostname(host, sizeof host - 1) != 0) host[0] = 0;
+    if ((size_t)snprintf(temporary, sizeof temporary, "%s.%s-%ld.tmp", path, host, (long)getpid()) >= sizeof temporary)
         return dm_fail(DM_FATAL, "output", "the path of a file is longer than 4095 characters");
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC, (mode_t)mode);
     if (fd < 0) return failed(path, "write");
@@ -94,37 +98,81 @@ dm_status dm_file_read(const char *path, char **text, size_t *count) {
     return dm_ok;
 }
 
-dm_status dm_record_write(const char *path, const cJSON *record) {
-    char *out = NULL;
-    size_t n = 0;
-    FILE *f = open_memstream(&out, &n);
-    if (!f) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a record");
-    fputs("{", f);
+/* The last line of a record: SHA-256 of every byte before it. */
+static const char seal_from[] = "\"seal\": \"", seal_to[] = "\"\n}\n";
+enum { DIGITS = 64, SEAL = sizeof seal_from - 1 + DIGITS + sizeof seal_to - 1 };
+
+/* 0 when a byte of the text is not as it was written. */
+static int seal_holds(const char *text, size_t n) {
+    char digest[DIGITS + 1];
+    if (n <= SEAL) return 0;
+    const char *line = text + n - SEAL, *digits = line + sizeof seal_from - 1;
+    dm_digest(text, n - SEAL, digest);
+    return !memcmp(line, seal_from, sizeof seal_from - 1) && !memcmp(digits, digest, DIGITS) &&
+           !memcmp(digits + DIGITS, seal_to, sizeof seal_to - 1);
+}
+
+/* The record's text with its seal; allocated, NULL without memory. */
+static char *sealed_text(const cJSON *record, size_t *n) {
+    char *body = NULL, digest[DIGITS + 1];
+    FILE *f = open_memstream(&body, n);
+    if (!f) return NULL;
+    fputs("{\n", f);
     int good = 1;
     for (const cJSON *c = record->child; c && good; c = c->next) {
         char *value = cJSON_PrintUnformatted(c);
         good = value != NULL;
-        if (good) fprintf(f, "%s\n\"%s\": %s", c == record->child ? "" : ",", c->string, value);
+        if (good) fprintf(f, "\"%s\": %s,\n", c->string, value);
         cJSON_free(value);
     }
-    fputs("\n}\n", f);
-    good = fclose(f) == 0 && good;
-    dm_status s = good ? dm_file_replace(path, out, n, 0666)
-                       : dm_fail(DM_STUDY, "out_of_memory", "no memory for a record");
-    free(out);
+    good = good && fflush(f) == 0;
+    if (good) {
+        dm_digest(body, *n, digest);
+        fprintf(f, "%s%s%s", seal_from, digest, seal_to);
+    }
+    if (fclose(f) == 0 && good) return body;
+    free(body);
+    return NULL;
+}
+
+dm_status dm_record_write(const char *path, const cJSON *record) {
+    size_t n;
+    char *text = sealed_text(record, &n);
+    if (!text) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a record");
+    dm_status s = dm_file_replace(path, text, n, 0666);
+    free(text);
+    return s;
+}
+
+static dm_status parse(const char *path, const char *text, size_t n, cJSON **object) {
+    *object = cJSON_ParseWithLength(text, n);
+    if (*object && cJSON_IsObject(*object)) return dm_ok;
+    cJSON_Delete(*object);
+    *object = NULL;
+    return dm_fail(DM_STUDY, "bad_record", "%s: is no whole JSON object; remove it and run again", path);
+}
+
+dm_status dm_json_read(const char *path, cJSON **object) {
+    char *text;
+    size_t n;
+    *object = NULL;
+    DM_TRY(dm_file_read(path, &text, &n));
+    dm_status s = parse(path, text, n, object);
+    free(text);
     return s;
 }
 
 dm_status dm_record_read(const char *path, cJSON **record) {
     char *text;
     size_t n;
-    DM_TRY(dm_file_read(path, &text, &n));
-    *record = cJSON_ParseWithLength(text, n);
-    free(text);
-    if (*record && cJSON_IsObject(*record)) return dm_ok;
-    cJSON_Delete(*record);
     *record = NULL;
-    return dm_fail(DM_STUDY, "bad_record", "%s: is no whole JSON object; remove it and run again", path);
+    DM_TRY(dm_file_read(path, &text, &n));
+    dm_status s = seal_holds(text, n) ? parse(path, text, n, record)
+                                      : dm_fail(DM_STUDY, "bad_record",
+                                                "%s: is cut short or was changed after it was written; run again", path);
+    free(text);
+    if (dm_good(s)) cJSON_DeleteItemFromObjectCaseSensitive(*record, "seal");
+    return s;
 }
 
 const char *dm_record_text(const cJSON *record, const char *key) {

@@ -148,7 +148,7 @@ static void cap(int what, double most) {
 int dm_sandbox_enter(const dm_sandbox_limits *limits) {
     (void)prctl(PR_SET_DUMPABLE, 0); /* a core file would hold patients' pictures and the key */
     cap(RLIMIT_CORE, 0);
-#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes of address space */
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which reserve terabytes of address space */
     if (limits->memory) cap(RLIMIT_AS, (double)limits->memory);
 #endif
     if (limits->seconds > 0) cap(RLIMIT_CPU, limits->seconds + 1);

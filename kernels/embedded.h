@@ -14,5 +14,7 @@ extern const int dm_embedded_count;
 /* The protocols of configs/protocols (linked into the layer of the stages). */
 extern const dm_embedded dm_protocol_files[];
 extern const int dm_protocol_count;
+extern const dm_embedded dm_cluster_files[]; /* the one script of configs/cluster */
+extern const int dm_cluster_count;
 
 #endif

@@ -228,7 +228,7 @@ int main(int argc, char **argv) {
         }
     }
     cJSON *truth = NULL;
-    dm_status s = dm_record_read(argv[2], &truth);
+    dm_status s = dm_json_read(argv[2], &truth);
     FILE *csv = csv_path ? fopen(csv_path, "w") : NULL;
     if (!dm_good(s) || (csv_path && !csv)) {
         fprintf(stderr, "%s\n", dm_good(s) ? "the CSV cannot be written" : s.text);

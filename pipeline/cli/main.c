@@ -10,8 +10,10 @@ static const struct {
     const char *about;
 } verbs[] = {
     {"run", dm_verb_run, "measure studies: archives, folders, NIfTI files"},
-    {"merge", dm_verb_merge, "make the tables again from the records"},
-    {"status", dm_verb_status, "what is done and what failed, from files alone"},
+    {"plan", dm_verb_plan, "list the studies of a cohort once and for all"},
+    {"submit", dm_verb_submit, "give a planned cohort to a Slurm cluster"},
+    {"status", dm_verb_status, "what is done, failed and open, what runs and for how long, from files alone"},
+    {"merge", dm_verb_merge, "make the tables from the records"},
     {"compare", dm_verb_compare, "compare protocols against what is known about the patients"},
     {"phantom", dm_verb_phantom, "make digital reference objects with their truth"},
     {"devices", dm_verb_devices, "list the OpenCL devices"},

@@ -6,8 +6,6 @@
 #include "host_frame.h"
 #include "phantom.h"
 #include "protocol.h"
-#include "run.h"
-#include "tables.h"
 
 int dm_tell(dm_status s) {
     if (s.severity == DM_OK) return DM_EXIT_DONE;
@@ -37,31 +35,6 @@ int dm_verb_devices(int argc, char **argv) {
         "duramap devices"};
     int words, code = dm_options_parse(argc, argv, &help, NULL, 0, &words);
     return code >= 0 ? code : dm_tell(dm_gpu_list(stdout));
-}
-
-int dm_verb_merge(int argc, char **argv) {
-    static const dm_verb_help help = {"merge OUT", "Makes OUT/tables again from OUT/records alone.", "duramap merge OUT"};
-    int words, rows = 0, code = dm_options_parse(argc, argv, &help, NULL, 0, &words);
-    if (code >= 0) return code;
-    if (words != 1) {
-        fprintf(stderr, "duramap: merge takes one folder, the OUT of a run\nusage: duramap %s\n", help.usage);
-        return DM_EXIT_USAGE;
-    }
-    code = dm_tell(dm_cohort_merge(argv[0], &rows));
-    if (code == DM_EXIT_DONE) printf("%d studies in %s/tables\n", rows, argv[0]);
-    return code == DM_EXIT_DONE && rows == 0 ? DM_EXIT_NOTHING : code;
-}
-
-int dm_verb_status(int argc, char **argv) {
-    static const dm_verb_help help = {"status OUT", "Counts what is done and what failed, and why, from files alone.",
-                                      "duramap status OUT"};
-    int words, code = dm_options_parse(argc, argv, &help, NULL, 0, &words);
-    if (code >= 0) return code;
-    if (words != 1) {
-        fprintf(stderr, "duramap: status takes one folder, the OUT of a run\nusage: duramap %s\n", help.usage);
-        return DM_EXIT_USAGE;
-    }
-    return dm_tell(dm_cohort_status(argv[0], stdout));
 }
 
 int dm_verb_check(int argc, char **argv) {

@@ -6,6 +6,8 @@
 #include "options.h"
 
 int dm_verb_run(int argc, char **argv);
+int dm_verb_plan(int argc, char **argv);
+int dm_verb_submit(int argc, char **argv);
 int dm_verb_merge(int argc, char **argv);
 int dm_verb_status(int argc, char **argv);
 int dm_verb_compare(int argc, char **argv);

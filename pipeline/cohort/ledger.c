@@ -7,17 +7,18 @@
 #include <string.h>
 
 #include "record.h"
-#include "run.h"
 
 typedef struct line {
     char digest[65];
     int failed, unread, studies; /* unread: no study of the source is known, so no patient */
-    char study_id[40];
+    char study_id[40], source_id[17];
 } line;
 
 struct dm_ledger {
     line *row;
     int n, room;
+    const char (*given)[17];
+    int n_given;
 };
 
 static int push(dm_ledger *l, const cJSON *record) {
@@ -34,12 +35,12 @@ static int push(dm_ledger *l, const cJSON *record) {
                   .unread = !*dm_record_text(record, "patient_id"),
                   .studies = cJSON_IsNumber(studies) ? studies->valueint : 1};
     snprintf(row->study_id, sizeof row->study_id, "%s", dm_record_text(record, "study_id"));
+    snprintf(row->source_id, sizeof row->source_id, "%s", dm_record_text(record, "source_id"));
     snprintf(row->digest, sizeof row->digest, "%s", dm_record_text(record, "input_digest"));
     return 1;
 }
 
-/* Calls visit for each whole record of OUT. */
-static dm_status each_record(const char *out, int (*visit)(void *user, const cJSON *record), void *user) {
+dm_status dm_each_record(const char *out, int (*visit)(void *user, const cJSON *record), void *user) {
     char path[4096];
     snprintf(path, sizeof path, "%s/records", out);
     DIR *d = opendir(path);
@@ -73,11 +74,33 @@ dm_status dm_ledger_open(const char *out, const char *version, const char *confi
     *ledger = calloc(1, sizeof **ledger);
     if (!*ledger) return dm_fail(DM_FATAL, "out_of_memory", "no memory for the list of records");
     wanted w = {*ledger, version, config_digest};
-    return each_record(out, take_same, &w);
+    if (!out) return dm_ok;
+    return dm_each_record(out, take_same, &w);
 }
 
 int dm_ledger_is_empty(const dm_ledger *l) {
     return l->n == 0;
+}
+
+void dm_ledger_given(dm_ledger *l, const char (*source_ids)[17], int n) {
+    l->given = source_ids;
+    l->n_given = n;
+}
+
+static int same_id(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+static int counts_for(const dm_ledger *l, const line *row, const char *source_id) {
+    if (row->unread) return !strcmp(row->study_id, source_id);
+    return !strcmp(row->source_id, source_id) || !l->n_given ||
+           !bsearch(row->source_id, l->given, (size_t)l->n_given, sizeof *l->given, same_id);
+}
+
+void dm_ledger_former(const dm_ledger *l, const char *source_id, const char *input_digest,
+                      void (*visit)(void *user, const char *study_id), void *user) {
+    for (int i = 0; i < l->n; i++)
+        if (!strcmp(l->row[i].source_id, source_id) && strcmp(l->row[i].digest, input_digest) != 0) visit(user, l->row[i].study_id);
 }
 
 void dm_ledger_close(dm_ledger *l) {
@@ -90,53 +113,10 @@ int dm_ledger_done(const dm_ledger *l, const char *input_digest, const char *sou
     int there = 0, wanted_studies = 1;
     if (!input_digest[0]) return 0;
     for (int i = 0; i < l->n; i++)
-        if (!strcmp(l->row[i].digest, input_digest) &&
-            !(l->row[i].unread && strcmp(l->row[i].study_id, source_id))) {
+        if (!strcmp(l->row[i].digest, input_digest) && counts_for(l, &l->row[i], source_id)) {
             if (retry_failed && l->row[i].failed) return 0;
             there++;
             wanted_studies = l->row[i].studies;
         }
     return there >= wanted_studies;
-}
-
-/* ---- status ---- */
-
-typedef struct reason {
-    char code[32];
-    int n;
-} reason;
-
-typedef struct tally {
-    int done, failed, n;
-    reason reason[64];
-} tally;
-
-static int count_record(void *user, const cJSON *record) {
-    tally *t = user;
-    if (strcmp(dm_record_text(record, "status"), "failed")) {
-        t->done++;
-        return 1;
-    }
-    t->failed++;
-    const char *code = dm_record_text(record, "error_code");
-    int i = 0;
-    while (i < t->n && strcmp(t->reason[i].code, code)) i++;
-    if (i == 64) return 1;
-    if (i == t->n) snprintf(t->reason[t->n++].code, sizeof t->reason[0].code, "%s", code);
-    t->reason[i].n++;
-    return 1;
-}
-
-static int most_first(const void *a, const void *b) {
-    const reason *x = a, *y = b;
-    return x->n != y->n ? y->n - x->n : strcmp(x->code, y->code);
-}
-
-dm_status dm_cohort_status(const char *out, FILE *to) {
-    tally t = {0};
-    DM_TRY(each_record(out, count_record, &t));
-    fprintf(to, "done    %d\nfailed  %d\n", t.done, t.failed);
-    qsort(t.reason, (size_t)t.n, sizeof *t.reason, most_first);
-    for (int i = 0; i < t.n; i++) fprintf(to, "  %-24s %d\n", t.reason[i].code, t.reason[i].n);
-    return dm_ok;
 }

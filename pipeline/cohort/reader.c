@@ -13,12 +13,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "handover.h"
+#include "machine.h"
 #include "sandbox.h"
 
 /* Descriptors of a reader. */
@@ -27,16 +28,11 @@ enum { TASK = 3, RESULT = 4, ALIVE = 5, FREE_ABOVE = 10 };
 struct dm_reader {
     const dm_reader_options *o;
     const char *path, *digest;
-    pid_t id;          /* 0 = no process */
+    pid_t id;
     int result, alive; /* what it writes; a pipe that ends when it ends */
     double start;
+    struct stat before; /* of the source; all 0 when it is not there */
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- the run's side ---- */
 
@@ -111,8 +107,9 @@ dm_status dm_reader_start(const dm_reader_options *o, const char *path, const ch
     *reader = NULL;
     dm_reader *r = calloc(1, sizeof *r);
     if (!r) return dm_fail(DM_FATAL, "out_of_memory", "no memory for a reader");
-    *r = (dm_reader){.o = o, .path = path, .digest = digest, .result = -1, .alive = -1, .start = now()};
-    if (o->program && !start(r)) {
+    *r = (dm_reader){.o = o, .path = path, .digest = digest, .result = -1, .alive = -1, .start = dm_now()};
+    if (stat(path, &r->before) != 0) memset(&r->before, 0, sizeof r->before);
+    if (!start(r)) {
         drop(r);
         return dm_fail(DM_FATAL, "reader", "a reader process cannot be started: %s", strerror(errno));
     }
@@ -120,22 +117,35 @@ dm_status dm_reader_start(const dm_reader_options *o, const char *path, const ch
     return dm_ok;
 }
 
+enum { GRACE = 30 }; /* seconds beyond the cap that the reader keeps itself */
+
+static double time_left(const dm_reader *r) {
+    return r->start + r->o->limits.seconds + GRACE - dm_now();
+}
+
+int dm_reader_watch(const dm_reader *r) {
+    return r->alive;
+}
+
+int dm_reader_ended(const dm_reader *r) {
+    struct pollfd p = {.fd = r->alive, .events = POLLIN};
+    return poll(&p, 1, 0) > 0 || time_left(r) <= 0;
+}
+
+uint64_t dm_reader_bytes(const dm_reader *r) {
+    struct stat st;
+    uint64_t result = fstat(r->result, &st) == 0 ? 512 * (uint64_t)st.st_blocks : 0;
+    return result + dm_process_bytes(r->id);
+}
+
 /* Waits until the reader has ended; past its time it is ended. Returns its wait status; *late = 1 when it was ended. */
 static int wait_for(const dm_reader *r, int *late) {
-    enum { GRACE = 30 }; /* seconds beyond the cap that the reader keeps itself */
     struct pollfd p = {.fd = r->alive, .events = POLLIN};
-    int status = 0;
-    *late = 0;
-    for (;;) {
-        double left = r->start + r->o->limits.seconds + GRACE - now();
-        if (left <= 0) break;
-        int got = poll(&p, 1, left < 1000 ? (int)(1000 * left) + 1 : 1000000);
-        if (got > 0) break;
-    }
-    if (now() - r->start > r->o->limits.seconds + GRACE) {
-        *late = 1;
-        kill(r->id, SIGKILL);
-    }
+    int status = 0, got = 0;
+    for (double left = time_left(r); got <= 0 && left > 0; left = time_left(r))
+        got = poll(&p, 1, left < 1000 ? (int)(1000 * left) + 1 : 1000000);
+    *late = got <= 0;
+    if (*late) kill(r->id, SIGKILL);
     while (waitpid(r->id, &status, 0) < 0 && errno == EINTR) {}
     return status;
 }
@@ -155,36 +165,46 @@ static dm_status died(int status, int late, const dm_reader *r) {
                    WIFSIGNALED(status) ? "signal" : "code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-static dm_status read_here(const dm_reader *r, dm_ingested *out) {
-    const dm_ingest_options o = {.protocols = r->o->protocols, .key = r->o->key, .limits = &r->o->limits,
-                                 .passphrase = r->o->passphrase, .digest = r->digest, .threads = r->o->threads,
-                                 .hold = r->o->memory / 3};
-    return dm_ingest(r->path, &o, out);
+/* A source that is still being copied gives half a study without an error. */
+static int was_changed(const dm_reader *r) {
+    struct stat now;
+    const struct stat *then = &r->before;
+    if (stat(r->path, &now) != 0) return then->st_ino != 0;
+    return now.st_ino != then->st_ino || now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
 }
 
-dm_status dm_reader_finish(dm_reader *r, dm_ingested *out) {
+dm_status dm_reader_take(dm_reader *r, dm_ingested *out, int *volumes) {
     *out = (dm_ingested){0};
-    if (!r) return dm_fail(DM_FATAL, "reader", "no reader was started");
-    dm_status s;
-    if (!r->id) {
-        s = read_here(r, out);
-    } else {
-        int late, status = wait_for(r, &late);
-        /* The reader has ended and nobody else has the file: it can no longer shrink under the mapping. */
-        (void)fcntl(r->result, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
-        s = !late && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? dm_handover_read(r->result, r->o->protocols, out)
-                                                                   : died(status, late, r);
+    *volumes = -1;
+    int late, status = wait_for(r, &late);
+    /* The reader has ended and nobody else has the file: it can no longer shrink under the mapping. */
+    (void)fcntl(r->result, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
+    dm_status s = !late && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? dm_handover_read(r->result, r->o->protocols, out)
+                                                                         : died(status, late, r);
+    if (dm_good(s) && was_changed(r)) {
+        dm_ingested_clear(out);
+        s = dm_fail(DM_STUDY, "source_changed", "the source was changed while it was read; run again when it is whole");
+    }
+    if (dm_good(s)) {
+        *volumes = r->result;
+        r->result = -1;
     }
     drop(r);
     return s;
 }
 
+dm_status dm_reader_finish(dm_reader *r, dm_ingested *out) {
+    int volumes;
+    dm_status s = dm_reader_take(r, out, &volumes);
+    if (volumes >= 0) close(volumes);
+    return s;
+}
+
 void dm_reader_cancel(dm_reader *r) {
     if (!r) return;
-    if (r->id) {
-        kill(r->id, SIGKILL);
-        while (waitpid(r->id, NULL, 0) < 0 && errno == EINTR) {}
-    }
+    kill(r->id, SIGKILL);
+    while (waitpid(r->id, NULL, 0) < 0 && errno == EINTR) {}
     drop(r);
 }
 
@@ -204,11 +224,14 @@ int dm_reader_serve(void) {
     dm_protocols protocols;
     dm_ingested in = {0};
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)prctl(PR_SET_NAME, "duramap-read");
     /* Buffers of a slice come and go: given back to the system each time they would be cleared and mapped anew each time. */
     (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
     (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN); /* the run finishes what it has in hand, and this with it */
+    (void)signal(SIGTERM, SIG_IGN); /* the run decides what becomes of this, also where every process gets the signal */
+    (void)signal(SIGUSR1, SIG_IGN);
+    (void)signal(SIGUSR2, SIG_IGN);
     (void)syscall(SYS_close_range, ALIVE + 1, ~0u, 0);
     if (read(TASK, &t, sizeof t) != (ssize_t)sizeof t || t.mark != DM_HANDOVER_MARK) {
         fprintf(stderr, "duramap: this verb is for duramap itself\n");

@@ -10,7 +10,7 @@
 #define DM_READER_VERB "read-one-source"
 
 typedef struct dm_reader_options {
-    const char *program;        /* that is started as a reader; NULL = no process: read in this one */
+    const char *program;        /* that is started as a reader */
     const char *protocols_path; /* as given to dm_protocols_load */
     const dm_protocols *protocols;
     const dm_key *key;
@@ -22,11 +22,20 @@ typedef struct dm_reader_options {
 
 typedef struct dm_reader dm_reader;
 
-/* Starts to read; without a process nothing happens before dm_reader_finish. path and options must live until then. digest: of
- * the source where it is known, else "". FATAL "reader" when no process can be had. */
+/* Starts to read. path, digest and options must live until the end. digest: of the source where it is known, else "". FATAL
+ * "reader" when no process can be had. */
 dm_status dm_reader_start(const dm_reader_options *o, const char *path, const char *digest, dm_reader **reader);
-/* Waits for the end and takes what was read, as dm_ingest does. STUDY "reader_died" (the signal), "reader_timeout". Frees the
- * reader; accepts NULL. */
+/* A descriptor that poll() finds readable or hung up when the reader has ended. */
+int dm_reader_watch(const dm_reader *reader);
+/* 1 when taking would not wait: the reader has ended, or its time has. */
+int dm_reader_ended(const dm_reader *reader);
+/* Memory that it takes now: its own and what it has handed over. */
+uint64_t dm_reader_bytes(const dm_reader *reader);
+/* Waits for the end and takes what was read, as dm_ingest does; when that is good, *volumes is the file that it lies in (the caller
+ * closes), by which another process can map it (dm_handover_read), else -1. STUDY "reader_died" (the signal), "reader_timeout",
+ * "source_changed". Frees the reader. */
+dm_status dm_reader_take(dm_reader *reader, dm_ingested *out, int *volumes);
+/* The same where nobody else needs the volumes. */
 dm_status dm_reader_finish(dm_reader *reader, dm_ingested *out);
 /* Ends a reader whose result nobody wants; accepts NULL. */
 void dm_reader_cancel(dm_reader *reader);

@@ -307,6 +307,10 @@ static void run_row(cJSON *tables, const dm_account *a) {
     number(row, "bytes_read", a->bytes_read);
     number(row, "peak_bytes", a->peak_bytes);
     text(row, "selftest", a->selftest);
+    number(row, "wait_input", a->wait_input);
+    number(row, "wait_device", a->wait_device);
+    number(row, "wait_output", a->wait_output);
+    number(row, "seconds_kernels", a->seconds_kernels);
 }
 
 static double rounded(double v, double step) {
@@ -352,6 +356,7 @@ cJSON *dm_record_of(const dm_account *a) {
     text(record, "patient_id", a->study->patient_id);
     text(record, "version", a->version);
     text(record, "input_digest", a->input_digest);
+    text(record, "source_id", a->source_id);
     text(record, "config_digest", a->config_digest);
     text(record, "status", dm_good(a->status) ? "done" : "failed");
     text(record, "error_code", a->status.code);

@@ -13,8 +13,12 @@ typedef struct dm_account {
     const dm_exclusion *exclusions;
     int n_exclusions;
     const char *version, *config_digest, *input_digest, *device, *driver, *host, *selftest;
+    const char *source_id; /* pseudonym of the source's path */
     int studies_in_source;
     double seconds, seconds_ingest, seconds_stage[DM_MAX_STAGES], seconds_pictures; /* NaN = did not run */
+    double wait_input, wait_device, wait_output; /* seconds: the device without a study, the study without a device, the device
+                                                    with a study that the writer had no time for yet; NaN = not known */
+    double seconds_kernels;                      /* of kernels on the device */
     double bytes_read, peak_bytes;
 } dm_account;
 

@@ -155,8 +155,12 @@ static const dm_column run[] = {
     NUMBER("seconds_localise", 2, "s", "stage"),
     NUMBER("seconds_pictures", 2, "s", "pictures"),
     NUMBER("bytes_read", 0, "B", "bytes read from the archive"),
-    NUMBER("peak_bytes", 0, "B", "largest memory of the process so far"),
+    NUMBER("peak_bytes", 0, "B", "largest memory of the measuring process so far"),
     TEXT("selftest", "passed|skipped", "self-test of the kernels before the first study"),
+    NUMBER("wait_input", 2, "s", "the device stood still before this study: none was read yet"),
+    NUMBER("wait_device", 2, "s", "the study was read and waited for the device"),
+    NUMBER("wait_output", 2, "s", "the device stood still after this study: the one before was still being written"),
+    NUMBER("seconds_kernels", 2, "s", "kernels ran on the device, by its own clock"),
 };
 
 const dm_table dm_tables[] = {

@@ -26,8 +26,8 @@ dm_status dm_canvas_save(cairo_t *canvas, const char *path) {
     cairo_status_t s = cairo_surface_write_to_png(cairo_get_target(canvas), path);
     cairo_destroy(canvas);
     if (s != CAIRO_STATUS_SUCCESS)
-        return dm_fail(DM_STUDY, "picture", "cannot write the picture %s: %s", path,
-                       cairo_status_to_string(s));
+        return dm_fail(s == CAIRO_STATUS_WRITE_ERROR ? DM_FATAL : DM_STUDY, s == CAIRO_STATUS_WRITE_ERROR ? "output" : "picture",
+                       "cannot write the picture %s: %s", path, cairo_status_to_string(s));
     return dm_ok;
 }
 

@@ -11,7 +11,7 @@ enum { DM_LABEL_SAC = 1, DM_LABEL_CANAL, DM_LABEL_POOL, DM_LABEL_DIVERTICULUM, D
  * vein. The sac is drawn where it is filled alone, nothing where the line is marked unsure. Pools and veins:
  * the accepted findings and those flagged as false signs, the voxels above half of the finding's own height
  * over the tissue. One slice in memory at a time. Needs the size and affine of pass[0], not its voxels.
- * DM_WARN "no_labels" when there is no centre line. */
+ * DM_WARN "no_labels" when there is no centre line, FATAL "output" when the file cannot be written. */
 dm_status dm_labels_write(const dm_study *study, const char *path);
 
 #endif

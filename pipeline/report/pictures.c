@@ -1,16 +1,15 @@
 #include "pictures.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "canvas.h"
 #include "finding_picture.h"
 #include "frame.h"
 #include "grid.h"
+#include "record.h"
 
 static const char *const notice = "duramap: research use, not for diagnosis";
 
@@ -284,17 +283,12 @@ static dm_status unrolled(const dm_study *study, const char *path) {
 /* The best, in the order of their scores; a study with more is no longer read picture by picture. */
 enum { MOST_FINDINGS = 12 };
 
-static dm_status make_folder(const char *folder) {
-    if (mkdir(folder, 0777) == 0 || errno == EEXIST) return dm_ok;
-    return dm_fail(DM_STUDY, "picture", "cannot make the folder %s: %s", folder, strerror(errno));
-}
-
 dm_status dm_pictures_write(const dm_study *study, const char *folder) {
     char path[1024];
     dm_sampler sampler;
     if (study->spine.n < 2 || !study->spine.left || !study->crop.raw.v)
         return dm_fail(DM_WARN, "no_pictures", "no pictures: the study has no centre line");
-    DM_TRY(make_folder(folder));
+    DM_TRY(dm_folder_make(folder, 0777));
     DM_TRY(dm_sampler_make(&study->crop.raw, &sampler));
     dm_window window = dm_window_for(study);
     snprintf(path, sizeof path, "%s/midsagittal.png", folder);

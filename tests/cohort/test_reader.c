@@ -1,9 +1,12 @@
 /* Readers that work, that die, that lie and that never end: each costs one source and says so. */
 #include <check.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../malformed/bag.h"
+#include "handover.h"
 #include "reader.h"
 
 static char folder[] = "/tmp/duramap-reader-XXXXXX", archive[100], protocol[100], script[100];
@@ -37,16 +40,17 @@ static dm_status read_by_script(const char *what, double seconds, dm_ingested *i
 
 START_TEST(the_same_as_in_this_process) {
     dm_ingested here, there;
-    dm_reader_options o = options(NULL);
-    ck_assert(dm_good(read_by(&o, &here)));
-    o.program = getenv("DURAMAP");
+    dm_reader_options o = options(getenv("DURAMAP"));
+    const dm_ingest_options direct = {.protocols = &protocols, .key = &key, .limits = &o.limits, .digest = "", .threads = 2,
+                                 .hold = o.memory / 3};
+    ck_assert(dm_good(dm_ingest(archive, &direct, &here)));
     ck_assert_ptr_nonnull(o.program);
     dm_status s = read_by(&o, &there);
     ck_assert_msg(dm_good(s), "%s: %s", s.code, s.text);
     ck_assert_int_eq(there.n, here.n);
     ck_assert_str_eq(there.input_digest, here.input_digest);
-    for (int i = 0; i < here.n; i++) {
-        const dm_ingested_study *a = &here.study[i], *c = &there.study[i];
+    for (int at = 0; at < here.n; at++) {
+        const dm_ingested_study *a = &here.study[at], *c = &there.study[at];
         ck_assert_str_eq(c->study.study_id, a->study.study_id);
         ck_assert_str_eq(c->status.code, a->status.code);
         ck_assert_str_eq(c->raw_patient, a->raw_patient);
@@ -97,6 +101,42 @@ START_TEST(a_reader_that_lies) {
         ck_assert_int_eq(in.n, 0);
         ck_assert_ptr_null(in.study);
     }
+}
+END_TEST
+
+/* A source that is still being copied. */
+START_TEST(a_source_that_changes) {
+    dm_ingested in;
+    dm_reader_options o = options(getenv("DURAMAP"));
+    dm_reader *r;
+    ck_assert(dm_good(dm_reader_start(&o, archive, "", &r)));
+    const struct timespec other[2] = {{1, 0}, {1, 0}};
+    ck_assert_int_eq(utimensat(AT_FDCWD, archive, other, 0), 0);
+    dm_status s = dm_reader_finish(r, &in);
+    ck_assert_str_eq(s.code, "source_changed");
+    ck_assert_int_eq(s.severity, DM_STUDY);
+    ck_assert_int_eq(in.n, 0);
+}
+END_TEST
+
+/* What a run does: sees the end coming, keeps the volumes, and another process maps them once more. */
+START_TEST(volumes_that_others_map) {
+    dm_ingested here, there;
+    dm_reader_options o = options(getenv("DURAMAP"));
+    dm_reader *r;
+    int volumes;
+    ck_assert(dm_good(dm_reader_start(&o, archive, "", &r)));
+    struct pollfd p = {.fd = dm_reader_watch(r), .events = POLLIN};
+    ck_assert_int_eq(poll(&p, 1, 60000), 1);
+    ck_assert_int_eq(dm_reader_ended(r), 1);
+    ck_assert(dm_good(dm_reader_take(r, &here, &volumes)));
+    ck_assert(dm_good(dm_handover_read(volumes, &protocols, &there)));
+    close(volumes);
+    ck_assert_int_eq(there.n, here.n);
+    const dm_scan *a = &here.study[0].study.pass[0].scan, *c = &there.study[0].study.pass[0].scan;
+    ck_assert_mem_eq(a->v, c->v, a->mapped);
+    dm_ingested_clear(&here);
+    dm_ingested_clear(&there);
 }
 END_TEST
 
@@ -166,6 +206,8 @@ int main(void) {
     tcase_add_test(t, the_same_as_in_this_process);
     tcase_add_test(t, a_reader_that_dies);
     tcase_add_test(t, a_reader_that_lies);
+    tcase_add_test(t, a_source_that_changes);
+    tcase_add_test(t, volumes_that_others_map);
     tcase_add_test(t, a_reader_without_end);
     tcase_add_test(t, a_reader_with_little_memory);
     tcase_add_test(t, no_reader_at_all);

@@ -103,20 +103,32 @@ START_TEST(records_keep_numbers_and_order) {
 }
 END_TEST
 
-/* Cut at any byte it is no record: it never passes for done. */
-START_TEST(a_cut_record_is_no_record) {
-    static const char whole[] = "{\n\"study_id\": \"a\",\n\"n\": [1,2]\n}";
-    for (size_t n = 0; n + 1 < sizeof whole; n++) {
-        cJSON *r = (cJSON *)&folder; /* must be set to NULL */
-        ck_assert(dm_good(dm_file_replace(path_of("cut.json"), whole, n, 0644)));
+/* Cut at any byte, or with any byte changed, it is no record: it never passes for done. */
+START_TEST(a_damaged_record_is_no_record) {
+    char *whole;
+    size_t size;
+    cJSON *r = cJSON_Parse("{\"study_id\": \"a\", \"n\": [1, 2]}");
+    ck_assert(dm_good(dm_record_write(path_of("cut.json"), r)));
+    cJSON_Delete(r);
+    ck_assert(dm_good(dm_file_read(path_of("cut.json"), &whole, &size)));
+    ck_assert_uint_gt(size, 100);
+    for (size_t n = 0; n < 2 * size; n++) {
+        r = (cJSON *)&folder; /* must be set to NULL */
+        if (n >= size) whole[n - size] ^= 1;
+        ck_assert(dm_good(dm_file_replace(path_of("cut.json"), whole, n < size ? n : size, 0644)));
         dm_status s = dm_record_read(path_of("cut.json"), &r);
-        ck_assert_msg(!dm_good(s), "%d bytes pass", (int)n);
-        ck_assert_str_eq(s.code, "bad_record");
+        if (n >= size) whole[n - size] ^= 1;
+        ck_assert_msg(!strcmp(s.code, "bad_record"), "case %d passes", (int)n);
         ck_assert_ptr_null(r);
     }
-    cJSON *r = NULL;
+    free(whole);
     ck_assert(dm_good(dm_file_replace(path_of("cut.json"), "[1]", 3, 0644)));
     ck_assert_str_eq(dm_record_read(path_of("cut.json"), &r).code, "bad_record");
+    ck_assert_str_eq(dm_json_read(path_of("cut.json"), &r).code, "bad_record");
+    ck_assert(dm_good(dm_file_replace(path_of("cut.json"), "{\"a\": 1}", 8, 0644)));
+    ck_assert_str_eq(dm_record_read(path_of("cut.json"), &r).code, "bad_record");
+    ck_assert(dm_good(dm_json_read(path_of("cut.json"), &r))); /* other people's files have no seal */
+    cJSON_Delete(r);
     unlink(path_of("cut.json"));
     ck_assert_str_eq(dm_record_read(path_of("cut.json"), &r).code, "unreadable");
 }
@@ -130,7 +142,7 @@ int main(void) {
     tcase_add_test(c, a_failure_leaves_nothing_behind);
     tcase_add_test(c, folders_are_made_with_their_parents);
     tcase_add_test(c, records_keep_numbers_and_order);
-    tcase_add_test(c, a_cut_record_is_no_record);
+    tcase_add_test(c, a_damaged_record_is_no_record);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
