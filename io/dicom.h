@@ -49,6 +49,10 @@ void dm_dicom_frame(const dm_dicom *dicom, int frame, dm_instance *facts);
 /* rows*columns stored values of a frame, sign and unused bits resolved, no rescale. STUDY "damaged_dicom", "pixel_format".
  * One object serves one thread at a time; different objects any number. */
 dm_status dm_dicom_pixels(const dm_dicom *dicom, int frame, int32_t *out);
+/* 1 when pixels are not compressed: then dm_dicom_some_pixels reads `count` of a frame's values from the `from`th on, so that what is
+ * made of them need not wait in memory for the rest. */
+int dm_dicom_is_plain(const dm_dicom *dicom);
+dm_status dm_dicom_some_pixels(const dm_dicom *dicom, int frame, size_t from, size_t count, int32_t *out);
 size_t dm_dicom_bytes(const dm_dicom *dicom); /* memory that it holds */
 void dm_dicom_free(dm_dicom *dicom);          /* accepts NULL */
 

@@ -161,7 +161,7 @@ static void set_affine(const dm_slice *s, int n, int steps, const double normal[
     report->tilt_deg = ratio < 1 ? acos(fmax(ratio, -1)) * 180 / 3.14159265358979 : 0;
 }
 
-static dm_status assemble(dm_slice *s, int n, const dm_series_rules *rules, int threads, dm_scan *scan,
+static dm_status assemble(dm_slice *s, int n, const dm_series_rules *rules, const dm_series_means *means, dm_scan *scan,
                           dm_series_report *report) {
     double normal[3];
     for (int i = 0; i < n; i++) DM_TRY(check_tags(s[i].f));
@@ -181,11 +181,11 @@ static dm_status assemble(dm_slice *s, int n, const dm_series_rules *rules, int 
     *scan = (dm_scan){.nx = s[0].f->columns, .ny = s[0].f->rows, .nz = steps};
     set_affine(s, n, steps, normal, &scan->to_lps, report);
     double even = (s[n - 1].at - s[0].at) / (steps - 1);
-    return dm_series_fill(s, n, report->gaps || report->resampled ? even : 0, threads, scan, report);
+    return dm_series_fill(s, n, report->gaps || report->resampled ? even : 0, means, scan, report);
 }
 
-dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rules, int threads, dm_scan *scan,
-                           dm_series_report *report) {
+dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rules, const dm_series_means *means,
+                           dm_scan *scan, dm_series_report *report) {
     static const dm_series_rules strict = {0, 0};
     *scan = (dm_scan){0};
     *report = (dm_series_report){0};
@@ -195,7 +195,7 @@ dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rule
     dm_slice *s = malloc((size_t)n * sizeof *s);
     if (!s) return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d slices", n);
     for (int i = 0; i < n; i++) s[i] = (dm_slice){images[i], &images[i]->facts, 0};
-    dm_status status = assemble(s, n, rules ? rules : &strict, threads, scan, report);
+    dm_status status = assemble(s, n, rules ? rules : &strict, means, scan, report);
     free(s);
     return status;
 }

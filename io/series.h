@@ -3,6 +3,7 @@
 #define DM_SERIES_H
 
 #include "dicom.h"
+#include "store.h"
 #include "volume.h"
 
 /* One image: a frame of an object. */
@@ -19,6 +20,12 @@ typedef struct dm_series_rules {
     int fill_gaps;       /* 1: slices missing in an even row are interpolated between their neighbours, and counted */
     int resample_uneven; /* 1: uneven rows are interpolated to their median step */
 } dm_series_rules;
+
+/* What a volume is made with. */
+typedef struct dm_series_means {
+    int threads;     /* decoders at once; 1 = none but the caller */
+    dm_store *store; /* where the voxels go; NULL = into memory, scan->v */
+} dm_series_means;
 
 /* What was found out while a volume was put together. */
 typedef struct dm_series_report {
@@ -45,11 +52,10 @@ double dm_series_place(const dm_instance *f, const double normal[3]);
 int dm_series_next(dm_image **images, int n, const char **split_by);
 
 /* Orders n images along the slice normal (never by number), checks the spacing and fills the scan: CT in HU, MR in
- * signal; padding becomes -1024 HU or 0. `images` is reordered. rules NULL = nothing is repaired. threads: decoders at
- * once (1 = none but the caller). STUDY with a reason: "few_slices", "missing_tag" (the tag's name), "gap" (where and how many
+ * signal; padding becomes -1024 HU or 0. `images` is reordered. rules NULL = nothing is repaired. STUDY with a reason: "few_slices", "missing_tag" (the tag's name), "gap" (where and how many
  * slices), "uneven_spacing", "overlapping" (different images at one place), "shifted_slices" (moved sideways against each
  * other), "multi_frame" (frames without places), "modality_lut", or what dm_dicom_pixels says. */
-dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rules, int threads, dm_scan *scan,
-                           dm_series_report *report);
+dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rules, const dm_series_means *means,
+                           dm_scan *scan, dm_series_report *report);
 
 #endif

@@ -12,7 +12,8 @@ typedef struct dm_slice {
 } dm_slice;
 
 /* series_fill.c: the pixels of n slices in order, interpolated along their line to scan->nz even steps of step_mm where the
- * slices are not those steps themselves. scan: nx, ny, nz and the affine are set; v is allocated. */
-dm_status dm_series_fill(const dm_slice *s, int n, double step_mm, int threads, dm_scan *scan, dm_series_report *report);
+ * slices are not those steps themselves. scan: nx, ny, nz and the affine are set; v is allocated, or room in means->store. */
+dm_status dm_series_fill(const dm_slice *s, int n, double step_mm, const dm_series_means *means, dm_scan *scan,
+                         dm_series_report *report);
 
 #endif

@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE = 1 << 16, MOST_STUDIES = 200000, MOST_EXCLUSIONS = 1 << 20 };
+enum { MOST_STUDIES = 200000, MOST_EXCLUSIONS = 1 << 20 };
 
 typedef struct head {
     uint32_t mark;
     int n;
     dm_status status;
-    uint64_t bytes_read;
+    uint64_t bytes_read, studies_at; /* the studies in the file; then their exclusions */
     double seconds;
     char input_digest[65];
 } head;
@@ -24,7 +24,7 @@ typedef struct flat_pass {
     dm_affine to_lps;
     dm_facts facts;
     char role[16];
-    uint64_t at; /* of the volume in the file, a multiple of PAGE */
+    uint64_t at; /* of the volume in the file, a multiple of DM_STORE_PAGE */
 } flat_pass;
 
 typedef struct flat_study {
@@ -38,28 +38,11 @@ typedef struct flat_study {
 
 /* ---- writing ---- */
 
-static int put(int fd, const void *bytes, size_t n) {
-    const char *p = bytes;
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return 0;
-        p += done;
-        n -= (size_t)done;
-    }
-    return 1;
-}
-
 static size_t voxels(const dm_scan *s) {
     return (size_t)s->nx * (size_t)s->ny * (size_t)s->nz;
 }
 
-static uint64_t to_page(uint64_t n) {
-    return (n + PAGE - 1) / PAGE * PAGE;
-}
-
-/* Volumes lie behind the studies and their exclusions; *next = the first free place. */
-static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, uint64_t *next, flat_study *out) {
+static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, flat_study *out) {
     const dm_study *study = &s->study;
     memset(out, 0, sizeof *out); /* no bytes of the stack go out */
     memcpy(out->study_id, study->study_id, sizeof out->study_id);
@@ -77,44 +60,53 @@ static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, u
     for (int i = 0; i < study->n_passes; i++) {
         const dm_scan *v = &study->pass[i].scan;
         flat_pass *p = &out->pass[i];
-        *p = (flat_pass){v->nx, v->ny, v->nz, v->scale, v->offset, v->to_lps, study->pass[i].facts, "", *next};
+        *p = (flat_pass){v->nx, v->ny, v->nz, v->scale, v->offset, v->to_lps, study->pass[i].facts, "", v->stored};
         memcpy(p->role, study->pass[i].role, sizeof p->role);
-        *next += to_page(voxels(v) * sizeof *v->v);
     }
 }
 
-static int write_studies(int fd, const dm_ingested *in, const dm_protocols *protocols, uint64_t volumes_at) {
+/* Volumes that are in memory still. */
+static int store_volumes(dm_store *store, dm_study *study) {
+    for (int i = 0; i < study->n_passes; i++) {
+        dm_scan *v = &study->pass[i].scan;
+        const size_t bytes = voxels(v) * sizeof *v->v;
+        if (v->stored) continue;
+        if (!dm_good(dm_store_take(store, bytes, &v->stored)) || !dm_store_put(store, v->stored, v->v, bytes)) return 0;
+        dm_scan_drop(v);
+    }
+    return 1;
+}
+
+static int append(dm_store *store, const void *bytes, size_t n) {
+    if (!dm_store_put(store, store->end, bytes, n)) return 0;
+    store->end += n;
+    return 1;
+}
+
+static int write_studies(dm_store *store, const dm_ingested *in, const dm_protocols *protocols) {
     flat_study *flat = malloc(sizeof *flat);
     int good = flat != NULL;
     for (int i = 0; good && i < in->n; i++) {
-        flatten(&in->study[i], protocols, &volumes_at, flat);
-        good = put(fd, flat, sizeof *flat);
+        flatten(&in->study[i], protocols, flat);
+        good = append(store, flat, sizeof *flat);
     }
     free(flat);
     for (int i = 0; good && i < in->n; i++)
-        good = put(fd, in->study[i].exclusions, (size_t)in->study[i].n_exclusions * sizeof(dm_exclusion));
+        good = append(store, in->study[i].exclusions, (size_t)in->study[i].n_exclusions * sizeof(dm_exclusion));
     return good;
 }
 
-int dm_handover_write(int fd, dm_status status, const dm_ingested *in, const dm_protocols *protocols) {
+int dm_handover_write(dm_store *store, dm_status status, dm_ingested *in, const dm_protocols *protocols) {
     head h;
     memset(&h, 0, sizeof h);
     h = (head){.mark = DM_HANDOVER_MARK, .n = dm_good(status) ? in->n : 0, .status = status, .bytes_read = in->bytes_read,
                .seconds = in->seconds};
     memcpy(h.input_digest, in->input_digest, sizeof h.input_digest);
-    uint64_t at = sizeof h + (uint64_t)h.n * sizeof(flat_study);
-    for (int i = 0; i < h.n; i++) at += (uint64_t)in->study[i].n_exclusions * sizeof(dm_exclusion);
-    if (lseek(fd, 0, SEEK_SET) != 0 || !put(fd, &h, sizeof h)) return 0;
-    if (h.n && !write_studies(fd, in, protocols, to_page(at))) return 0;
-    at = to_page(at);
     for (int i = 0; i < h.n; i++)
-        for (int k = 0; k < in->study[i].study.n_passes; k++) {
-            const dm_scan *v = &in->study[i].study.pass[k].scan;
-            size_t bytes = voxels(v) * sizeof *v->v;
-            if (lseek(fd, (off_t)at, SEEK_SET) < 0 || !put(fd, v->v, bytes)) return 0;
-            at += to_page(bytes);
-        }
-    return ftruncate(fd, (off_t)at) == 0;
+        if (!store_volumes(store, &in->study[i].study)) return 0;
+    if (store->end < sizeof h) store->end = sizeof h;
+    h.studies_at = store->end;
+    return (!h.n || write_studies(store, in, protocols)) && dm_store_put(store, 0, &h, sizeof h);
 }
 
 /* ---- reading what is not trusted ---- */
@@ -144,7 +136,7 @@ static int map_pass(int fd, uint64_t size, const flat_pass *p, dm_pass *out) {
     const int most = 1 << 15;
     if (p->nx < 1 || p->ny < 1 || p->nz < 1 || p->nx > most || p->ny > most || p->nz > most) return 0;
     uint64_t bytes = (uint64_t)p->nx * (uint64_t)p->ny * (uint64_t)p->nz * sizeof(int16_t);
-    if (p->at % PAGE || p->at > size || bytes > size - p->at) return 0;
+    if (p->at % DM_STORE_PAGE || p->at > size || bytes > size - p->at) return 0;
     void *v = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)p->at);
     if (v == MAP_FAILED) return 0;
     *out = (dm_pass){.scan = {.nx = p->nx, .ny = p->ny, .nz = p->nz, .to_lps = p->to_lps, .scale = p->scale,
@@ -223,7 +215,8 @@ dm_status dm_handover_read(int fd, const dm_protocols *protocols, dm_ingested *o
     uint64_t at = 0;
     *out = (dm_ingested){0};
     int good = fstat(fd, &st) == 0 && get(fd, &at, &h, sizeof h) && h.mark == DM_HANDOVER_MARK && h.n >= 0 &&
-               h.n <= MOST_STUDIES && (uint64_t)h.n * sizeof(flat_study) <= (uint64_t)st.st_size;
+               h.n <= MOST_STUDIES && h.studies_at <= (uint64_t)st.st_size &&
+               (uint64_t)h.n * sizeof(flat_study) <= (uint64_t)st.st_size - h.studies_at;
     if (good) {
         end_status(&h.status);
         END(h.input_digest);
@@ -231,7 +224,7 @@ dm_status dm_handover_read(int fd, const dm_protocols *protocols, dm_ingested *o
         out->bytes_read = h.bytes_read;
         out->seconds = h.seconds;
         if (!dm_good(h.status)) return h.status;
-        good = h.n > 0 && read_studies(fd, (uint64_t)st.st_size, at, protocols, h.n, out);
+        good = h.n > 0 && read_studies(fd, (uint64_t)st.st_size, h.studies_at, protocols, h.n, out);
         if (good) return dm_ok;
     }
     char digest[65];

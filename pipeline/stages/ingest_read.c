@@ -86,7 +86,8 @@ typedef struct reading {
     dm_heap *h;
     pthread_mutex_t lock;
     int parts;
-    char (*digest)[65]; /* of a folder: of all its files */
+    int is_folder;
+    char *digest; /* 65: of the source; of a folder: of all its files */
     dm_status status[MOST_HANDLES];
     uint64_t bytes;
 } reading;
@@ -109,7 +110,7 @@ static int is_directory(const dm_dicom *d) {
 static dm_status take_entry(reading *r, dm_archive *a, const dm_entry *e) {
     dm_dicom *d = NULL;
     dm_status s = e->trouble;
-    if (r->digest) add_digest(*r->digest, e);
+    if (r->is_folder) add_digest(r->digest, e);
     if (!e->damaged) {
         unsigned char *bytes = dm_archive_take(a), *fitting = bytes && e->size ? realloc(bytes, e->size) : NULL;
         s = dm_dicom_take(fitting ? fitting : bytes, e->size, &d);
@@ -136,6 +137,13 @@ static dm_archive_options options_of(const dm_ingest_options *o, int part, int p
     return (dm_archive_options){.limits = o->limits, .passphrase = o->passphrase, .part = part, .parts = parts};
 }
 
+/* The first handle makes the digest of a file on its way. */
+static dm_archive_options options_of_part(const reading *r, int part, int parts) {
+    dm_archive_options o = options_of(r->o, part, parts);
+    o.digest = part == 0 && !r->is_folder && !r->digest[0];
+    return o;
+}
+
 static dm_status read_part(reading *r, dm_archive *a) {
     dm_status s = dm_ok;
     for (int more = 1; dm_good(s) && more;) {
@@ -144,7 +152,9 @@ static dm_status read_part(reading *r, dm_archive *a) {
         if (dm_good(s) && more) s = take_entry(r, a, &e);
     }
     const dm_archive_counts *c = dm_archive_count(a);
+    const char *digest = dm_archive_digest(a);
     pthread_mutex_lock(&r->lock);
+    if (dm_good(s) && digest[0]) memcpy(r->digest, digest, 65);
     r->bytes += c->bytes;
     if (c->links > r->h->links) r->h->links = c->links;
     pthread_mutex_unlock(&r->lock);
@@ -160,7 +170,7 @@ static void *read_handle(void *user) {
     handle *m = user;
     reading *r = m->r;
     dm_archive *a = NULL;
-    const dm_archive_options o = options_of(r->o, m->part, r->parts);
+    const dm_archive_options o = options_of_part(r, m->part, r->parts);
     dm_status s = dm_archive_open(r->path, &o, &a);
     if (dm_good(s)) s = read_part(r, a);
     dm_archive_close(a);
@@ -174,7 +184,7 @@ static dm_status read_source(reading *r) {
     handle m[MOST_HANDLES];
     pthread_t id[MOST_HANDLES];
     int begun[MOST_HANDLES] = {0};
-    const dm_archive_options one = options_of(r->o, 0, 1);
+    const dm_archive_options one = options_of_part(r, 0, 1);
     DM_TRY(dm_archive_open(r->path, &one, &a));
     r->parts = dm_archive_is_shareable(a) ? r->o->threads : 1;
     if (r->parts > MOST_HANDLES) r->parts = MOST_HANDLES;
@@ -227,14 +237,14 @@ static void drop_repeated(dm_heap *h) {
 
 dm_status dm_heap_read(const char *path, const dm_ingest_options *o, dm_heap *h, dm_ingested *out) {
     struct stat st;
-    int folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    reading r = {.path = path, .o = o, .h = h, .digest = folder ? &out->input_digest : NULL};
+    reading r = {.path = path, .o = o, .h = h, .digest = out->input_digest};
+    r.is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     dm_dicom_start();
     pthread_mutex_init(&r.lock, NULL);
     dm_status s = read_source(&r);
     pthread_mutex_destroy(&r.lock);
     out->bytes_read = r.bytes;
-    if (dm_good(s) && !folder && !out->input_digest[0]) s = dm_digest_file(path, out->input_digest);
+    if (dm_good(s) && !r.is_folder && !out->input_digest[0]) s = dm_digest_file(path, out->input_digest);
     if (!dm_good(s) || !h->n) return s;
     qsort(h->image, (size_t)h->n, sizeof *h->image, by_study);
     drop_repeated(h);

@@ -253,9 +253,10 @@ static dm_status tell_repairs(const group *g, const dm_series_report *r, dm_inge
 static dm_status load_pass(const char *path, const dm_ingest_options *o, dm_heap *h, group *g, dm_ingested_study *s) {
     dm_pass *pass = &s->study.pass[s->study.n_passes];
     const dm_series_rules rules = {.fill_gaps = g->protocol->series.gaps, .resample_uneven = g->protocol->series.uneven};
+    const dm_series_means means = {.threads = o->threads, .store = o->store};
     dm_series_report report;
     DM_TRY(dm_heap_reload(path, o, h, g->images, g->n));
-    DM_TRY(dm_series_volume(g->images, g->n, &rules, o->threads, &pass->scan, &report));
+    DM_TRY(dm_series_volume(g->images, g->n, &rules, &means, &pass->scan, &report));
     fill_facts(g, &report, pass);
     s->study.n_passes++;
     return tell_repairs(g, &report, s);

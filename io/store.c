@@ -1,0 +1,38 @@
+#include "store.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static uint64_t to_page(uint64_t n) {
+    return (n + DM_STORE_PAGE - 1) / DM_STORE_PAGE * DM_STORE_PAGE;
+}
+
+dm_status dm_store_take(dm_store *s, uint64_t bytes, uint64_t *at) {
+    uint64_t from = s->end ? to_page(s->end) : DM_STORE_PAGE;
+    if (from > s->most || bytes > s->most - from)
+        return dm_fail(DM_STUDY, "out_of_memory", "volumes of %.1f GB in all are more than the %.1f GB that a reader may fill; "
+                                                  "give it more with --read-memory",
+                       (double)(from + bytes) / 1e9, (double)s->most / 1e9);
+    *at = from;
+    s->end = from + bytes;
+    return dm_ok;
+}
+
+void dm_store_drop(dm_store *s, uint64_t at) {
+    if (at >= s->end) return;
+    s->end = at;
+    if (ftruncate(s->fd, (off_t)at) != 0) return; /* its memory is then given back at the end */
+}
+
+int dm_store_put(const dm_store *s, uint64_t at, const void *bytes, size_t n) {
+    const char *p = bytes;
+    while (n > 0) {
+        ssize_t done = pwrite(s->fd, p, n, (off_t)at);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return 0;
+        p += done;
+        at += (uint64_t)done;
+        n -= (size_t)done;
+    }
+    return 1;
+}
