@@ -33,14 +33,22 @@ static dm_status check_tags(const dm_instance *f) {
 
 /* ---- duplicates ---- */
 
-static int same_pixels(const dm_slice *a, const dm_slice *b, int32_t *pa, int32_t *pb) {
-    size_t bytes = (size_t)a->f->rows * (size_t)a->f->columns * sizeof *pa;
-    return dm_good(dm_dicom_pixels(a->image->dicom, a->image->frame, pa)) &&
-           dm_good(dm_dicom_pixels(b->image->dicom, b->image->frame, pb)) && !memcmp(pa, pb, bytes);
+/* Stored values where both are at hand; else HU. */
+static int same_pixels(const dm_slice *a, const dm_slice *b, const dm_store *store, int32_t *pa, int32_t *pb) {
+    const size_t count = (size_t)a->f->rows * (size_t)a->f->columns;
+    if (!a->image->settled && !b->image->settled)
+        return dm_good(dm_dicom_pixels(a->image->dicom, a->image->frame, pa)) &&
+               dm_good(dm_dicom_pixels(b->image->dicom, b->image->frame, pb)) && !memcmp(pa, pb, count * sizeof *pa);
+    const dm_rescale hu = {1, 1};
+    int16_t *va = malloc(count * sizeof *va), *vb = malloc(count * sizeof *vb);
+    int ignored = 0, same = va && vb && dm_good(dm_image_voxels(a->image, &hu, store, pa, va, &ignored)) &&
+                            dm_good(dm_image_voxels(b->image, &hu, store, pb, vb, &ignored)) && !memcmp(va, vb, count * sizeof *va);
+    free(va), free(vb);
+    return same;
 }
 
 /* Drops identical images at one place; different ones are refused: which is true cannot be known. */
-static dm_status drop_duplicates(dm_slice *s, int *n, int *dropped) {
+static dm_status drop_duplicates(dm_slice *s, int *n, const dm_store *store, int *dropped) {
     size_t count = (size_t)s[0].f->rows * (size_t)s[0].f->columns;
     int32_t *pa = malloc(count * sizeof *pa), *pb = malloc(count * sizeof *pb);
     dm_status status = dm_ok;
@@ -50,7 +58,7 @@ static dm_status drop_duplicates(dm_slice *s, int *n, int *dropped) {
         if (s[i].at - s[kept - 1].at > 0.01) {
             s[kept++] = s[i];
         } else if ((s[i].f->frames < 2 && s[i].f->sop_uid[0] && !strcmp(s[i].f->sop_uid, s[kept - 1].f->sop_uid)) ||
-                   same_pixels(&s[i], &s[kept - 1], pa, pb)) {
+                   same_pixels(&s[i], &s[kept - 1], store, pa, pb)) {
             (*dropped)++;
         } else {
             status = dm_fail(
@@ -170,7 +178,7 @@ static dm_status assemble(dm_slice *s, int n, const dm_series_rules *rules, cons
     qsort(s, (size_t)n, sizeof *s, by_place);
     if (s[n - 1].at - s[0].at <= 0.01 && !s[0].f->position[0] && !s[0].f->position[1] && !s[0].f->position[2])
         return missing("ImagePositionPatient");
-    DM_TRY(drop_duplicates(s, &n, &report->duplicates));
+    DM_TRY(drop_duplicates(s, &n, means->store, &report->duplicates));
     if (n < FEWEST_SLICES)
         return dm_fail(DM_STUDY, "few_slices",
                        "only %d different slices; at least %d are needed for a volume", n, FEWEST_SLICES);

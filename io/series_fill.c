@@ -1,4 +1,4 @@
-/* The pixels of a volume: decoded by several threads, rescaled slice by slice, interpolated where slices lack. */
+/* The pixels of a volume: decoded by several threads, interpolated where slices lack. */
 #include "series_parts.h"
 
 #include <math.h>
@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_THREADS = 16, AIR = -1024 };
+enum { MOST_THREADS = 16 };
 
 typedef struct job {
     const dm_slice *s;
-    int n, ct;
-    size_t count;          /* pixels of a slice */
-    int16_t *v;            /* n slices; NULL: they go to the store */
+    int n;
+    size_t count; /* pixels of a slice */
+    dm_rescale rescale;
     const dm_store *store;
-    uint64_t at;           /* of the first slice in the store */
-    float scale;
-    int measure; /* 1 = only the largest value is wanted */
+    int16_t *v;            /* n slices; NULL: they go to the store */
+    const uint64_t *place; /* of each slice in the store */
+    int measure;           /* 1 = only the largest value is wanted */
 } job;
 
 /* What one thread does: every threads-th object, so that frames of one object stay in one thread. */
@@ -25,89 +25,22 @@ typedef struct worker {
     int part, parts, padded;
     double largest;
     dm_status status;
-    int32_t *pixels; /* of a slice, or of a piece of one */
+    int32_t *pixels; /* of a slice */
     int16_t *slice;  /* on its way to the store */
 } worker;
 
-/* 1 when every stored value and every HU made of it fits 16 bits: a vector then holds twice as many. */
-static int is_narrow(const dm_instance *f, int32_t shift) {
-    const int32_t low = f->is_signed ? -(1 << (f->bits_stored - 1)) : 0, high = low + (1 << f->bits_stored) - 1;
-    return low + shift >= INT16_MIN && high + shift <= INT16_MAX;
-}
-
-/* HU in whole numbers, as nearly every CT has them: the same result in integers, several times as fast. `masked`: no value has
- * more bits than the header says. */
-static int convert_whole(const job *j, const dm_instance *f, int masked, const int32_t *pixels, size_t n, int16_t *out) {
-    enum { MOST = 32000 };
-    if (!j->ct || f->slope != 1 || f->intercept != rint(f->intercept) || fabs(f->intercept) > 30000) return 0;
-    const int32_t shift = (int32_t)f->intercept;
-    if (masked && is_narrow(f, shift)) {
-        for (size_t k = 0; k < n; k++) {
-            int16_t v = (int16_t)(pixels[k] + shift);
-            v = v < AIR ? AIR : v;
-            out[k] = v > MOST ? MOST : v;
-        }
-        return 1;
-    }
-    for (size_t k = 0; k < n; k++) {
-        int32_t v = pixels[k] + shift;
-        v = v < AIR ? AIR : v;
-        out[k] = (int16_t)(v > MOST ? MOST : v);
-    }
-    return 1;
-}
-
-/* Returns how many there were. */
-static int clear_padding(const dm_instance *f, const int32_t *pixels, size_t n, int16_t air, int16_t *out) {
-    const int32_t low = f->padding, high = f->padding_limit;
-    int count = 0;
-    for (size_t k = 0; f->has_padding && k < n; k++) {
-        int padding = (pixels[k] >= low) & (pixels[k] <= high);
-        count += padding;
-        out[k] = padding ? air : out[k];
-    }
-    return count;
-}
-
-static void convert(const dm_slice *s, const int32_t *pixels, size_t n, int16_t *out, worker *w) {
-    const job *j = w->j;
-    const dm_instance *f = s->f;
-    if (!convert_whole(j, f, dm_dicom_is_plain(s->image->dicom), pixels, n, out))
-        for (size_t k = 0; k < n; k++) {
-            double v = (pixels[k] * f->slope + f->intercept) / (double)j->scale;
-            out[k] = (int16_t)floor(fmin(fmax(v, j->ct ? AIR : -32000), 32000) + 0.5);
-        }
-    w->padded += clear_padding(f, pixels, n, j->ct ? AIR : 0, out);
-}
-
-static void measure(const dm_instance *f, const int32_t *pixels, size_t n, worker *w) {
-    for (size_t k = 0; k < n; k++) {
-        int padding = f->has_padding && pixels[k] >= f->padding && pixels[k] <= f->padding_limit;
-        if (!padding) w->largest = fmax(w->largest, fabs(pixels[k] * f->slope + f->intercept));
-    }
-}
-
-/* Plain pixels are taken piece by piece: what stays in the nearest cache costs next to nothing. */
-static dm_status take_slice(const dm_slice *s, int16_t *out, worker *w) {
-    enum { PIECE = 8192 };
-    const job *j = w->j;
-    const size_t piece = dm_dicom_is_plain(s->image->dicom) ? PIECE : j->count;
-    for (size_t from = 0; from < j->count; from += piece) {
-        size_t n = j->count - from < piece ? j->count - from : piece;
-        DM_TRY(n == j->count ? dm_dicom_pixels(s->image->dicom, s->image->frame, w->pixels)
-                             : dm_dicom_some_pixels(s->image->dicom, s->image->frame, from, n, w->pixels));
-        if (j->measure) measure(s->f, w->pixels, n, w);
-        else convert(s, w->pixels, n, out + from, w);
-    }
-    return dm_ok;
-}
-
 static dm_status do_slice(int i, worker *w) {
     const job *j = w->j;
-    if (j->v || j->measure) return take_slice(&j->s[i], j->v ? j->v + (size_t)i * j->count : NULL, w);
-    DM_TRY(take_slice(&j->s[i], w->slice, w));
+    const dm_image *image = j->s[i].image;
     const size_t bytes = j->count * sizeof *w->slice;
-    if (dm_store_put(j->store, j->at + (uint64_t)i * bytes, w->slice, bytes)) return dm_ok;
+    if (j->measure) return dm_image_largest(image, w->pixels, &w->largest);
+    if (j->v) return dm_image_voxels(image, &j->rescale, j->store, w->pixels, j->v + (size_t)i * j->count, &w->padded);
+    if (image->settled) {
+        w->padded += image->padded;
+        return dm_ok;
+    }
+    DM_TRY(dm_image_voxels(image, &j->rescale, j->store, w->pixels, w->slice, &w->padded));
+    if (dm_store_put(j->store, j->place[i], w->slice, bytes)) return dm_ok;
     return dm_fail(DM_STUDY, "out_of_memory", "no memory for a volume of %d images", j->n);
 }
 
@@ -119,10 +52,11 @@ static int mine(const job *j, int i, const worker *w) {
 static void *work(void *user) {
     worker *w = user;
     const job *j = w->j;
-    w->pixels = malloc(j->count * sizeof *w->pixels);
     const int to_store = !j->v && !j->measure;
+    w->pixels = malloc(j->count * sizeof *w->pixels);
     w->slice = to_store ? malloc(j->count * sizeof *w->slice) : NULL;
-    if (!w->pixels || (to_store && !w->slice)) w->status = dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu pixels", j->count);
+    if (!w->pixels || (to_store && !w->slice))
+        w->status = dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu pixels", j->count);
     for (int i = 0; i < j->n && dm_good(w->status); i++)
         if (mine(j, i, w)) w->status = do_slice(i, w);
     free(w->pixels);
@@ -157,7 +91,7 @@ static dm_status choose_scale(job *j, int threads, dm_scan *scan) {
     double largest = 0;
     int ignored = 0;
     scan->scale = 1;
-    if (j->ct) return dm_ok;
+    if (j->rescale.ct) return dm_ok;
     j->measure = 1;
     DM_TRY(run(j, threads, &largest, &ignored));
     j->measure = 0;
@@ -189,33 +123,60 @@ static dm_status fill_memory(job *j, double step_mm, int threads, dm_scan *scan,
     if (!scan->v)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for a volume of %d x %d x %d", scan->nx, scan->ny, j->n);
     DM_TRY(run(j, threads, &ignored, &report->padded));
-    return step_mm > 0 ? interpolate(j->s, j->n, step_mm, j->count, scan) : dm_ok;
+    if (step_mm > 0) DM_TRY(interpolate(j->s, j->n, step_mm, j->count, scan));
+    j->v = scan->v;
+    return dm_ok;
 }
 
-/* Into the store, a slice when it is made. */
+/* A place of its own for each slice that has none yet. Theirs lie in one piece, which is mapped whole. */
+static dm_status find_places(const job *j, dm_store *store, int nz, uint64_t *place) {
+    const uint64_t bytes = (uint64_t)j->count * sizeof *j->v;
+    uint64_t at = 0;
+    int missing = nz;
+    for (int i = 0; i < j->n && !j->v; i++) missing -= j->s[i].image->settled != 0;
+    if (missing) DM_TRY(dm_store_take(store, bytes * (uint64_t)missing, &at));
+    for (int k = 0; k < nz; k++) {
+        uint64_t settled = j->v ? 0 : j->s[k].image->settled;
+        place[k] = settled ? settled : at;
+        if (!settled) at += bytes;
+    }
+    return dm_ok;
+}
+
+/* Into the store, a slice when it is made; or all of them, where some had to be put between the others. */
 static dm_status fill_store(job *j, double step_mm, const dm_series_means *means, dm_scan *scan, dm_series_report *report) {
     double ignored = 0;
-    const uint64_t bytes = (uint64_t)j->count * (uint64_t)scan->nz * sizeof *scan->v;
     if (step_mm > 0) DM_TRY(fill_memory(j, step_mm, means->threads, scan, report));
-    DM_TRY(dm_store_take(means->store, bytes, &scan->stored));
-    j->store = means->store;
-    j->at = scan->stored;
-    if (!scan->v) return run(j, means->threads, &ignored, &report->padded);
-    int whole = dm_store_put(means->store, scan->stored, scan->v, bytes);
+    uint64_t *place = calloc((size_t)scan->nz, sizeof *place);
+    if (!place) return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d slices", scan->nz);
+    dm_status s = find_places(j, means->store, scan->nz, place);
+    j->place = place;
+    if (dm_good(s) && !j->v) s = run(j, means->threads, &ignored, &report->padded);
+    if (dm_good(s) && j->v && !dm_store_put(means->store, place[0], scan->v, j->count * (size_t)scan->nz * sizeof *scan->v))
+        s = dm_fail(DM_STUDY, "out_of_memory", "no memory for a volume of %d slices", scan->nz);
+    for (int k = 0; k < scan->nz; k++) {
+        uint64_t *settled = j->v ? NULL : &j->s[k].image->settled;
+        if (dm_good(s) && settled) *settled = 0; /* the scan's now */
+        else if (!dm_good(s) && place[k] && !(settled && *settled)) dm_store_free(means->store, place[k], j->count * sizeof *scan->v);
+    }
+    if (!dm_good(s)) {
+        free(place);
+        return s;
+    }
     dm_scan_drop(scan);
-    return whole ? dm_ok : dm_fail(DM_STUDY, "out_of_memory", "no memory for a volume of %d slices", scan->nz);
+    scan->stored = place;
+    return dm_ok;
 }
 
 dm_status dm_series_fill(const dm_slice *s, int n, double step_mm, const dm_series_means *means, dm_scan *scan,
                          dm_series_report *report) {
-    job j = {.s = s, .n = n, .ct = !strcmp(s[0].f->modality, "CT"), .count = (size_t)scan->nx * (size_t)scan->ny};
+    job j = {.s = s, .n = n, .count = (size_t)scan->nx * (size_t)scan->ny, .store = means->store};
+    j.rescale.ct = !strcmp(s[0].f->modality, "CT");
     dm_status status = choose_scale(&j, means->threads, scan);
-    j.scale = scan->scale;
+    j.rescale.scale = scan->scale;
     if (dm_good(status))
         status = means->store ? fill_store(&j, step_mm, means, scan, report)
                               : fill_memory(&j, step_mm, means->threads, scan, report);
-    if (dm_good(status)) return status;
-    if (scan->stored) dm_store_drop(means->store, scan->stored);
-    dm_scan_clear(scan);
+    if (!dm_good(status)) dm_scan_clear(scan);
     return status;
 }

@@ -1,6 +1,9 @@
+/* Holes in files are Linux's own. */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 #include "store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 static uint64_t to_page(uint64_t n) {
@@ -18,16 +21,28 @@ dm_status dm_store_take(dm_store *s, uint64_t bytes, uint64_t *at) {
     return dm_ok;
 }
 
-void dm_store_drop(dm_store *s, uint64_t at) {
-    if (at >= s->end) return;
-    s->end = at;
-    if (ftruncate(s->fd, (off_t)at) != 0) return; /* its memory is then given back at the end */
+void dm_store_free(const dm_store *s, uint64_t at, uint64_t bytes) {
+    /* Where that cannot be done the memory is free when the file is closed. */
+    (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)bytes);
 }
 
 int dm_store_put(const dm_store *s, uint64_t at, const void *bytes, size_t n) {
     const char *p = bytes;
     while (n > 0) {
         ssize_t done = pwrite(s->fd, p, n, (off_t)at);
+        if (done < 0 && errno == EINTR) continue;
+        if (done <= 0) return 0;
+        p += done;
+        at += (uint64_t)done;
+        n -= (size_t)done;
+    }
+    return 1;
+}
+
+int dm_store_get(const dm_store *s, uint64_t at, void *bytes, size_t n) {
+    char *p = bytes;
+    while (n > 0) {
+        ssize_t done = pread(s->fd, p, n, (off_t)at);
         if (done < 0 && errno == EINTR) continue;
         if (done <= 0) return 0;
         p += done;

@@ -17,9 +17,10 @@ typedef struct dm_store {
 
 /* Takes room for `bytes` at *at, never 0. STUDY "out_of_memory" beyond `most`. */
 dm_status dm_store_take(dm_store *store, uint64_t bytes, uint64_t *at);
-/* Gives back what was taken last. */
-void dm_store_drop(dm_store *store, uint64_t at);
-/* Writes n bytes at a place; 0 when they cannot be written. Several threads may write, at places of their own. */
+/* Gives its memory back to the system. */
+void dm_store_free(const dm_store *store, uint64_t at, uint64_t bytes);
+/* Writes or reads n bytes at a place; 0 when that cannot be. Several threads may, at places of their own. */
 int dm_store_put(const dm_store *store, uint64_t at, const void *bytes, size_t n);
+int dm_store_get(const dm_store *store, uint64_t at, void *bytes, size_t n);
 
 #endif

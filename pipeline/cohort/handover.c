@@ -13,7 +13,7 @@ typedef struct head {
     uint32_t mark;
     int n;
     dm_status status;
-    uint64_t bytes_read, studies_at; /* the studies in the file; then their exclusions */
+    uint64_t bytes_read, studies_at; /* the studies; then the exclusions, and for every pass the places of its slices */
     double seconds;
     char input_digest[65];
 } head;
@@ -24,7 +24,6 @@ typedef struct flat_pass {
     dm_affine to_lps;
     dm_facts facts;
     char role[16];
-    uint64_t at; /* of the volume in the file, a multiple of DM_STORE_PAGE */
 } flat_pass;
 
 typedef struct flat_study {
@@ -37,10 +36,6 @@ typedef struct flat_study {
 } flat_study;
 
 /* ---- writing ---- */
-
-static size_t voxels(const dm_scan *s) {
-    return (size_t)s->nx * (size_t)s->ny * (size_t)s->nz;
-}
 
 static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, flat_study *out) {
     const dm_study *study = &s->study;
@@ -60,21 +55,32 @@ static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, f
     for (int i = 0; i < study->n_passes; i++) {
         const dm_scan *v = &study->pass[i].scan;
         flat_pass *p = &out->pass[i];
-        *p = (flat_pass){v->nx, v->ny, v->nz, v->scale, v->offset, v->to_lps, study->pass[i].facts, "", v->stored};
+        *p = (flat_pass){v->nx, v->ny, v->nz, v->scale, v->offset, v->to_lps, study->pass[i].facts, ""};
         memcpy(p->role, study->pass[i].role, sizeof p->role);
     }
 }
 
-/* Volumes that are in memory still. */
-static int store_volumes(dm_store *store, dm_study *study) {
-    for (int i = 0; i < study->n_passes; i++) {
-        dm_scan *v = &study->pass[i].scan;
-        const size_t bytes = voxels(v) * sizeof *v->v;
-        if (v->stored) continue;
-        if (!dm_good(dm_store_take(store, bytes, &v->stored)) || !dm_store_put(store, v->stored, v->v, bytes)) return 0;
-        dm_scan_drop(v);
+/* A volume that is in memory still. */
+static int store_volume(dm_store *store, dm_scan *v) {
+    const size_t slice = (size_t)v->nx * (size_t)v->ny * sizeof *v->v, bytes = slice * (size_t)v->nz;
+    uint64_t at;
+    uint64_t *place = calloc((size_t)v->nz, sizeof *place);
+    int good = place && dm_good(dm_store_take(store, bytes, &at)) && dm_store_put(store, at, v->v, bytes);
+    if (!good) {
+        free(place);
+        return 0;
     }
+    for (int k = 0; k < v->nz; k++) place[k] = at + (uint64_t)k * slice;
+    dm_scan_drop(v);
+    v->stored = place;
     return 1;
+}
+
+static int store_volumes(dm_store *store, dm_study *study) {
+    int good = 1;
+    for (int i = 0; good && i < study->n_passes; i++)
+        if (!study->pass[i].scan.stored) good = store_volume(store, &study->pass[i].scan);
+    return good;
 }
 
 static int append(dm_store *store, const void *bytes, size_t n) {
@@ -93,6 +99,11 @@ static int write_studies(dm_store *store, const dm_ingested *in, const dm_protoc
     free(flat);
     for (int i = 0; good && i < in->n; i++)
         good = append(store, in->study[i].exclusions, (size_t)in->study[i].n_exclusions * sizeof(dm_exclusion));
+    for (int i = 0; good && i < in->n; i++)
+        for (int k = 0; good && k < in->study[i].study.n_passes; k++) {
+            const dm_scan *v = &in->study[i].study.pass[k].scan;
+            good = append(store, v->stored, (size_t)v->nz * sizeof *v->stored);
+        }
     return good;
 }
 
@@ -132,15 +143,11 @@ static void end_status(dm_status *s) {
     if ((int)s->severity < DM_OK || (int)s->severity > DM_STUDY) s->severity = DM_STUDY; /* a reader never ends the night */
 }
 
-static int map_pass(int fd, uint64_t size, const flat_pass *p, dm_pass *out) {
+/* The size of a pass and what is known of it; its voxels are mapped later. */
+static int take_pass(const flat_pass *p, dm_pass *out) {
     const int most = 1 << 15;
     if (p->nx < 1 || p->ny < 1 || p->nz < 1 || p->nx > most || p->ny > most || p->nz > most) return 0;
-    uint64_t bytes = (uint64_t)p->nx * (uint64_t)p->ny * (uint64_t)p->nz * sizeof(int16_t);
-    if (p->at % DM_STORE_PAGE || p->at > size || bytes > size - p->at) return 0;
-    void *v = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)p->at);
-    if (v == MAP_FAILED) return 0;
-    *out = (dm_pass){.scan = {.nx = p->nx, .ny = p->ny, .nz = p->nz, .to_lps = p->to_lps, .scale = p->scale,
-                              .offset = p->offset, .v = v, .mapped = bytes},
+    *out = (dm_pass){.scan = {.nx = p->nx, .ny = p->ny, .nz = p->nz, .to_lps = p->to_lps, .scale = p->scale, .offset = p->offset},
                      .facts = p->facts};
     memcpy(out->role, p->role, sizeof out->role);
     END(out->role);
@@ -151,7 +158,48 @@ static int map_pass(int fd, uint64_t size, const flat_pass *p, dm_pass *out) {
     return 1;
 }
 
-static int unflatten(int fd, uint64_t size, const flat_study *f, const dm_protocols *protocols, dm_ingested_study *s) {
+/* A file with volumes, and how many pieces of it are mapped: the system allows a process so many. */
+typedef struct source {
+    int fd;
+    uint64_t size;
+    int pieces;
+} source;
+
+/* Brings `bytes` at a place of the file to v, which is mapped memory: by mapping it there, or as a copy. */
+static int bring(source *from, uint64_t at, uint64_t bytes, int aligned, unsigned char *v) {
+    enum { MOST_PIECES = 16384 };
+    if (at > from->size || bytes > from->size - at) return 0;
+    if (aligned && at % DM_STORE_PAGE == 0 && from->pieces < MOST_PIECES) {
+        from->pieces++;
+        return mmap(v, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, from->fd, (off_t)at) == (void *)v;
+    }
+    return get(from->fd, &at, v, bytes);
+}
+
+/* Slices that follow each other in the file, as they mostly do, are one piece. */
+static int map_slices(source *from, const uint64_t *place, dm_scan *s) {
+    const uint64_t slice = (uint64_t)s->nx * (uint64_t)s->ny * sizeof *s->v, bytes = slice * (uint64_t)s->nz;
+    if (bytes > from->size) return 0;
+    unsigned char *v = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (v == MAP_FAILED) return 0;
+    s->v = (int16_t *)(void *)v;
+    s->mapped = bytes;
+    for (int k = 0, n; k < s->nz; k += n) {
+        for (n = 1; k + n < s->nz && place[k + n] == place[k] + (uint64_t)n * slice;) n++;
+        const uint64_t at = (uint64_t)k * slice;
+        if (!bring(from, place[k], (uint64_t)n * slice, at % DM_STORE_PAGE == 0, v + at)) return 0;
+    }
+    return 1;
+}
+
+static int map_pass(source *from, uint64_t *at, dm_pass *p) {
+    uint64_t *place = calloc((size_t)p->scan.nz, sizeof *place);
+    int good = place && get(from->fd, at, place, (size_t)p->scan.nz * sizeof *place) && map_slices(from, place, &p->scan);
+    free(place);
+    return good;
+}
+
+static int unflatten(const flat_study *f, const dm_protocols *protocols, dm_ingested_study *s) {
     dm_study *study = &s->study;
     if (f->protocol < -1 || f->protocol >= protocols->n || f->n_passes < 0 || f->n_passes > DM_MAX_PASSES ||
         f->n_exclusions < 0 || f->n_exclusions > MOST_EXCLUSIONS)
@@ -180,7 +228,7 @@ static int unflatten(int fd, uint64_t size, const flat_study *f, const dm_protoc
     end_status(&s->status);
     if (dm_good(s->status) && (!s->protocol || !f->n_passes)) return 0;
     for (; study->n_passes < f->n_passes; study->n_passes++)
-        if (!map_pass(fd, size, &f->pass[study->n_passes], &study->pass[study->n_passes])) return 0;
+        if (!take_pass(&f->pass[study->n_passes], &study->pass[study->n_passes])) return 0;
     s->n_exclusions = f->n_exclusions;
     return 1;
 }
@@ -203,8 +251,11 @@ static int read_studies(int fd, uint64_t size, uint64_t at, const dm_protocols *
     out->study = flat ? calloc((size_t)n, sizeof *out->study) : NULL;
     int good = out->study != NULL;
     for (; good && out->n < n; out->n++)
-        good = get(fd, &at, flat, sizeof *flat) && unflatten(fd, size, flat, protocols, &out->study[out->n]);
+        good = get(fd, &at, flat, sizeof *flat) && unflatten(flat, protocols, &out->study[out->n]);
     for (int i = 0; good && i < n; i++) good = read_exclusions(fd, size, &at, &out->study[i]);
+    source from = {fd, size, 0};
+    for (int i = 0; good && i < n; i++)
+        for (int k = 0; good && k < out->study[i].study.n_passes; k++) good = map_pass(&from, &at, &out->study[i].study.pass[k]);
     free(flat);
     return good;
 }

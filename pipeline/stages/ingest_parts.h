@@ -21,8 +21,8 @@ typedef struct dm_heap {
     int n, room;
     dm_dicom **object; /* n_objects, owned: what the images borrow */
     int n_objects, object_room;
-    uint64_t held; /* bytes of the objects; once they are more than the limit, only headers are kept */
-    int dropped;   /* objects of which only the headers are kept: read again when they are chosen */
+    dm_store *store; /* holds what has settled; NULL = nothing has */
+    uint64_t held;   /* bytes of the objects and of what has settled; beyond the limit only headers are kept */
     long entries;  /* files seen */
     int not_dicom, repeated; /* no DICOM; the same object (SOPInstanceUID) again */
     int directories;         /* DICOMDIR: an index that is not followed, every file is read */
@@ -38,7 +38,7 @@ const char *dm_shown(const char *path);
 
 /* ingest_read.c: reads a source to its end. out: bytes_read and, where the source is a file, input_digest are filled. */
 dm_status dm_heap_read(const char *path, const dm_ingest_options *o, dm_heap *h, dm_ingested *out);
-/* Reads again what was dropped of these images; afterwards each has its object. */
+/* Reads again what was dropped of these images; afterwards each has its object, or has settled. */
 dm_status dm_heap_reload(const char *path, const dm_ingest_options *o, dm_heap *h, dm_image **images, int n);
 void dm_heap_clear(dm_heap *h);
 

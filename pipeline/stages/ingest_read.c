@@ -22,26 +22,41 @@ static dm_status no_memory(int n) {
     return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d images; give the reader more with --read-memory", n);
 }
 
-/* One image for each frame. An object without pixels is one image as well: its class has its row. */
-static dm_status push_frames(dm_heap *h, dm_dicom *d, const dm_entry *e) {
-    int frames = dm_dicom_facts(d)->frames;
-    for (int k = 0; k < frames; k++) {
-        dm_image **list = grow(h->image, h->n, &h->room, sizeof *list);
-        if (!list) return no_memory(h->n);
-        h->image = list;
-        dm_image *m = list[h->n] = malloc(sizeof *m);
-        if (!m) return no_memory(h->n);
-        h->n++;
-        *m = (dm_image){.dicom = d, .frame = k, .number = e->number, .container = e->container};
-        dm_dicom_frame(d, k, &m->facts);
+static void set_image(dm_image *m, dm_dicom *d, int frame, const dm_entry *e) {
+    *m = (dm_image){.dicom = d, .frame = frame, .number = e->number, .container = e->container};
+    dm_dicom_frame(d, frame, &m->facts);
+}
+
+static dm_status push_image(dm_heap *h, const dm_image *image) {
+    dm_image **list = grow(h->image, h->n, &h->room, sizeof *list);
+    if (!list) return no_memory(h->n);
+    h->image = list;
+    list[h->n] = malloc(sizeof *image);
+    if (!list[h->n]) return no_memory(h->n);
+    *list[h->n++] = *image;
+    return dm_ok;
+}
+
+static void release(const dm_heap *h, dm_image *m) {
+    if (m->settled) dm_store_free(h->store, m->settled, (uint64_t)m->facts.rows * (uint64_t)m->facts.columns * sizeof(int16_t));
+    free(m);
+}
+
+/* One image for each frame; first: of frame 0. An object without pixels is one image as well: its class has its row. */
+static dm_status push_frames(dm_heap *h, dm_dicom *d, const dm_image *first, const dm_entry *e) {
+    DM_TRY(push_image(h, first));
+    for (int k = 1; k < first->facts.frames; k++) {
+        dm_image m;
+        set_image(&m, d, k, e);
+        DM_TRY(push_image(h, &m));
     }
     return dm_ok;
 }
 
-static dm_status push_object(dm_heap *h, dm_dicom *d, const dm_entry *e, uint64_t most) {
+static dm_status push_object(dm_heap *h, dm_dicom *d, const dm_image *first, const dm_entry *e, uint64_t most) {
     int from = h->n;
-    dm_status s = push_frames(h, d, e);
-    if (dm_good(s) && h->held + dm_dicom_bytes(d) <= most) {
+    dm_status s = push_frames(h, d, first, e);
+    if (dm_good(s) && !first->settled && h->held + dm_dicom_bytes(d) <= most) {
         dm_dicom **list = grow(h->object, h->n_objects, &h->object_room, sizeof *list);
         if (list) {
             h->object = list;
@@ -52,7 +67,6 @@ static dm_status push_object(dm_heap *h, dm_dicom *d, const dm_entry *e, uint64_
         s = no_memory(h->n);
     }
     for (int i = from; i < h->n; i++) h->image[i]->dicom = NULL;
-    h->dropped++;
     dm_dicom_free(d);
     return s;
 }
@@ -106,24 +120,43 @@ static int is_directory(const dm_dicom *d) {
     return dm_sop_class(f->sop_class, f->modality, &name) == DM_SOP_DIRECTORY;
 }
 
+/* A plain CT image goes where its volume will be mapped from: neither its bytes nor its voxels wait in memory for the rest of the
+ * study. The work is done outside the lock. */
+static void settle(reading *r, dm_image *m) {
+    dm_heap *h = r->h;
+    const uint64_t bytes = h->store ? dm_series_settles(m) : 0;
+    uint64_t at;
+    if (!bytes) return;
+    pthread_mutex_lock(&r->lock);
+    int room = h->held + bytes <= r->o->hold && dm_good(dm_store_take(h->store, bytes, &at));
+    if (room) h->held += bytes;
+    pthread_mutex_unlock(&r->lock);
+    if (room && !dm_series_settle(m, h->store, at)) dm_store_free(h->store, at, bytes);
+}
+
 /* Parses outside the lock. */
 static dm_status take_entry(reading *r, dm_archive *a, const dm_entry *e) {
     dm_dicom *d = NULL;
+    dm_image first;
     dm_status s = e->trouble;
     if (r->is_folder) add_digest(r->digest, e);
     if (!e->damaged) {
         unsigned char *bytes = dm_archive_take(a), *fitting = bytes && e->size ? realloc(bytes, e->size) : NULL;
         s = dm_dicom_take(fitting ? fitting : bytes, e->size, &d);
     }
+    if (d) {
+        set_image(&first, d, 0, e);
+        settle(r, &first);
+    }
     pthread_mutex_lock(&r->lock);
     dm_heap *h = r->h;
     h->entries++;
     dm_status pushed = dm_ok;
-    if (dm_good(s) && is_directory(d)) {
+    if (d && is_directory(d)) {
         h->directories++;
         dm_dicom_free(d);
-    } else if (dm_good(s))
-        pushed = push_object(h, d, e, r->o->hold);
+    } else if (d)
+        pushed = push_object(h, d, &first, e, r->o->hold);
     else if (!strcmp(s.code, "not_dicom"))
         h->not_dicom++;
     else
@@ -227,7 +260,7 @@ static void drop_repeated(dm_heap *h) {
             !strcmp(m->facts.series_uid, before->facts.series_uid) && !strcmp(m->facts.study_uid, before->facts.study_uid)) {
             h->repeated += m->number != last;
             last = m->number;
-            free(m);
+            release(h, m);
         } else {
             h->image[kept++] = m;
         }
@@ -238,6 +271,7 @@ static void drop_repeated(dm_heap *h) {
 dm_status dm_heap_read(const char *path, const dm_ingest_options *o, dm_heap *h, dm_ingested *out) {
     struct stat st;
     reading r = {.path = path, .o = o, .h = h, .digest = out->input_digest};
+    h->store = o->store;
     r.is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     dm_dicom_start();
     pthread_mutex_init(&r.lock, NULL);
@@ -286,7 +320,7 @@ dm_status dm_heap_reload(const char *path, const dm_ingest_options *o, dm_heap *
     int missing = 0;
     if (!wanted) return no_memory(n);
     for (int i = 0; i < n; i++)
-        if (!images[i]->dicom) wanted[missing++] = images[i];
+        if (!images[i]->dicom && !images[i]->settled) wanted[missing++] = images[i];
     qsort(wanted, (size_t)missing, sizeof *wanted, by_number);
     const dm_archive_options one = options_of(o, 0, 1);
     dm_status s = missing ? dm_archive_open(path, &one, &a) : dm_ok;
@@ -297,7 +331,7 @@ dm_status dm_heap_reload(const char *path, const dm_ingest_options *o, dm_heap *
 }
 
 void dm_heap_clear(dm_heap *h) {
-    for (int i = 0; i < h->n; i++) free(h->image[i]);
+    for (int i = 0; i < h->n; i++) release(h, h->image[i]);
     for (int i = 0; i < h->n_objects; i++) dm_dicom_free(h->object[i]);
     free(h->image);
     free(h->object);
