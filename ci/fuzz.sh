@@ -16,7 +16,7 @@ libraries="$(pkg-config --libs libarchive libopenjp2 libdeflate) -ldcmjpeg -ldcm
 flags="-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -D_POSIX_C_SOURCE=200809L
  -D_DEFAULT_SOURCE -iquote io -iquote tests $(pkg-config --cflags libarchive libopenjp2)"
 objects=""
-for source in io/archive.c io/archive_level.c io/archive_write.c io/gunzip.c io/unzip.c io/folder.c io/container.c io/stream.c io/pseudonym.c io/dicom_walk.c io/jpeg2000.c io/rle.c io/status.c \
+for source in io/archive.c io/archive_level.c io/archive_write.c io/gunzip.c io/unzip.c io/folder.c io/container.c io/stream.c io/pseudonym.c io/dicom_walk.c io/jpeg2000.c io/jpegls.c io/rle.c io/status.c \
     io/dicom.cc io/dicom_facts.cc io/dicom_pixels.cc io/dicom_write.cc; do
     object=$build/obj/$(basename "$source" | tr . _).o
     objects="$objects $object"

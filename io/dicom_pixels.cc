@@ -2,6 +2,7 @@
 #include "dicom_parts.hh"
 
 #include "jpeg2000.h"
+#include "jpegls.h"
 #include "rle.h"
 
 #include <stdlib.h>
@@ -191,6 +192,43 @@ static dm_status rle_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
     return dm_ok;
 }
 
+/* ---- JPEG-LS: by DCMTK, from a codestream that leaves it nothing to guess ---- */
+
+/* One frame as an object of its own. */
+static int decode_alone(dm_dicom *d, E_TransferSyntax syntax, const std::vector<Uint8> &stream, std::vector<Uint8> &raw) {
+    static const DcmTagKey keys[] = {DCM_Rows,       DCM_Columns,  DCM_SamplesPerPixel, DCM_PhotometricInterpretation, DCM_BitsAllocated,
+                                     DCM_BitsStored, DCM_HighBit,  DCM_PixelRepresentation};
+    DcmDataset set;
+    for (const DcmTagKey &key : keys) {
+        DcmElement *e = NULL;
+        if (d->file.getDataset()->findAndGetElement(key, e, OFFalse, OFTrue /* a copy */).good() && e && set.insert(e).bad()) delete e;
+    }
+    DcmPixelSequence *sequence = new DcmPixelSequence(DcmTag(DCM_PixelData, EVR_OB));
+    DcmPixelItem *table = new DcmPixelItem(DcmTag(DCM_Item, EVR_OB)), *item = new DcmPixelItem(DcmTag(DCM_Item, EVR_OB));
+    int good = item->putUint8Array(stream.data(), (unsigned long)stream.size()).good();
+    good = sequence->insert(table).good() && sequence->insert(item).good() && good;
+    DcmPixelData pixel(DcmTag(DCM_PixelData, EVR_OB));
+    pixel.putOriginalRepresentation(syntax, NULL, sequence); /* owns it now */
+    Uint32 fragment = 0;
+    OFString colour;
+    return good && pixel.getUncompressedFrame(&set, 0, fragment, raw.data(), (Uint32)raw.size(), colour).good();
+}
+
+/* 0 = not needed: the codestream is for the library as it is. */
+static int few_bits_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out, dm_status *status) {
+    const E_TransferSyntax syntax = d->file.getDataset()->getOriginalXfer();
+    std::vector<Uint8> stream, raw(bytes + (bytes & 1));
+    if ((syntax != EXS_JPEGLSLossless && syntax != EXS_JPEGLSLossy) || d->facts.bits_allocated != 8 || !join_fragments(d, frame, stream))
+        return 0;
+    std::vector<Uint8> whole(stream.size() + DM_JPEGLS_MORE + 1);
+    size_t n = dm_jpegls_spell_out(stream.data(), stream.size(), whole.data());
+    if (!n) return 0;
+    whole.resize(n + (n & 1)); /* of even length; a zero behind the end is padding */
+    *status = decode_alone(d, syntax, whole, raw) ? dm_ok : damaged();
+    if (dm_good(*status)) unpack(&d->facts, raw.data(), bytes, out);
+    return 1;
+}
+
 static dm_status packed_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
     static const char *const jpeg2000[] = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.201",
                                            "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"};
@@ -198,6 +236,8 @@ static dm_status packed_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out
     if (!strcmp(syntax, "1.2.840.10008.1.2.5")) return rle_frame(d, frame, bytes, out);
     for (const char *j : jpeg2000)
         if (!strcmp(syntax, j)) return jpeg2000_frame(d, frame, out);
+    dm_status status;
+    if (few_bits_frame(d, frame, bytes, out, &status)) return status;
     return library_frame(d, frame, bytes, out);
 }
 
