@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "nifti.h"
 #include "sop_class.h"
 
 enum { MOST_HANDLES = 8 };
@@ -120,6 +121,32 @@ static int is_directory(const dm_dicom *d) {
     return dm_sop_class(f->sop_class, f->modality, &name) == DM_SOP_DIRECTORY;
 }
 
+/* A NIfTI file: its volume, or why it is none. */
+static dm_status take_volume(reading *r, const dm_entry *e) {
+    dm_loose_volume v = {.number = e->number, .container = e->container};
+    dm_status s = dm_nifti_parse(e->bytes, e->size, "a NIfTI file of the source", &v.scan);
+    dm_heap *h = r->h;
+    const uint64_t bytes = (uint64_t)v.scan.nx * (uint64_t)v.scan.ny * (uint64_t)v.scan.nz * sizeof *v.scan.v;
+    dm_digest(e->bytes, e->size, v.digest);
+    pthread_mutex_lock(&r->lock);
+    h->entries++;
+    if (dm_good(s) && h->held + bytes > r->o->hold)
+        s = dm_fail(DM_STUDY, "out_of_memory", "NIfTI files in it hold more than a reader keeps; give them one by one or raise "
+                                               "--read-memory");
+    dm_loose_volume *list = dm_good(s) ? grow(h->volume, h->n_volumes, &h->volume_room, sizeof *list) : NULL;
+    dm_status pushed = dm_good(s) && !list ? no_memory(h->n) : dm_ok;
+    if (list) {
+        h->volume = list;
+        list[h->n_volumes++] = v;
+        h->held += bytes;
+    } else {
+        dm_scan_clear(&v.scan);
+    }
+    if (!dm_good(s)) count_trouble(h, s);
+    pthread_mutex_unlock(&r->lock);
+    return pushed;
+}
+
 /* A plain CT image goes where its volume will be mapped from: neither its bytes nor its voxels wait in memory for the rest of the
  * study. The work is done outside the lock. */
 static void settle(reading *r, dm_image *m) {
@@ -140,6 +167,7 @@ static dm_status take_entry(reading *r, dm_archive *a, const dm_entry *e) {
     dm_image first;
     dm_status s = e->trouble;
     if (r->is_folder) add_digest(r->digest, e);
+    if (!e->damaged && dm_nifti_is(e->bytes, e->size)) return take_volume(r, e);
     if (!e->damaged) {
         unsigned char *bytes = dm_archive_take(a), *fitting = bytes && e->size ? realloc(bytes, e->size) : NULL;
         s = dm_dicom_take(fitting ? fitting : bytes, e->size, &d);
@@ -268,6 +296,27 @@ static void drop_repeated(dm_heap *h) {
     h->n = kept;
 }
 
+static int by_place(const void *a, const void *b) {
+    const dm_loose_volume *x = a, *y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+/* The same file twice is one study. */
+static void drop_repeated_volumes(dm_heap *h) {
+    int kept = 0;
+    for (int i = 0; i < h->n_volumes; i++) {
+        int k = 0;
+        while (k < kept && strcmp(h->volume[k].digest, h->volume[i].digest) != 0) k++;
+        if (k < kept) {
+            dm_scan_clear(&h->volume[i].scan);
+            h->repeated++;
+        } else {
+            h->volume[kept++] = h->volume[i];
+        }
+    }
+    h->n_volumes = kept;
+}
+
 dm_status dm_heap_read(const char *path, const dm_ingest_options *o, dm_heap *h, dm_ingested *out) {
     struct stat st;
     reading r = {.path = path, .o = o, .h = h, .digest = out->input_digest};
@@ -279,7 +328,10 @@ dm_status dm_heap_read(const char *path, const dm_ingest_options *o, dm_heap *h,
     pthread_mutex_destroy(&r.lock);
     out->bytes_read = r.bytes;
     if (dm_good(s) && !r.is_folder && !out->input_digest[0]) s = dm_digest_file(path, out->input_digest);
-    if (!dm_good(s) || !h->n) return s;
+    if (!dm_good(s)) return s;
+    if (h->n_volumes) qsort(h->volume, (size_t)h->n_volumes, sizeof *h->volume, by_place);
+    drop_repeated_volumes(h);
+    if (!h->n) return s;
     qsort(h->image, (size_t)h->n, sizeof *h->image, by_study);
     drop_repeated(h);
     return dm_ok;
@@ -333,6 +385,8 @@ dm_status dm_heap_reload(const char *path, const dm_ingest_options *o, dm_heap *
 void dm_heap_clear(dm_heap *h) {
     for (int i = 0; i < h->n; i++) release(h, h->image[i]);
     for (int i = 0; i < h->n_objects; i++) dm_dicom_free(h->object[i]);
+    for (int i = 0; i < h->n_volumes; i++) dm_scan_clear(&h->volume[i].scan);
+    free(h->volume);
     free(h->image);
     free(h->object);
     free(h->broken);

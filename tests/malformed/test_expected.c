@@ -7,6 +7,7 @@
 
 #include "bag.h"
 #include "ingest.h"
+#include "nifti.h"
 
 static char folder[] = "/tmp/duramap-expected-XXXXXX", source[512];
 static dm_protocols protocols;
@@ -209,6 +210,36 @@ static void make_parts(const char *p) {
     bag_pack(&b, "tar.xz", part);
 }
 
+/* ---- NIfTI files among the files of a source ---- */
+
+/* Adds a volume of 6 x 5 x 4 as NAME.nii or NAME.nii.gz, without its last `less` bytes; shade 0 = of labels. */
+static void put_volume(const char *name, int shade, size_t less) {
+    char part[700];
+    int16_t v[6 * 5 * 4];
+    const dm_scan scan = {.nx = 6, .ny = 5, .nz = 4, .to_lps = {{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 2, 0}}}, .scale = 1, .v = v};
+    for (int i = 0; i < 6 * 5 * 4; i++) v[i] = (int16_t)(!shade ? i / 40 : i % 2 ? -1000 : shade + i);
+    snprintf(part, sizeof part, "%s/%s", folder, name);
+    if (!dm_good(dm_nifti_write(part, &scan))) abort();
+    bag_file(&b, name, part);
+    b.entry[b.n - 1].size -= less;
+    unlink(part);
+}
+static void make_nii(const char *p) { put_volume("a.nii", 1, 0), bag_pack(&b, "zip", p); }
+static void make_nii_gz(const char *p) { put_volume("a.nii.gz", 1, 0), bag_pack(&b, "tar.gz", p); }
+static void make_two_nii(const char *p) {
+    put_volume("a.nii", 1, 0), put_volume("b.nii.gz", 2, 0), put_volume("copy.nii.gz", 1, 0);
+    bag_pack(&b, "zip", p);
+}
+static void make_nii_beside(const char *p) {
+    const maker m = maker_plain();
+    bag_study(&b, &m, "study");
+    put_volume("a.nii", 1, 0);
+    bag_pack(&b, "zip", p);
+}
+static void make_labels(const char *p) { put_volume("a.nii.gz", 1, 0), put_volume("labels.nii.gz", 0, 0), bag_pack(&b, "zip", p); }
+static void make_cut_nii(const char *p) { put_volume("a.nii", 1, 7), bag_pack(&b, "zip", p); }
+static void make_cut_nii_gz(const char *p) { put_volume("a.nii.gz", 1, 7), bag_pack(&b, "tar", p); }
+
 /* ---- names and links ---- */
 
 static void make_links(const char *p) {
@@ -357,6 +388,13 @@ static const struct {
             {"two-studies.zip", make_two_studies},
             {"same-twice.tar.gz", make_same_twice},
             {"parts", make_parts},
+            {"nii-in.zip", make_nii},
+            {"niigz-in.tar.gz", make_nii_gz},
+            {"two-nii.zip", make_two_nii},
+            {"nii-beside.zip", make_nii_beside},
+            {"labels-beside.zip", make_labels},
+            {"cut-nii.zip", make_cut_nii},
+            {"cut-niigz.tar", make_cut_nii_gz},
             {"links.tar", make_links},
             {"names.tar", make_names},
             {"nesting-bomb.zip", make_nesting},
