@@ -32,6 +32,11 @@ static dm_status bytes_of_frame(const dm_instance *f, size_t *bytes) {
     return dm_ok;
 }
 
+extern "C" dm_status dm_dicom_check_format(const dm_instance *f) {
+    size_t ignored;
+    return bytes_of_frame(f, &ignored);
+}
+
 static int is_encapsulated(const dm_dicom *d) {
     return DcmXfer(const_cast<dm_dicom *>(d)->file.getDataset()->getOriginalXfer()).isEncapsulated();
 }

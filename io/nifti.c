@@ -165,6 +165,42 @@ static dm_status read_image(nifti_image *image, const char *name, int (*load)(ni
     return status;
 }
 
+enum { LARGEST_HEADER = sizeof(nifti_2_header) };
+
+/* The first of the sizes: how many dimensions there are. */
+static int has_sane_rank(const unsigned char *b, int version, int big) {
+    unsigned char first[8] = {0}; /* little endian */
+    const size_t at = version == 1 ? 40 : 16, n = version == 1 ? 2 : 8;
+    for (size_t i = 0; i < n; i++) first[i] = b[at + (big ? n - 1 - i : i)];
+    for (size_t i = 1; i < n; i++)
+        if (first[i]) return 0;
+    return first[0] >= 1 && first[0] <= 7;
+}
+
+/* NIfTI-1 or -2 with its voxels in the same file, in either byte order; 0 = neither, or one with so many dimensions that the
+ * library would write past the end of its header. */
+static int version_of(const unsigned char *b, size_t size) {
+    static const unsigned char sizes[2][2][4] = {{{92, 1, 0, 0}, {0, 0, 1, 92}}, {{28, 2, 0, 0}, {0, 0, 2, 28}}};
+    static const struct {
+        size_t header, at;
+        const char *magic;
+    } kinds[2] = {{348, 344, "n+1"}, {540, 4, "n+2"}};
+    for (int i = 0; i < 2; i++)
+        for (int big = 0; big < 2; big++)
+            if (size >= kinds[i].header && !memcmp(b + kinds[i].at, kinds[i].magic, 4) && !memcmp(b, sizes[i][big], 4))
+                return has_sane_rank(b, i + 1, big) ? i + 1 : 0;
+    return 0;
+}
+
+/* The library is given no header that it would not survive. */
+static int is_sane_file(const char *path) {
+    unsigned char head[LARGEST_HEADER];
+    gzFile f = gzopen(path, "rb");
+    int n = f ? gzread(f, head, sizeof head) : 0;
+    if (f) gzclose_r(f);
+    return n > 0 && version_of(head, (size_t)n);
+}
+
 static int load_file(nifti_image *image, size_t bytes, const void *ignored) {
     (void)ignored;
     return load_voxels(image, bytes);
@@ -176,7 +212,7 @@ dm_status dm_nifti_read(const char *path, dm_scan *scan) {
     if (stat(path, &info) != 0)
         return dm_fail(DM_STUDY, "file_missing", "%s: cannot be opened; check the path and the rights", base_name(path));
     nifti_set_debug_level(0); /* the library's own messages go to stderr and quote the header */
-    return read_image(nifti_image_read(path, 0), base_name(path), load_file, NULL, scan);
+    return read_image(is_sane_file(path) ? nifti_image_read(path, 0) : NULL, base_name(path), load_file, NULL, scan);
 }
 
 /* ---- from bytes ---- */
@@ -185,20 +221,6 @@ typedef struct span {
     const unsigned char *bytes;
     size_t size;
 } span;
-
-/* NIfTI-1 or -2 with its voxels in the same file, in either byte order; 0 = neither. */
-static int version_of(const unsigned char *b, size_t size) {
-    static const unsigned char sizes[2][2][4] = {{{92, 1, 0, 0}, {0, 0, 1, 92}}, {{28, 2, 0, 0}, {0, 0, 2, 28}}};
-    static const struct {
-        size_t header, at;
-        const char *magic;
-    } kinds[2] = {{348, 344, "n+1"}, {540, 4, "n+2"}};
-    for (int i = 0; i < 2; i++)
-        if (size >= kinds[i].header && !memcmp(b + kinds[i].at, kinds[i].magic, 4) &&
-            (!memcmp(b, sizes[i][0], 4) || !memcmp(b, sizes[i][1], 4)))
-            return i + 1;
-    return 0;
-}
 
 int dm_nifti_is(const void *bytes, size_t size) {
     return version_of(bytes, size) > 0;

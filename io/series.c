@@ -18,6 +18,21 @@ static dm_status missing(const char *tag) {
                    "the series has no usable %s; its place in the patient is unknown", tag);
 }
 
+/* What makes HU of stored values. Slopes of CT lie between 0.01 and 10: what is beyond 100 is damage. Where no rescale is said, only
+ * signed values can be HU already: air of unsigned ones would be 0. */
+static dm_status check_rescale(const dm_instance *f) {
+    const int ct = !strcmp(f->modality, "CT");
+    if (f->has_lut)
+        return dm_fail(DM_STUDY, "modality_lut", "the values go through a Modality LUT, which is not read; export the series as HU");
+    if (f->rescale < 0 || (ct && !f->rescale && !f->is_signed))
+        return dm_fail(DM_STUDY, "missing_tag", "the series has no usable RescaleSlope or RescaleIntercept; what its values mean is "
+                                                "unknown");
+    if (ct ? !(f->slope > 0 && f->slope <= 100 && fabs(f->intercept) <= 100000) : !(f->slope != 0 && fabs(f->slope) < 1e6 && fabs(f->intercept) < 1e9))
+        return dm_fail(DM_STUDY, "rescale", "a rescale slope of %g with an intercept of %g makes no %s; export the series again",
+                       f->slope, f->intercept, ct ? "HU" : "signal");
+    return dm_ok;
+}
+
 static dm_status check_tags(const dm_instance *f) {
     if (f->frames > 1 && !f->has_position)
         return dm_fail(DM_STUDY, "multi_frame", "%d frames in one object without a place for each; send them as single images",
@@ -26,9 +41,8 @@ static dm_status check_tags(const dm_instance *f) {
     if (!f->has_orientation) return missing("ImageOrientationPatient");
     if (!f->has_spacing) return missing("PixelSpacing");
     if (f->rows < 2 || f->columns < 2) return missing("Rows or Columns");
-    if (f->has_lut)
-        return dm_fail(DM_STUDY, "modality_lut", "the values go through a Modality LUT, which is not read; export the series as HU");
-    return dm_ok;
+    DM_TRY(dm_dicom_check_format(f));
+    return check_rescale(f);
 }
 
 /* ---- duplicates ---- */

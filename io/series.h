@@ -63,7 +63,7 @@ int dm_series_next(dm_image **images, int n, const char **split_by);
 /* Orders n images along the slice normal (never by number), checks the spacing and fills the scan: CT in HU, MR in
  * signal; padding becomes -1024 HU or 0. `images` is reordered; places of settled ones become the scan's. rules NULL = nothing is repaired. STUDY with a reason: "few_slices", "missing_tag" (the tag's name), "gap" (where and how many
  * slices), "uneven_spacing", "overlapping" (different images at one place), "shifted_slices" (moved sideways against each
- * other), "multi_frame" (frames without places), "modality_lut", or what dm_dicom_pixels says. */
+ * other), "multi_frame" (frames without places), "modality_lut", "rescale", or what dm_dicom_pixels says. */
 dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rules, const dm_series_means *means,
                            dm_scan *scan, dm_series_report *report);
 

@@ -75,13 +75,25 @@ static dm_status judge(const dm_heap *h, int broken, dm_ingested_study *s) {
     return dm_fail(DM_WARN, "damaged_files", "%d files of the source could not be read; see exclusions.csv", unreadable);
 }
 
+/* Two patients under one StudyInstanceUID: whose images are whose cannot be told. Objects that name nobody belong to all. */
+static dm_status check_patient(dm_image *const *images, int n) {
+    const char *first = "";
+    for (int i = 0; i < n; i++) {
+        const char *id = images[i]->facts.patient_id;
+        if (id[0] && first[0] && strcmp(id, first) != 0)
+            return dm_fail(DM_STUDY, "mixed_patients", "images of one study name different patients; part them before archiving");
+        if (!first[0]) first = id;
+    }
+    return dm_ok;
+}
+
 static void ingest_study(const char *path, const dm_ingest_options *o, dm_heap *h, dm_image **images, int n,
                          const char *digest, dm_ingested_study *s) {
     int broken = 0;
     for (int i = 0; i < n; i++) broken |= is_broken(h, images[i]->container);
     name_study(o->key, &images[0]->facts, digest, s);
     dm_exam_of(o->key, &images[0]->facts, &s->study.exam);
-    dm_status told = tell_troubles(h, s), judged = judge(h, broken, s);
+    dm_status told = tell_troubles(h, s), judged = dm_worse(judge(h, broken, s), check_patient(images, n));
     s->status = dm_good(judged) ? dm_ingest_series(path, o, h, images, n, s) : judged;
     s->status = dm_worse(s->status, dm_worse(judged, told));
 }

@@ -278,6 +278,12 @@ static int by_study(const void *a, const void *b) {
     return c ? c : (x->frame > y->frame) - (x->frame < y->frame);
 }
 
+/* Some anonymisers give every image one SOPInstanceUID: what lies elsewhere is another image all the same. */
+static int is_elsewhere(const dm_instance *a, const dm_instance *b) {
+    return a->frames == 1 && b->frames == 1 && a->has_position && b->has_position &&
+           memcmp(a->position, b->position, sizeof a->position) != 0;
+}
+
 /* Whole archives are often copied into one another: the first of equal SOPInstanceUIDs stays. */
 static void drop_repeated(dm_heap *h) {
     int kept = 0;
@@ -285,7 +291,8 @@ static void drop_repeated(dm_heap *h) {
     for (int i = 0; i < h->n; i++) {
         dm_image *m = h->image[i], *before = kept ? h->image[kept - 1] : NULL;
         if (before && m->facts.sop_uid[0] && m->number != before->number && !strcmp(m->facts.sop_uid, before->facts.sop_uid) &&
-            !strcmp(m->facts.series_uid, before->facts.series_uid) && !strcmp(m->facts.study_uid, before->facts.study_uid)) {
+            !strcmp(m->facts.series_uid, before->facts.series_uid) && !strcmp(m->facts.study_uid, before->facts.study_uid) &&
+            !is_elsewhere(&m->facts, &before->facts)) {
             h->repeated += m->number != last;
             last = m->number;
             release(h, m);

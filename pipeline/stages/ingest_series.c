@@ -109,7 +109,9 @@ static const char *why_not(const group *g, char text[120]) {
     if (why) return why;
     if (strcmp(f->modality, "CT") && strcmp(f->modality, "MR")) return "ignored_modality: neither CT nor MR";
     if (dm_series_is_localizer(f)) return "localizer";
+    if (f->float_pixels) return "pixel_format: pixels in floating point are not read";
     if (!f->rows || !f->columns) return "no_pixels: not an image";
+    if (f->other_unit && !strcmp(f->modality, "CT")) return "not_hu: RescaleType names another unit";
     if (f->monochrome == 1) return "monochrome1: inverted grey scale is not measured";
     if (f->monochrome == 0 || f->samples != 1) return "colour: colours and palettes are not measured";
     if (f->mosaic) return "mosaic: many slices in one picture; convert the series to single slices";

@@ -237,6 +237,13 @@ static void make_nii_beside(const char *p) {
     bag_pack(&b, "zip", p);
 }
 static void make_labels(const char *p) { put_volume("a.nii.gz", 1, 0), put_volume("labels.nii.gz", 0, 0), bag_pack(&b, "zip", p); }
+/* What the fuzzers found, in an archive. */
+static void make_dimensions(const char *p) {
+    char part[700];
+    snprintf(part, sizeof part, "%s/tests/malformed/inputs/fuzz-nifti2-dimensions.nii", source);
+    bag_file(&b, "a.nii", part);
+    bag_pack(&b, "zip", p);
+}
 static void make_cut_nii(const char *p) { put_volume("a.nii", 1, 7), bag_pack(&b, "zip", p); }
 static void make_cut_nii_gz(const char *p) { put_volume("a.nii.gz", 1, 7), bag_pack(&b, "tar", p); }
 
@@ -338,6 +345,87 @@ static void make_two_at_one_place(const char *p) {
     pack_maker(&m, p);
 }
 
+/* ---- headers that say what cannot be ---- */
+
+/* Writes n bytes over those of the same number in every file of the bag. */
+static void patch_all(const char *from, const char *to, size_t n) {
+    for (int i = 0; i < b.n; i++) {
+        unsigned char *at = b.entry[i].bytes, *end = at + b.entry[i].size - n;
+        while (at < end && memcmp(at, from, n) != 0) at++;
+        if (at == end) abort();
+        memcpy(at, to, n);
+    }
+}
+static void pack_patched(const char *path, const char *from, const char *to, size_t n) {
+    const maker m = maker_plain();
+    bag_study(&b, &m, "study");
+    patch_all(from, to, n);
+    bag_pack(&b, "zip", path);
+}
+static void make_comma(const char *p) { pack_patched(p, "0.5\\0.5", "0,5\\0,5", 7); }
+static void make_bad_rescale(const char *p) { pack_patched(p, "\050\0\122\020DS\002\0" "0", "\050\0\122\020DS\002\0" "x", 9); }
+static void make_float_pixels(const char *p) { pack_patched(p, "\340\177\020\0OW", "\340\177\010\0OF", 6); }
+/* Electron density, as a dual-energy scanner computes it. */
+static void make_other_unit(const char *p) {
+    const maker m = maker_plain();
+    bag_study(&b, &m, "study");
+    for (int i = 0; i < b.n; i++) {
+        unsigned char *grown = realloc(b.entry[i].bytes, b.entry[i].size + 20);
+        if (!grown) abort();
+        b.entry[i].bytes = grown;
+        b.entry[i].size += maker_element(grown + b.entry[i].size, 0x0028, 0x1054, "LO", "ED");
+    }
+    bag_pack(&b, "zip", p);
+}
+/* Slope and intercept under tags that nobody knows; unsigned in the second one. */
+static void hide_rescale(void) {
+    patch_all("\050\0\122\020DS", "\050\0\122\036DS", 6);
+    patch_all("\050\0\123\020DS", "\050\0\123\036DS", 6);
+}
+static void make_no_rescale(const char *p) {
+    const maker m = maker_plain();
+    bag_study(&b, &m, "study");
+    hide_rescale();
+    bag_pack(&b, "zip", p);
+}
+static void make_unsigned_no_rescale(const char *p) {
+    const maker m = maker_plain();
+    bag_study(&b, &m, "study");
+    hide_rescale();
+    patch_all("\050\0\003\001US\002\0\001", "\050\0\003\001US\002\0\0", 9);
+    bag_pack(&b, "zip", p);
+}
+static void make_two_patients(const char *p) {
+    maker m = maker_plain();
+    m.n = 4;
+    bag_study(&b, &m, "a");
+    m.first = 4;
+    m.id = "TEST2";
+    bag_study(&b, &m, "b");
+    bag_pack(&b, "zip", p);
+}
+/* As some anonymisers do; and one image as a copy. */
+static void make_one_uid(const char *p) {
+    maker m = maker_plain();
+    m.n = 1;
+    for (m.first = 0; m.first < 8; m.first++) {
+        m.again = -m.first;
+        bag_study(&b, &m, "study");
+    }
+    m.first = 3, m.again = -3;
+    bag_study(&b, &m, "copy");
+    bag_pack(&b, "zip", p);
+}
+/* A program that unpacks itself: the directory's places count from where the zip begins. */
+static void make_sfx(const char *p) {
+    char part[600];
+    snprintf(part, sizeof part, "%s/inside", folder);
+    make_deflate(part);
+    write_text(p, "MZ this is a program", 20);
+    append(p, part);
+    unlink(part);
+}
+
 static const struct {
     const char *name;
     void (*make)(const char *path);
@@ -393,6 +481,7 @@ static const struct {
             {"two-nii.zip", make_two_nii},
             {"nii-beside.zip", make_nii_beside},
             {"labels-beside.zip", make_labels},
+            {"nifti2-dimensions.zip", make_dimensions},
             {"cut-nii.zip", make_cut_nii},
             {"cut-niigz.tar", make_cut_nii_gz},
             {"links.tar", make_links},
@@ -405,7 +494,16 @@ static const struct {
             {"localizer.zip", make_localizer},
             {"mosaic.zip", make_mosaic},
             {"phase.zip", make_phase},
-            {"two-at-one-place.zip", make_two_at_one_place}};
+            {"two-at-one-place.zip", make_two_at_one_place},
+            {"decimal-comma.zip", make_comma},
+            {"bad-rescale.zip", make_bad_rescale},
+            {"float-pixels.zip", make_float_pixels},
+            {"electron-density.zip", make_other_unit},
+            {"no-rescale.zip", make_no_rescale},
+            {"unsigned-no-rescale.zip", make_unsigned_no_rescale},
+            {"two-patients.zip", make_two_patients},
+            {"one-uid-for-all.zip", make_one_uid},
+            {"self-extracting.exe", make_sfx}};
 
 /* ---- the walk ---- */
 
