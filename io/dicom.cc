@@ -235,6 +235,7 @@ static dm_status parse(dm_dicom *d) {
     if (!has_preamble(d) && !d->facts.sop_class[0] && !d->facts.study_uid[0] && !d->facts.modality[0]) return not_dicom();
     if (!syntax_known(d->facts.transfer_syntax)) return refuse_syntax(d->facts.transfer_syntax);
     DM_TRY(dm_dicom_check_length(d));
+    d->whole = d->facts;
     dm_dicom_frame(d, 0, &d->facts);
     return dm_ok;
 }

@@ -304,12 +304,14 @@ void dm_dicom_read_facts(DcmDataset *set, dm_instance *f) {
     f->age_years = age_of(set, f->exam_seconds);
     read_pixel_module(set, f);
     read_values(set, f);
+    /* One place for many frames is no place for each. */
+    if (f->frames > 1 && !set->tagExists(DCM_PerFrameFunctionalGroupsSequence)) f->has_position = 0;
     DcmItem *shared = NULL;
     if (set->findAndGetSequenceItem(DCM_SharedFunctionalGroupsSequence, shared, 0).good() && shared) read_groups(shared, f);
 }
 
 extern "C" void dm_dicom_frame(const dm_dicom *d, int frame, dm_instance *facts) {
-    *facts = d->facts;
+    *facts = d->whole; /* never what the first frame says of itself */
     try {
         DcmItem *own = NULL;
         DcmDataset *set = const_cast<dm_dicom *>(d)->file.getDataset();
