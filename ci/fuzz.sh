@@ -54,10 +54,10 @@ if [ -r "$zoo" ] && command -v zstd >/dev/null; then
     done
 fi
 
-# 4400 MB in one piece: LZMA may claim a dictionary of 4 GiB, which is memory only as far as it is filled.
+# 4400 MB in one piece: LZMA may claim a dictionary of 4 GiB, which is memory only as far as it is filled; so nothing fills it.
 failed=0
 for target in dicom archive; do
-    LSAN_OPTIONS=suppressions=tests/fuzz/leaks.txt:print_suppressions=0 ASAN_OPTIONS=allocator_may_return_null=1 \
+    LSAN_OPTIONS=suppressions=tests/fuzz/leaks.txt:print_suppressions=0 ASAN_OPTIONS=allocator_may_return_null=1:max_free_fill_size=4096:max_malloc_fill_size=4096 \
         nice -n 19 "$build/fuzz_$target" -max_total_time=$((seconds / 2 + 1)) -timeout=20 -rss_limit_mb=3000 -malloc_limit_mb=4400 \
         -max_len=65536 -artifact_prefix="$build/found/$target-" "$corpus/$target" "$build/seeds/$target" >"$build/$target.log" 2>&1 ||
         { failed=1; grep -E 'ERROR|SUMMARY|Test unit' "$build/$target.log"; }
