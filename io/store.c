@@ -26,10 +26,9 @@ void dm_store_free(const dm_store *s, uint64_t at, uint64_t bytes) {
     (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)bytes);
 }
 
-int dm_store_put(const dm_store *s, uint64_t at, const void *bytes, size_t n) {
-    const char *p = bytes;
+static int transfer(int fd, uint64_t at, char *p, size_t n, int writes) {
     while (n > 0) {
-        ssize_t done = pwrite(s->fd, p, n, (off_t)at);
+        ssize_t done = writes ? pwrite(fd, p, n, (off_t)at) : pread(fd, p, n, (off_t)at);
         if (done < 0 && errno == EINTR) continue;
         if (done <= 0) return 0;
         p += done;
@@ -39,15 +38,10 @@ int dm_store_put(const dm_store *s, uint64_t at, const void *bytes, size_t n) {
     return 1;
 }
 
+int dm_store_put(const dm_store *s, uint64_t at, const void *bytes, size_t n) {
+    return transfer(s->fd, at, (char *)(uintptr_t)bytes, n, 1);
+}
+
 int dm_store_get(const dm_store *s, uint64_t at, void *bytes, size_t n) {
-    char *p = bytes;
-    while (n > 0) {
-        ssize_t done = pread(s->fd, p, n, (off_t)at);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return 0;
-        p += done;
-        at += (uint64_t)done;
-        n -= (size_t)done;
-    }
-    return 1;
+    return transfer(s->fd, at, bytes, n, 0);
 }

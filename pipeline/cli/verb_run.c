@@ -64,8 +64,8 @@ static const dm_verb_help help = {
     "run STUDY... --out OUT",
     "Measures every study and writes one record each, then the tables. A STUDY is an archive (zip, 7z, tar, tar.gz, tar.bz2,\n"
     "tar.xz, tar.zst, ISO image), a folder of DICOM files or of such archives (all of it belongs together), or a NIfTI\n"
-    "volume. What is done already is not measured again. Each source is read by a process of its own: a damaged or hostile\n"
-    "one costs itself and no other.",
+    "volume; NIfTI files in an archive or a folder are studies of their own. What is done already is not measured\n"
+    "again. Each source is read by a process of its own: a damaged or hostile one costs itself and no other.",
     "duramap run archive/*.zip --out OUT --device gpu"};
 
 typedef struct words {
@@ -162,7 +162,7 @@ int dm_verb_run(int argc, char **argv) {
         {"--max-ratio", DM_WHOLE, &w.max_ratio, "N", "expanded to stored bytes, looked at from 1 GiB on (1000)"},
         {"--max-entries", DM_WHOLE, &w.max_entries, "N", "files in a source (200000)"},
         {"--read-seconds", DM_WHOLE, &w.read_seconds, "S", "time to read a source (3600)"},
-        {"--read-memory", DM_WHOLE, &w.read_memory_mb, "MB", "memory of the process that reads a source (8192)"},
+        {"--read-memory", DM_WHOLE, &w.read_memory_mb, "MB", "memory of the process that reads a source, beside half as much for its volumes (8192)"},
         {"--retry-failed", DM_FLAG, &w.retry, NULL, "measure failed studies again"},
         {"--labels", DM_FLAG, &w.labels, NULL, "write OUT/labels/<study>.nii.gz: 1 sac, 2 canal, 3 pool, 4 diverticulum, 5 vein"},
         {"--no-pictures", DM_FLAG, &w.no_pictures, NULL, "tables only"},

@@ -1,11 +1,9 @@
 #include "handover.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { MOST_STUDIES = 200000, MOST_EXCLUSIONS = 1 << 20 };
 
@@ -123,15 +121,9 @@ int dm_handover_write(dm_store *store, dm_status status, dm_ingested *in, const 
 /* ---- reading what is not trusted ---- */
 
 static int get(int fd, uint64_t *at, void *out, size_t n) {
-    char *p = out;
-    while (n > 0) {
-        ssize_t done = pread(fd, p, n, (off_t)*at);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return 0;
-        p += done;
-        *at += (uint64_t)done;
-        n -= (size_t)done;
-    }
+    const dm_store from = {.fd = fd};
+    if (!dm_store_get(&from, *at, out, n)) return 0;
+    *at += n;
     return 1;
 }
 

@@ -226,6 +226,7 @@ int dm_reader_serve(void) {
     (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
     (void)mallopt(M_ARENA_MAX, 1); /* the one that grows by huge pages, see environment() */
+    (void)signal(SIGXFSZ, SIG_IGN); /* what is too large cannot be written, and that is said */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGTERM, SIG_IGN); /* the run finishes what it has in hand, and this with it */
     (void)syscall(SYS_close_range, ALIVE + 1, ~0u, 0);
@@ -235,9 +236,9 @@ int dm_reader_serve(void) {
     }
     close(TASK);
     dm_status s = dm_protocols_load(t.has_protocols ? t.protocols : NULL, &protocols);
-    const dm_sandbox_limits limits = {.memory = t.memory, .seconds = 2 * t.limits.seconds};
+    dm_store store = {.fd = RESULT, .most = t.memory / 2};
+    const dm_sandbox_limits limits = {.memory = t.memory, .file = store.most, .seconds = 2 * t.limits.seconds};
     (void)dm_sandbox_enter(&limits);
-    dm_store store = {.fd = RESULT, .most = t.memory};
     if (dm_good(s)) s = read_task(&t, &protocols, &store, &in);
     /* At once: what libraries do at the end of a process needs what the sandbox forbids, and nothing of it is wanted. */
     _exit(dm_handover_write(&store, s, &in, &protocols) ? 0 : 1);

@@ -280,8 +280,10 @@ static int by_study(const void *a, const void *b) {
 
 /* Some anonymisers give every image one SOPInstanceUID: what lies elsewhere is another image all the same. */
 static int is_elsewhere(const dm_instance *a, const dm_instance *b) {
-    return a->frames == 1 && b->frames == 1 && a->has_position && b->has_position &&
-           memcmp(a->position, b->position, sizeof a->position) != 0;
+    if (a->frames != 1 || b->frames != 1 || !a->has_position || !b->has_position) return 0;
+    for (int i = 0; i < 3; i++)
+        if (a->position[i] != b->position[i]) return 1;
+    return 0;
 }
 
 /* Whole archives are often copied into one another: the first of equal SOPInstanceUIDs stays. */

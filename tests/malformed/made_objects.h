@@ -118,7 +118,7 @@ static void make_clutter(const char *p) {
     b.entry[0].size = size;
     patch(0, "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.3.10\0\0\0\0\0", 25);
     bag_study(&b, &m, "DICOM");
-    bag_put(&b, "__MACOSX/._IM0001", (unsigned char *)strdup("\0\005\026\007"), 4);
+    bag_put(&b, "__MACOSX/._IM0001", (unsigned char *)strdup("\005\026\007\002"), 4);
     bag_put(&b, "Thumbs.db", (unsigned char *)strdup("\320\317\021\340"), 4);
     bag_put(&b, "autorun.inf", (unsigned char *)strdup("[autorun]"), 9);
     bag_pack(&b, "iso", p);
