@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Text of an element that is text and no longer than a header value can be: the library makes hexadecimal
  * digits of everything else, gigabytes of them when a damaged length says so. */
@@ -254,7 +255,9 @@ static void read_rescale(DcmItem *d, dm_instance *f) {
     set_number(d, DCM_RescaleIntercept, &f->intercept);
     char type[20];
     dm_dicom_text(d, DCM_RescaleType, type, sizeof type);
-    f->other_unit = type[0] && strcmp(type, "HU") && strcmp(type, "HU_MOD") && strcmp(type, "US"); /* US: not specified */
+    static const char *const fine[] = {"", "HU", "HU_MOD", "HOUNSFIELD", "US", "UNSPECIFIED"}; /* US: not specified */
+    f->other_unit = 1;
+    for (const char *word : fine) f->other_unit = f->other_unit && strcasecmp(type, word) != 0;
 }
 
 /* Values that stand in the object itself, or in a functional group of a frame: what is missing changes nothing. */

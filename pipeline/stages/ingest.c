@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "exam.h"
+#include "sop_class.h"
 
 const char *dm_shown(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -75,11 +76,19 @@ static dm_status judge(const dm_heap *h, int broken, dm_ingested_study *s) {
     return dm_fail(DM_WARN, "damaged_files", "%d files of the source could not be read; see exclusions.csv", unreadable);
 }
 
-/* Two patients under one StudyInstanceUID: whose images are whose cannot be told. Objects that name nobody belong to all. */
+static int is_measured(const dm_instance *f) {
+    const char *name;
+    dm_sop_kind kind = dm_sop_class(f->sop_class, f->modality, &name);
+    return f->rows > 0 && (kind == DM_SOP_CT || kind == DM_SOP_MR);
+}
+
+/* Two patients under one StudyInstanceUID: whose images are whose cannot be told. Images that name nobody belong to all; reports and
+ * captures often bear the number of another house. */
 static dm_status check_patient(dm_image *const *images, int n) {
     const char *first = "";
     for (int i = 0; i < n; i++) {
         const char *id = images[i]->facts.patient_id;
+        if (!is_measured(&images[i]->facts)) continue;
         if (id[0] && first[0] && strcmp(id, first) != 0)
             return dm_fail(DM_STUDY, "mixed_patients", "images of one study name different patients; part them before archiving");
         if (!first[0]) first = id;
