@@ -104,7 +104,7 @@ uint64_t dm_series_settles(const dm_image *image) {
     const uint64_t bytes = (uint64_t)f->rows * (uint64_t)f->columns * sizeof(int16_t);
     if (f->frames != 1 || !f->rows || !f->columns || bytes % DM_STORE_PAGE || strcmp(f->modality, "CT") || !is_whole(f)) return 0;
     if (dm_sop_class(f->sop_class, f->modality, &name) != DM_SOP_CT || dm_series_is_localizer(f) || f->has_lut) return 0;
-    return dm_dicom_is_plain(image->dicom) ? bytes : 0;
+    return dm_good(dm_dicom_check_format(f)) && dm_dicom_is_plain(image->dicom) ? bytes : 0;
 }
 
 int dm_series_settle(dm_image *image, const dm_store *store, uint64_t at) {

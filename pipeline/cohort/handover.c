@@ -168,7 +168,7 @@ static int bring(source *from, uint64_t at, uint64_t bytes, int aligned, unsigne
     return get(from->fd, &at, v, bytes);
 }
 
-/* Slices that follow each other in the file, as they mostly do, are one piece. */
+/* Slices that follow each other in the file are one piece; those that were read in another order are one each. */
 static int map_slices(source *from, const uint64_t *place, dm_scan *s) {
     const uint64_t slice = (uint64_t)s->nx * (uint64_t)s->ny * sizeof *s->v, bytes = slice * (uint64_t)s->nz;
     if (bytes > from->size) return 0;
