@@ -75,24 +75,29 @@ class span_producer : public DcmProducer {
     size_t size_, at_;
 };
 
-class span_factory;
+/* Values under the tag of pixels that were passed: how many, and where the last one begins. */
+struct pixel_places {
+    int n;
+    size_t at;
+};
 
 class span_stream : public DcmInputStream {
   public:
-    span_stream(const unsigned char *bytes, size_t size, size_t at)
-        : DcmInputStream(&producer_), producer_(bytes, size, at), bytes_(bytes), size_(size), from_(at) {}
+    span_stream(const unsigned char *bytes, size_t size, size_t at, pixel_places *seen)
+        : DcmInputStream(&producer_), producer_(bytes, size, at), bytes_(bytes), size_(size), from_(at), seen_(seen) {}
     DcmInputStreamFactory *newFactory() const;
 
   private:
     span_producer producer_;
     const unsigned char *bytes_;
     size_t size_, from_;
+    pixel_places *seen_; /* NULL = nobody wants to know */
 };
 
 class span_factory : public DcmInputStreamFactory {
   public:
     span_factory(const unsigned char *bytes, size_t size, size_t at) : bytes_(bytes), size_(size), at_(at) {}
-    DcmInputStream *create() const { return new span_stream(bytes_, size_, at_); }
+    DcmInputStream *create() const { return new span_stream(bytes_, size_, at_, NULL); }
     DcmInputStreamFactory *clone() const { return new span_factory(*this); }
     DcmInputStreamFactoryType ident() const { return DFT_DcmInputFileStreamFactory; }
 
@@ -102,7 +107,24 @@ class span_factory : public DcmInputStreamFactory {
 };
 
 DcmInputStreamFactory *span_stream::newFactory() const {
-    return new span_factory(bytes_, size_, from_ + (size_t)tell());
+    static const unsigned char pixels[] = {0xe0, 0x7f, 0x10, 0};
+    const size_t at = from_ + (size_t)tell();
+    /* Tag and length, with the VR and two bytes between them where it is explicit. */
+    if (seen_ && at >= 12 && (!memcmp(bytes_ + at - 8, pixels, 4) || !memcmp(bytes_ + at - 12, pixels, 4)))
+        *seen_ = {seen_->n + 1, at};
+    return new span_factory(bytes_, size_, at);
+}
+
+/* Plain pixels in this machine's order are used where they lie; where another value bears their tag (that of an icon, in a sequence)
+ * the library is asked instead. */
+static void place_pixels(dm_dicom *d, const pixel_places *seen) {
+    DcmElement *e = NULL;
+    const DcmXfer syntax(d->file.getDataset()->getOriginalXfer());
+    if (seen->n != 1 || syntax.isEncapsulated() || syntax.getByteOrder() != gLocalByteOrder) return;
+    if (d->file.getDataset()->findAndGetElement(DCM_PixelData, e).bad() || !e || e->getLength() > d->size - seen->at) return;
+    uint32_t length;
+    memcpy(&length, d->bytes + seen->at - 4, 4); /* in this machine's order, as the pixels */
+    if (length == e->getLength()) d->pixels_at = seen->at;
 }
 
 /* ---- before the library sees the bytes ---- */
@@ -221,7 +243,8 @@ static void take_class(dm_dicom *d) {
 static dm_status parse(dm_dicom *d) {
     enum { LOADED_AT_ONCE = 4096 };
     DM_TRY(prepare(d));
-    span_stream stream(d->bytes, d->size, 0);
+    pixel_places seen = {0, 0};
+    span_stream stream(d->bytes, d->size, 0, &seen);
     d->file.transferInit();
     OFCondition read = d->file.read(stream, EXS_Unknown, EGL_noChange, LOADED_AT_ONCE);
     d->file.transferEnd();
@@ -235,6 +258,7 @@ static dm_status parse(dm_dicom *d) {
     if (!has_preamble(d) && !d->facts.sop_class[0] && !d->facts.study_uid[0] && !d->facts.modality[0]) return not_dicom();
     if (!syntax_known(d->facts.transfer_syntax)) return refuse_syntax(d->facts.transfer_syntax);
     DM_TRY(dm_dicom_check_length(d));
+    place_pixels(d, &seen);
     d->whole = d->facts;
     dm_dicom_frame(d, 0, &d->facts);
     return dm_ok;

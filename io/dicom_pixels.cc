@@ -81,6 +81,10 @@ static dm_status plain_part(dm_dicom *d, int frame, size_t bytes, size_t from, s
     const size_t width = (size_t)f->bits_allocated / 8;
     DcmElement *pixel = pixel_element(d);
     if (!pixel || pixel->getLength() < (uint64_t)bytes * (uint64_t)f->frames) return damaged();
+    if (d->pixels_at) {
+        unpack(f, d->bytes + d->pixels_at + bytes * (size_t)frame + from * width, count, out);
+        return dm_ok;
+    }
     for (size_t done = 0; done < count;) {
         size_t n = count - done < piece ? count - done : piece;
         uint64_t at = (uint64_t)bytes * (uint64_t)frame + (from + done) * width;
