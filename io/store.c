@@ -13,9 +13,9 @@ static uint64_t to_page(uint64_t n) {
 dm_status dm_store_take(dm_store *s, uint64_t bytes, uint64_t *at) {
     uint64_t from = s->end ? to_page(s->end) : DM_STORE_PAGE;
     if (from > s->most || bytes > s->most - from)
-        return dm_fail(DM_STUDY, "out_of_memory", "volumes of %.1f GB in all are more than the %.1f GB that a reader may fill; "
+        return dm_fail(DM_STUDY, "out_of_memory", "volumes of %.0f MB in all are more than the %.0f MB that a reader may fill; "
                                                   "give it more with --read-memory",
-                       (double)(from + bytes) / 1e9, (double)s->most / 1e9);
+                       (double)(from + bytes) / 1e6, (double)s->most / 1e6);
     *at = from;
     s->end = from + bytes;
     return dm_ok;
