@@ -18,7 +18,7 @@
 #include <dcmtk/oflog/oflog.h>
 #include <zlib.h>
 
-static const char deflated[] = "1.2.840.10008.1.2.1.99", explicit_le[] = "1.2.840.10008.1.2.1",
+static const char deflated[] = "1.2.840.10008.1.2.1.99", explicit_le[] = "1.2.840.10008.1.2.1", implicit_le[] = "1.2.840.10008.1.2",
                   jpeg2000[] = "1.2.840.10008.1.2.4.90";
 
 /* What is decoded here. A syntax that DCMTK does not know it reports as Little Endian: so the list is ours. */
@@ -39,6 +39,22 @@ extern "C" void dm_dicom_start(void) {
         DJLSEncoderRegistration::registerCodecs();
         DcmTag touch(DCM_PixelData);
         (void)touch.getTagName(); /* first use loads the dictionary: before threads */
+    });
+}
+
+/* A reader starts without DCMTK's dictionary (DCMDICTPATH=/dev/null): it is a text file that takes as long to load as 200 images to
+ * parse. Only objects that do not say the kinds of their values need it, and those whose coding is to be guessed. */
+static void need_dictionary() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        const int most_that_are_built_in = 100;
+        DcmDataDictionary &dictionary = dcmDataDict.wrlock();
+        const int wanted = dictionary.numberOfNormalTagEntries() <= most_that_are_built_in;
+        for (const char *from = DCM_DICT_DEFAULT_PATH, *end; wanted && *from; from = *end ? end + 1 : end) {
+            end = from + strcspn(from, ":"); /* a list of files */
+            dictionary.loadDictionary(OFString(from, (size_t)(end - from)).c_str());
+        }
+        dcmDataDict.wrunlock();
     });
 }
 
@@ -86,6 +102,9 @@ class span_stream : public DcmInputStream {
     span_stream(const unsigned char *bytes, size_t size, size_t at, pixel_places *seen)
         : DcmInputStream(&producer_), producer_(bytes, size, at), bytes_(bytes), size_(size), from_(at), seen_(seen) {}
     DcmInputStreamFactory *newFactory() const;
+    /* What is deflated was inflated under a cap before. A header that only the library takes for one of a deflated object is refused:
+     * it would inflate without a cap, and its places would not be those of the bytes. */
+    OFCondition installCompressionFilter(E_StreamCompression) { return EC_CorruptedData; }
 
   private:
     span_producer producer_;
@@ -110,7 +129,7 @@ DcmInputStreamFactory *span_stream::newFactory() const {
     static const unsigned char pixels[] = {0xe0, 0x7f, 0x10, 0};
     const size_t at = from_ + (size_t)tell();
     /* Tag and length, with the VR and two bytes between them where it is explicit. */
-    if (seen_ && at >= 12 && (!memcmp(bytes_ + at - 8, pixels, 4) || !memcmp(bytes_ + at - 12, pixels, 4)))
+    if (seen_ && at >= 12 && at <= size_ && (!memcmp(bytes_ + at - 8, pixels, 4) || !memcmp(bytes_ + at - 12, pixels, 4)))
         *seen_ = {seen_->n + 1, at};
     return new span_factory(bytes_, size_, at);
 }
@@ -224,6 +243,7 @@ static dm_status prepare(dm_dicom *d) {
     size_t meta = 0;
     if (!dm_dicom_syntax(d->bytes, d->size, uid, &meta)) return damaged("names two transfer syntaxes");
     if (uid[0] && !syntax_known(uid)) return refuse_syntax(uid);
+    if (!uid[0] || !strcmp(uid, implicit_le)) need_dictionary();
     if (!strcmp(uid, deflated)) DM_TRY(inflate_object(d, meta));
     if (!strncmp(uid, "1.2.840.10008.1.2.4.20", 22)) name_syntax(d->bytes, meta, uid, jpeg2000);
     if (!dm_dicom_is_shallow(d->bytes, d->size, strcmp(uid, deflated) ? uid : explicit_le))

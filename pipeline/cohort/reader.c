@@ -65,19 +65,26 @@ static int write_task(int fd, const dm_reader *r) {
     return good;
 }
 
-/* A reader's memory is the objects of a study, hundreds of MB that are used once: with huge pages the system clears and maps them
- * 512 times less often. Who sets the C library's tunables himself keeps them. */
+/* The run's environment and what a reader has beside it, unless the user sets that himself. NULL = no memory; free it. */
 static char **environment(void) {
     extern char **environ;
-    static char huge[] = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1";
+    static const struct {
+        const char *name;
+        char line[48];
+    } own[] = {
+        /* The objects of a study are hundreds of MB that are used once: the system clears and maps huge pages 512 times less often. */
+        {"GLIBC_TUNABLES", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"},
+        {"DCMDICTPATH", "DCMDICTPATH=/dev/null"} /* loaded when it is needed, see dicom.cc */
+    };
+    enum { OWN = sizeof own / sizeof *own };
     size_t n = 0;
-    if (getenv("GLIBC_TUNABLES")) return NULL;
     while (environ[n]) n++;
-    char **list = malloc((n + 2) * sizeof *list);
+    char **list = malloc((n + OWN + 1) * sizeof *list);
     if (!list) return NULL;
     memcpy(list, environ, n * sizeof *list);
-    list[n] = huge;
-    list[n + 1] = NULL;
+    for (int i = 0; i < OWN; i++)
+        if (!getenv(own[i].name)) list[n++] = (char *)(uintptr_t)own[i].line; /* posix_spawn reads only */
+    list[n] = NULL;
     return list;
 }
 
