@@ -188,7 +188,7 @@ END_TEST
 START_TEST(a_reader_with_little_memory) {
     dm_ingested in;
     maker m = large(1);
-    m.w = m.h = 1024;
+    m.w = m.h = 512;
     bag_study(&b, &m, "a");
     bag_pack(&b, "zip", archive);
     dm_reader_options o = options(getenv("DURAMAP"));
