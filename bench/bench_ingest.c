@@ -1,7 +1,7 @@
 /* bench_ingest [SLICES] [FOLDER]
  * Makes an archived CT study of SLICES x 512 x 512 (default 200) in several containers in FOLDER (default: a temporary one), and
  * reads it by this program's reader and by the tools that people use for it, all in one run: processor seconds of all processes,
- * the least of three rounds, and ratios. A tool that is not there is said to be missing. See README.md. */
+ * the least of five rounds, and ratios. A tool that is not there is said to be missing. See README.md. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include "dicom.h"
 #include "reader.h"
 
-enum { EDGE = 512, ROUNDS = 3 };
+enum { EDGE = 512, ROUNDS = 5 };
 
 typedef struct cost {
     double cpu, wall, peak_mb; /* NaN = did not run */
@@ -83,21 +83,17 @@ static double seconds_of(struct timeval t) {
     return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
 }
 
-/* Runs `work` in a child; its processes and theirs are counted. NaN when it does not end well. */
-static cost measure(int (*work)(const char *what, const char *path), const char *what, const char *path) {
-    cost best = {NAN, NAN, NAN};
-    for (int i = 0; i < ROUNDS; i++) {
-        double from = now();
-        struct rusage u;
-        int status = 1;
-        fflush(stdout);
-        pid_t id = fork();
-        if (id == 0) _exit(work(what, path));
-        if (id < 0 || wait4(id, &status, 0, &u) != id || !WIFEXITED(status) || WEXITSTATUS(status) != 0) return (cost){NAN, NAN, NAN};
-        double cpu = seconds_of(u.ru_utime) + seconds_of(u.ru_stime), wall = now() - from;
-        if (!(best.cpu <= cpu)) best = (cost){cpu, wall, (double)u.ru_maxrss / 1024};
-    }
-    return best;
+/* Runs `work` in a child; its processes and theirs are counted. Keeps the least; NaN when it does not end well. */
+static void measure(int (*work)(const char *what, const char *path), const char *what, const char *path, cost *least) {
+    double from = now();
+    struct rusage u;
+    int status = 1;
+    fflush(stdout);
+    pid_t id = fork();
+    if (id == 0) _exit(work(what, path));
+    if (id < 0 || wait4(id, &status, 0, &u) != id || !WIFEXITED(status) || WEXITSTATUS(status) != 0) return;
+    double cpu = seconds_of(u.ru_utime) + seconds_of(u.ru_stime), wall = now() - from;
+    if (!(least->cpu <= cpu)) *least = (cost){cpu, wall, (double)u.ru_maxrss / 1024};
 }
 
 static int by_shell(const char *command, const char *path) {
@@ -152,25 +148,43 @@ static void ratio(const char *name, double ours, double theirs, double reach) {
     else printf("ratio,%s,%.3f,,,reach %.2f: %s\n", name, ours / theirs, reach, ours / theirs <= reach ? "met" : "missed");
 }
 
-static int bench(const char *folder, int slices) {
-    cost ours[FILES], theirs[PEERS];
+static int make_files(const char *folder, int slices) {
     char path[1200];
-    printf("item,file,cpu_seconds,wall_seconds,peak_mb,note\n");
     for (int i = 0; i < FILES; i++) {
         snprintf(path, sizeof path, "%s/bench.%s", folder, files[i]);
         dm_status s = write_study(path, slices, i == 4 ? DM_DICOM_JPEG_LS : i == 5 ? DM_DICOM_RLE : DM_DICOM_PLAIN);
-        if (!dm_good(s)) {
-            fprintf(stderr, "bench_ingest: %s\n", s.text);
-            return 1;
+        if (dm_good(s)) continue;
+        fprintf(stderr, "bench_ingest: %s\n", s.text);
+        return 0;
+    }
+    return 1;
+}
+
+/* Round by round, so that other work on the machine meets all of them alike. */
+static void measure_all(const char *folder, cost ours[FILES], cost theirs[PEERS]) {
+    char path[1200];
+    for (int i = 0; i < FILES; i++) ours[i] = (cost){NAN, NAN, NAN};
+    for (int i = 0; i < PEERS; i++) theirs[i] = (cost){NAN, NAN, NAN};
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < FILES; i++) {
+            snprintf(path, sizeof path, "%s/bench.%s", folder, files[i]);
+            measure(by_reader, "", path, &ours[i]);
         }
-        ours[i] = measure(by_reader, "", path);
-        print("duramap", files[i], ours[i]);
+        for (int i = 0; i < PEERS; i++) {
+            snprintf(path, sizeof path, "%s/bench.%s", folder, peers[i].file);
+            measure(by_shell, peers[i].command, path, &theirs[i]);
+        }
     }
-    for (int i = 0; i < PEERS; i++) {
-        snprintf(path, sizeof path, "%s/bench.%s", folder, peers[i].file);
-        theirs[i] = measure(by_shell, peers[i].command, path);
-        print(peers[i].item, peers[i].file, theirs[i]);
-    }
+}
+
+static int bench(const char *folder, int slices) {
+    cost ours[FILES], theirs[PEERS];
+    char path[1200];
+    if (!make_files(folder, slices)) return 1;
+    measure_all(folder, ours, theirs);
+    printf("item,file,cpu_seconds,wall_seconds,peak_mb,note\n");
+    for (int i = 0; i < FILES; i++) print("duramap", files[i], ours[i]);
+    for (int i = 0; i < PEERS; i++) print(peers[i].item, peers[i].file, theirs[i]);
     ratio("zip against unzip + dcm2niix", ours[0].cpu, theirs[0].cpu, 0.45);
     ratio("zip against bsdtar -xO", ours[0].cpu, theirs[2].cpu, 1.5);
     ratio("zip against pydicom", ours[0].cpu, theirs[3].cpu, 1);

@@ -324,6 +324,7 @@ dm_status dm_archive_next(dm_archive *a, dm_entry *e, int *more) {
         dm_status s = next_of_level(a, l, e, more);
         if (!dm_good(s)) return end_level(a, s, e);
         if (!*more) {
+            if (a->options.digest && !a->is_folder && a->levels == 1 && !dm_level_digest(l, a->digest)) a->digest[0] = 0;
             dm_level_close(l);
             a->levels--;
         } else if (!descend(a, e)) {
@@ -341,6 +342,10 @@ unsigned char *dm_archive_take(dm_archive *a) {
 
 int dm_archive_is_shareable(const dm_archive *a) {
     return a->levels == 1 && !a->is_folder && a->level[0].zip;
+}
+
+const char *dm_archive_digest(const dm_archive *a) {
+    return a->digest;
 }
 
 const dm_archive_counts *dm_archive_count(const dm_archive *a) {

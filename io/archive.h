@@ -39,6 +39,7 @@ extern const dm_archive_limits dm_archive_defaults;
 typedef struct dm_archive_options {
     const dm_archive_limits *limits; /* NULL = dm_archive_defaults */
     const char *passphrase;          /* of encrypted zip entries; NULL = none */
+    int digest;                      /* 1 = the source's own digest is wanted */
     int part, parts;                 /* several handles on one zip: this one takes entries with number % parts == part; 0 = all */
 } dm_archive_options;
 
@@ -60,6 +61,9 @@ dm_status dm_archive_next(dm_archive *archive, dm_entry *entry, int *more);
 unsigned char *dm_archive_take(dm_archive *archive);
 /* 1 when several handles may share the work: a common zip, by its directory. */
 int dm_archive_is_shareable(const dm_archive *archive);
+/* SHA-256 of the source, once dm_archive_next has told its end; "" where the way it was read does not give it: of a folder, and of
+ * what is not read in one go. */
+const char *dm_archive_digest(const dm_archive *archive);
 const dm_archive_counts *dm_archive_count(const dm_archive *archive);
 void dm_archive_close(dm_archive *archive); /* accepts NULL */
 

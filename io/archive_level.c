@@ -67,6 +67,13 @@ static la_ssize_t read_gzip(struct archive *reader, void *data, const void **blo
     return ARCHIVE_FATAL;
 }
 
+static la_ssize_t read_stream(struct archive *reader, void *data, const void **block) {
+    long got = dm_stream_read(((dm_level *)data)->stream, block);
+    if (got >= 0) return got;
+    archive_set_error(reader, errno, "%s", strerror(errno));
+    return ARCHIVE_FATAL;
+}
+
 /* libarchive hides names that do not fit the locale. Once: the locale belongs to the whole process. */
 static void set_locale(void) {
     setlocale(LC_CTYPE, "C.UTF-8");
@@ -97,8 +104,30 @@ static dm_status refuse(const dm_archive *a, const dm_level *l, dm_container kin
                    name_of(a, l), why);
 }
 
+static int is_sequential(dm_container kind) {
+    return dm_container_is_stream(kind) || kind == DM_TAR;
+}
+
+/* ARCHIVE_OK or not; *opened = 0 when the file could not be opened or memory is out (errno). */
+static int begin(const dm_archive *a, dm_level *l, const char *path, const void *bytes, size_t size, dm_container kind, int *opened) {
+    if (path && is_sequential(kind)) {
+        l->stream = dm_stream_open(path, a->options.digest);
+        *opened = l->stream != NULL;
+    }
+    if (*opened && kind == DM_GZIP) {
+        l->block = malloc(DM_ARCHIVE_BLOCK);
+        l->gzip = path ? dm_gunzip_stream(l->stream) : dm_gunzip_bytes(bytes, size);
+        *opened = l->block && l->gzip;
+    }
+    if (!*opened) return ARCHIVE_FATAL;
+    if (l->gzip) return archive_read_open(l->reader, l, NULL, read_gzip, NULL);
+    if (l->stream) return archive_read_open(l->reader, l, NULL, read_stream, NULL);
+    return path ? archive_read_open_filename(l->reader, path, 1 << 20) : archive_read_open_memory(l->reader, bytes, size);
+}
+
 dm_status dm_level_open(const dm_archive *a, dm_level *l, const char *path, const void *bytes, size_t size, dm_container kind) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+    int opened = 1;
     l->zip = path && kind == DM_ZIP ? dm_unzip_open(path) : NULL;
     if (l->zip) return dm_ok;
     pthread_once(&once, set_locale);
@@ -106,22 +135,21 @@ dm_status dm_level_open(const dm_archive *a, dm_level *l, const char *path, cons
     if (!l->reader) return dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for an archive reader", a->shown);
     support(l->reader, dm_container_is_stream(kind));
     if (a->options.passphrase) archive_read_add_passphrase(l->reader, a->options.passphrase);
-    int code;
-    if (kind == DM_GZIP) {
-        l->block = malloc(DM_ARCHIVE_BLOCK);
-        l->gzip = path ? dm_gunzip_file(path) : dm_gunzip_bytes(bytes, size);
-        if (!l->block || !l->gzip) return dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for a gzip reader", a->shown);
-        code = archive_read_open(l->reader, l, NULL, read_gzip, NULL);
-    } else {
-        code = path ? archive_read_open_filename(l->reader, path, 1 << 20) : archive_read_open_memory(l->reader, bytes, size);
-    }
+    int code = begin(a, l, path, bytes, size, kind, &opened);
+    if (!opened) return dm_fail(DM_STUDY, "unreadable", "%s cannot be opened: %s", name_of(a, l), strerror(errno));
     return code == ARCHIVE_OK ? dm_ok : refuse(a, l, kind);
+}
+
+int dm_level_digest(dm_level *l, char out[65]) {
+    if (l->zip) return dm_unzip_digest(l->zip, out), 1;
+    return l->stream && dm_stream_digest(l->stream, out);
 }
 
 void dm_level_close(dm_level *l) {
     if (l->reader) archive_read_free(l->reader);
     dm_unzip_close(l->zip);
     dm_gunzip_close(l->gzip);
+    dm_stream_close(l->stream);
     free(l->block);
     free(l->bytes);
     *l = (dm_level){0};

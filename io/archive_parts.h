@@ -6,6 +6,7 @@
 #include "container.h"
 #include "folder.h"
 #include "gunzip.h"
+#include "stream.h"
 #include "unzip.h"
 
 struct archive;
@@ -16,9 +17,10 @@ enum { DM_ARCHIVE_BLOCK = 1 << 18 };
 typedef struct dm_level {
     struct archive *reader; /* NULL: zip */
     dm_unzip *zip;          /* a common zip, by its directory */
-    dm_gunzip *gzip;      /* the stream below the reader, for gzip only */
-    unsigned char *block; /* what was read of it last */
-    unsigned char *bytes; /* of an archive inside: its file, owned */
+    dm_stream *stream;      /* the file below the reader, where it is read from end to end */
+    dm_gunzip *gzip;        /* between the two, for gzip only */
+    unsigned char *block;   /* what was read of it last */
+    unsigned char *bytes;   /* of an archive inside: its file, owned */
     int container;
     long entries;
 } dm_level;
@@ -33,7 +35,7 @@ struct dm_archive {
     int is_folder;
     uint64_t file_size; /* of the source; of a folder: of its files so far */
     char shown[160];    /* the source's own name for messages */
-    char name[256];
+    char name[256], digest[65];
     unsigned char *buffer;
     size_t room;
     double start;
@@ -43,6 +45,8 @@ struct dm_archive {
 
 /* archive_level.c: opens a level from a file (path) or from bytes; it is in place also when that fails: dm_level_close ends it. */
 dm_status dm_level_open(const dm_archive *a, dm_level *l, const char *path, const void *bytes, size_t size, dm_container kind);
+/* SHA-256 of the file of a level that was read to its end; 0 when the way it was read does not give it. */
+int dm_level_digest(dm_level *l, char out[65]);
 void dm_level_close(dm_level *l);
 /* The rest of a level cannot be read; `what` where the library says nothing. "damaged_archive" or "encrypted". */
 dm_status dm_level_damaged(const dm_archive *a, const dm_level *l, const char *what);

@@ -18,7 +18,7 @@
 #include <dcmtk/oflog/oflog.h>
 #include <zlib.h>
 
-static const char deflated[] = "1.2.840.10008.1.2.1.99", explicit_le[] = "1.2.840.10008.1.2.1",
+static const char deflated[] = "1.2.840.10008.1.2.1.99", explicit_le[] = "1.2.840.10008.1.2.1", implicit_le[] = "1.2.840.10008.1.2",
                   jpeg2000[] = "1.2.840.10008.1.2.4.90";
 
 /* What is decoded here. A syntax that DCMTK does not know it reports as Little Endian: so the list is ours. */
@@ -39,6 +39,22 @@ extern "C" void dm_dicom_start(void) {
         DJLSEncoderRegistration::registerCodecs();
         DcmTag touch(DCM_PixelData);
         (void)touch.getTagName(); /* first use loads the dictionary: before threads */
+    });
+}
+
+/* A reader starts without DCMTK's dictionary (DCMDICTPATH=/dev/null): it is a text file that takes as long to load as 200 images to
+ * parse. Only objects that do not say the kinds of their values need it, and those whose coding is to be guessed. */
+static void need_dictionary() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        const int most_that_are_built_in = 100;
+        DcmDataDictionary &dictionary = dcmDataDict.wrlock();
+        const int wanted = dictionary.numberOfNormalTagEntries() <= most_that_are_built_in;
+        for (const char *from = DCM_DICT_DEFAULT_PATH, *end; wanted && *from; from = *end ? end + 1 : end) {
+            end = from + strcspn(from, ":"); /* a list of files */
+            dictionary.loadDictionary(OFString(from, (size_t)(end - from)).c_str());
+        }
+        dcmDataDict.wrunlock();
     });
 }
 
@@ -75,24 +91,32 @@ class span_producer : public DcmProducer {
     size_t size_, at_;
 };
 
-class span_factory;
+/* Values under the tag of pixels that were passed: how many, and where the last one begins. */
+struct pixel_places {
+    int n;
+    size_t at;
+};
 
 class span_stream : public DcmInputStream {
   public:
-    span_stream(const unsigned char *bytes, size_t size, size_t at)
-        : DcmInputStream(&producer_), producer_(bytes, size, at), bytes_(bytes), size_(size), from_(at) {}
+    span_stream(const unsigned char *bytes, size_t size, size_t at, pixel_places *seen)
+        : DcmInputStream(&producer_), producer_(bytes, size, at), bytes_(bytes), size_(size), from_(at), seen_(seen) {}
     DcmInputStreamFactory *newFactory() const;
+    /* What is deflated was inflated under a cap before. A header that only the library takes for one of a deflated object is refused:
+     * it would inflate without a cap, and its places would not be those of the bytes. */
+    OFCondition installCompressionFilter(E_StreamCompression) { return EC_CorruptedData; }
 
   private:
     span_producer producer_;
     const unsigned char *bytes_;
     size_t size_, from_;
+    pixel_places *seen_; /* NULL = nobody wants to know */
 };
 
 class span_factory : public DcmInputStreamFactory {
   public:
     span_factory(const unsigned char *bytes, size_t size, size_t at) : bytes_(bytes), size_(size), at_(at) {}
-    DcmInputStream *create() const { return new span_stream(bytes_, size_, at_); }
+    DcmInputStream *create() const { return new span_stream(bytes_, size_, at_, NULL); }
     DcmInputStreamFactory *clone() const { return new span_factory(*this); }
     DcmInputStreamFactoryType ident() const { return DFT_DcmInputFileStreamFactory; }
 
@@ -102,7 +126,24 @@ class span_factory : public DcmInputStreamFactory {
 };
 
 DcmInputStreamFactory *span_stream::newFactory() const {
-    return new span_factory(bytes_, size_, from_ + (size_t)tell());
+    static const unsigned char pixels[] = {0xe0, 0x7f, 0x10, 0};
+    const size_t at = from_ + (size_t)tell();
+    /* Tag and length, with the VR and two bytes between them where it is explicit. */
+    if (seen_ && at >= 12 && at <= size_ && (!memcmp(bytes_ + at - 8, pixels, 4) || !memcmp(bytes_ + at - 12, pixels, 4)))
+        *seen_ = {seen_->n + 1, at};
+    return new span_factory(bytes_, size_, at);
+}
+
+/* Plain pixels in this machine's order are used where they lie; where another value bears their tag (that of an icon, in a sequence)
+ * the library is asked instead. */
+static void place_pixels(dm_dicom *d, const pixel_places *seen) {
+    DcmElement *e = NULL;
+    const DcmXfer syntax(d->file.getDataset()->getOriginalXfer());
+    if (seen->n != 1 || syntax.isEncapsulated() || syntax.getByteOrder() != gLocalByteOrder) return;
+    if (d->file.getDataset()->findAndGetElement(DCM_PixelData, e).bad() || !e || e->getLength() > d->size - seen->at) return;
+    uint32_t length;
+    memcpy(&length, d->bytes + seen->at - 4, 4); /* in this machine's order, as the pixels */
+    if (length == e->getLength()) d->pixels_at = seen->at;
 }
 
 /* ---- before the library sees the bytes ---- */
@@ -202,6 +243,7 @@ static dm_status prepare(dm_dicom *d) {
     size_t meta = 0;
     if (!dm_dicom_syntax(d->bytes, d->size, uid, &meta)) return damaged("names two transfer syntaxes");
     if (uid[0] && !syntax_known(uid)) return refuse_syntax(uid);
+    if (!uid[0] || !strcmp(uid, implicit_le)) need_dictionary();
     if (!strcmp(uid, deflated)) DM_TRY(inflate_object(d, meta));
     if (!strncmp(uid, "1.2.840.10008.1.2.4.20", 22)) name_syntax(d->bytes, meta, uid, jpeg2000);
     if (!dm_dicom_is_shallow(d->bytes, d->size, strcmp(uid, deflated) ? uid : explicit_le))
@@ -221,7 +263,8 @@ static void take_class(dm_dicom *d) {
 static dm_status parse(dm_dicom *d) {
     enum { LOADED_AT_ONCE = 4096 };
     DM_TRY(prepare(d));
-    span_stream stream(d->bytes, d->size, 0);
+    pixel_places seen = {0, 0};
+    span_stream stream(d->bytes, d->size, 0, &seen);
     d->file.transferInit();
     OFCondition read = d->file.read(stream, EXS_Unknown, EGL_noChange, LOADED_AT_ONCE);
     d->file.transferEnd();
@@ -235,6 +278,8 @@ static dm_status parse(dm_dicom *d) {
     if (!has_preamble(d) && !d->facts.sop_class[0] && !d->facts.study_uid[0] && !d->facts.modality[0]) return not_dicom();
     if (!syntax_known(d->facts.transfer_syntax)) return refuse_syntax(d->facts.transfer_syntax);
     DM_TRY(dm_dicom_check_length(d));
+    place_pixels(d, &seen);
+    d->whole = d->facts;
     dm_dicom_frame(d, 0, &d->facts);
     return dm_ok;
 }

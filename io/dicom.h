@@ -24,6 +24,9 @@ typedef struct dm_instance {
     int monochrome; /* 1 or 2 (MONOCHROME1, MONOCHROME2, also when nothing is said), 0 = colours or a palette */
     int has_position, has_orientation, has_spacing, has_padding, padding, padding_limit; /* from padding to padding_limit */
     int has_lut;                                    /* a Modality LUT Sequence: values are no linear function of HU */
+    int rescale;                                    /* 1 = slope and intercept are said, 0 = one is not, -1 = one is no number */
+    int other_unit;                                 /* 1 = RescaleType names another unit than HU (iodine, electron density, ...) */
+    int float_pixels;                               /* 1 = FloatPixelData or DoubleFloatPixelData in the place of PixelData */
     int mosaic;                                     /* many slices in one picture (Siemens) */
     int temporal, acquisition_number;               /* -1 = not said */
     double position[3], orientation[6], spacing[2]; /* mm; spacing: between rows, between columns */
@@ -49,6 +52,12 @@ void dm_dicom_frame(const dm_dicom *dicom, int frame, dm_instance *facts);
 /* rows*columns stored values of a frame, sign and unused bits resolved, no rescale. STUDY "damaged_dicom", "pixel_format".
  * One object serves one thread at a time; different objects any number. */
 dm_status dm_dicom_pixels(const dm_dicom *dicom, int frame, int32_t *out);
+/* Whether dm_dicom_pixels reads pixels of this kind: "pixel_format". */
+dm_status dm_dicom_check_format(const dm_instance *facts);
+/* 1 when pixels are not compressed: then dm_dicom_some_pixels reads `count` of a frame's values from the `from`th on, so that what is
+ * made of them need not wait in memory for the rest. */
+int dm_dicom_is_plain(const dm_dicom *dicom);
+dm_status dm_dicom_some_pixels(const dm_dicom *dicom, int frame, size_t from, size_t count, int32_t *out);
 size_t dm_dicom_bytes(const dm_dicom *dicom); /* memory that it holds */
 void dm_dicom_free(dm_dicom *dicom);          /* accepts NULL */
 

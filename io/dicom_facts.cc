@@ -1,9 +1,12 @@
 /* The allow-list of header values, of an object and of each frame of it. */
 #include "dicom_parts.hh"
 
+#include "sop_class.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Text of an element that is text and no longer than a header value can be: the library makes hexadecimal
  * digits of everything else, gigabytes of them when a damaged length says so. */
@@ -24,16 +27,23 @@ void dm_dicom_text(DcmItem *d, const DcmTagKey &key, char *out, size_t size) {
     }
 }
 
+/* The whole text must be a number: of "-12,5" the library makes -12, another place in the patient. */
+static double decimal(const OFString &text) {
+    const char *from = text.c_str();
+    char *end = NULL;
+    double v = strtod(from, &end);
+    while (*end == ' ') end++;
+    return end != from && !*end && isfinite(v) ? v : NAN;
+}
+
+/* Of a text (DS, IS) or a binary number. */
 static double number_of(DcmItem *d, const DcmTagKey &key, unsigned long at = 0) {
+    DcmElement *e = NULL;
     Float64 value;
-    if (d->findAndGetFloat64(key, value, at).good() && isfinite(value)) return value;
-    OFString text; /* whole numbers (IS) are text to the library */
-    if (at == 0 && short_text(d, key, text)) {
-        char *end = NULL;
-        double v = strtod(text.c_str(), &end);
-        if (end != text.c_str() && isfinite(v)) return v;
-    }
-    return NAN;
+    OFString text;
+    if (d->findAndGetElement(key, e).bad() || !e || e->getLength() > 10240) return NAN;
+    if (DcmVR(e->ident()).isaString()) return e->getOFString(text, at).good() ? decimal(text) : NAN;
+    return d->findAndGetFloat64(key, value, at).good() && isfinite(value) ? value : NAN;
 }
 
 static int count_of(DcmItem *d, const DcmTagKey &key, int preset) {
@@ -136,6 +146,13 @@ static void append_text(DcmItem *d, const DcmTagKey &key, char *out, size_t size
     }
 }
 
+/* Where no modality is said, the class of an image says it. */
+static void read_modality_of_class(dm_instance *f) {
+    const char *name;
+    dm_sop_kind kind = dm_sop_class(f->sop_class, "", &name);
+    if (kind == DM_SOP_CT || kind == DM_SOP_MR) snprintf(f->modality, sizeof f->modality, kind == DM_SOP_CT ? "CT" : "MR");
+}
+
 static void read_identity(DcmItem *d, dm_instance *f) {
     dm_dicom_text(d, DCM_StudyInstanceUID, f->study_uid, sizeof f->study_uid);
     dm_dicom_text(d, DCM_SeriesInstanceUID, f->series_uid, sizeof f->series_uid);
@@ -143,6 +160,7 @@ static void read_identity(DcmItem *d, dm_instance *f) {
     dm_dicom_text(d, DCM_SOPInstanceUID, f->sop_uid, sizeof f->sop_uid);
     dm_dicom_text(d, DCM_SOPClassUID, f->sop_class, sizeof f->sop_class);
     dm_dicom_text(d, DCM_Modality, f->modality, sizeof f->modality);
+    if (!f->modality[0]) read_modality_of_class(f);
     dm_dicom_text(d, DCM_ImageType, f->image_type, sizeof f->image_type);
     dm_dicom_text(d, DCM_ConvolutionKernel, f->kernel, sizeof f->kernel);
     dm_dicom_text(d, DCM_PatientPosition, f->patient_position, sizeof f->patient_position);
@@ -207,6 +225,7 @@ static void read_pixel_module(DcmItem *d, dm_instance *f) {
     f->monochrome = !strcmp(text, "MONOCHROME1") ? 1 : !text[0] || !strcmp(text, "MONOCHROME2") ? 2 : 0;
     f->lossy = is_lossy(d, f->transfer_syntax);
     f->has_lut = d->tagExists(DCM_ModalityLUTSequence);
+    f->float_pixels = d->tagExists(DCM_FloatPixelData) || d->tagExists(DCM_DoubleFloatPixelData);
     f->mosaic = strstr(f->image_type, "MOSAIC") != NULL;
     read_padding(d, f);
 }
@@ -227,11 +246,24 @@ static void set_index(DcmItem *d, const DcmTagKey &key, int *out) {
     if (v >= 0) *out = v;
 }
 
+static void read_rescale(DcmItem *d, dm_instance *f) {
+    const int slope = d->tagExists(DCM_RescaleSlope), intercept = d->tagExists(DCM_RescaleIntercept);
+    if (!slope && !intercept) return;
+    const double s = number_of(d, DCM_RescaleSlope), i = number_of(d, DCM_RescaleIntercept);
+    f->rescale = (slope && isnan(s)) || (intercept && isnan(i)) ? -1 : slope && intercept;
+    set_number(d, DCM_RescaleSlope, &f->slope);
+    set_number(d, DCM_RescaleIntercept, &f->intercept);
+    char type[20];
+    dm_dicom_text(d, DCM_RescaleType, type, sizeof type);
+    static const char *const fine[] = {"", "HU", "HU_MOD", "HOUNSFIELD", "US", "UNSPECIFIED"}; /* US: not specified */
+    f->other_unit = 1;
+    for (const char *word : fine) f->other_unit = f->other_unit && strcasecmp(type, word) != 0;
+}
+
 /* Values that stand in the object itself, or in a functional group of a frame: what is missing changes nothing. */
 static void read_values(DcmItem *d, dm_instance *f) {
     read_geometry(d, f);
-    set_number(d, DCM_RescaleSlope, &f->slope);
-    set_number(d, DCM_RescaleIntercept, &f->intercept);
+    read_rescale(d, f);
     set_number(d, DCM_SliceThickness, &f->slice_thickness);
     set_number(d, DCM_KVP, &f->kvp);
     set_number(d, DCM_EchoTime, &f->echo_time);
@@ -243,7 +275,6 @@ static void read_values(DcmItem *d, dm_instance *f) {
     set_index(d, DCM_TemporalPositionIndex, &f->temporal);
     set_index(d, DCM_AcquisitionNumber, &f->acquisition_number);
     set_index(d, DCM_FrameAcquisitionNumber, &f->acquisition_number);
-    if (f->slope == 0) f->slope = 1;
     char text[sizeof f->image_type];
     dm_dicom_text(d, DCM_FrameType, text, sizeof text);
     if (text[0]) memcpy(f->image_type, text, sizeof text);
@@ -276,12 +307,14 @@ void dm_dicom_read_facts(DcmDataset *set, dm_instance *f) {
     f->age_years = age_of(set, f->exam_seconds);
     read_pixel_module(set, f);
     read_values(set, f);
+    /* One place for many frames is no place for each. */
+    if (f->frames > 1 && !set->tagExists(DCM_PerFrameFunctionalGroupsSequence)) f->has_position = 0;
     DcmItem *shared = NULL;
     if (set->findAndGetSequenceItem(DCM_SharedFunctionalGroupsSequence, shared, 0).good() && shared) read_groups(shared, f);
 }
 
 extern "C" void dm_dicom_frame(const dm_dicom *d, int frame, dm_instance *facts) {
-    *facts = d->facts;
+    *facts = d->whole; /* never what the first frame says of itself */
     try {
         DcmItem *own = NULL;
         DcmDataset *set = const_cast<dm_dicom *>(d)->file.getDataset();

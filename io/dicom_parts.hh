@@ -11,7 +11,9 @@ struct dm_dicom {
     unsigned char *bytes; /* owned: large values stay here and are read when they are asked for */
     size_t size;
     DcmFileFormat file;
-    dm_instance facts;
+    dm_instance whole; /* what the object says of all its frames */
+    dm_instance facts; /* of the first frame */
+    size_t pixels_at; /* where plain pixels lie in bytes, in this machine's order; 0 = not known */
     /* Where the frame after the last one read begins, so that going through them in order does not search each time. */
     int next_frame;
     Uint32 next_fragment;

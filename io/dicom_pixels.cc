@@ -2,6 +2,7 @@
 #include "dicom_parts.hh"
 
 #include "jpeg2000.h"
+#include "jpegls.h"
 #include "rle.h"
 
 #include <stdlib.h>
@@ -31,6 +32,11 @@ static dm_status bytes_of_frame(const dm_instance *f, size_t *bytes) {
     return dm_ok;
 }
 
+extern "C" dm_status dm_dicom_check_format(const dm_instance *f) {
+    size_t ignored;
+    return bytes_of_frame(f, &ignored);
+}
+
 static int is_encapsulated(const dm_dicom *d) {
     return DcmXfer(const_cast<dm_dicom *>(d)->file.getDataset()->getOriginalXfer()).isEncapsulated();
 }
@@ -50,48 +56,59 @@ dm_status dm_dicom_check_length(const dm_dicom *d) {
     return dm_fail(DM_STUDY, "damaged_dicom", "an image holds fewer pixels than its header says; fetch it again");
 }
 
-static void unpack(const dm_instance *f, const unsigned char *raw, int32_t *out) {
-    size_t n = (size_t)f->rows * (size_t)f->columns;
-    int shift = f->high_bit + 1 - f->bits_stored;
-    if (f->bits_stored == 16) { /* nothing to mask: a plain copy */
-        for (size_t i = 0; i < n; i++) {
-            uint16_t word;
-            memcpy(&word, raw + 2 * i, 2);
-            out[i] = f->is_signed ? (int32_t)(int16_t)word : (int32_t)word;
-        }
+/* n stored values from n words or bytes. */
+static void unpack(const dm_instance *f, const unsigned char *raw, size_t n, int32_t *out) {
+    const int shift = f->high_bit + 1 - f->bits_stored;
+    const uint32_t mask = (1u << f->bits_stored) - 1, sign = f->is_signed ? 1u << (f->bits_stored - 1) : 0;
+    if (f->bits_allocated == 8) {
+        for (size_t i = 0; i < n; i++) out[i] = (int32_t)((((uint32_t)raw[i] >> shift) & mask) ^ sign) - (int32_t)sign;
         return;
     }
-    uint32_t mask = (1u << f->bits_stored) - 1, sign = 1u << (f->bits_stored - 1);
     for (size_t i = 0; i < n; i++) {
         uint16_t word;
-        if (f->bits_allocated == 8)
-            word = raw[i];
-        else
-            memcpy(&word, raw + 2 * i, 2);
-        uint32_t v = ((uint32_t)word >> shift) & mask;
-        out[i] = f->is_signed && (v & sign) ? (int32_t)v - (int32_t)(mask + 1u) : (int32_t)v;
+        memcpy(&word, raw + 2 * i, 2);
+        out[i] = (int32_t)((((uint32_t)word >> shift) & mask) ^ sign) - (int32_t)sign;
     }
 }
 
-/* ---- raw, JPEG, JPEG-LS: by DCMTK ---- */
+/* ---- raw ---- */
+
+/* A part of a frame. The pixels' length was looked at when the object was parsed. */
+static dm_status plain_part(dm_dicom *d, int frame, size_t bytes, size_t from, size_t count, int32_t *out) {
+    const size_t piece = 8192;
+    const dm_instance *f = &d->facts;
+    unsigned char raw[2 * piece];
+    const size_t width = (size_t)f->bits_allocated / 8;
+    DcmElement *pixel = pixel_element(d);
+    if (!pixel || pixel->getLength() < (uint64_t)bytes * (uint64_t)f->frames) return damaged();
+    if (d->pixels_at) {
+        unpack(f, d->bytes + d->pixels_at + bytes * (size_t)frame + from * width, count, out);
+        return dm_ok;
+    }
+    for (size_t done = 0; done < count;) {
+        size_t n = count - done < piece ? count - done : piece;
+        uint64_t at = (uint64_t)bytes * (uint64_t)frame + (from + done) * width;
+        if (pixel->getPartialValue(raw, (Uint32)at, (Uint32)(n * width)).bad()) return damaged();
+        unpack(f, raw, n, out + done);
+        done += n;
+    }
+    return dm_ok;
+}
+
+/* ---- JPEG, JPEG-LS: by DCMTK ---- */
 
 static dm_status library_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
     DcmElement *pixel = pixel_element(d);
     Uint32 fragment = frame == d->next_frame ? d->next_fragment : 0;
     OFString colour;
     size_t even = bytes + (bytes & 1);
-    /* Cleared for decoders, which may stop early; raw pixels are copied whole or not at all. */
-    unsigned char *raw = (unsigned char *)(is_encapsulated(d) ? calloc(1, even) : malloc(even));
-    if (!raw) return dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu bytes", bytes);
-    int good = pixel && (is_encapsulated(d) || pixel->getLength() >= bytes * (size_t)d->facts.frames) &&
-               pixel->getUncompressedFrame(d->file.getDataset(), (Uint32)frame, fragment, raw, (Uint32)even, colour).good();
-    if (good) {
-        d->next_frame = frame + 1;
-        d->next_fragment = fragment;
-        unpack(&d->facts, raw, out);
-    }
-    free(raw);
-    return good ? dm_ok : damaged();
+    std::vector<unsigned char> raw(even); /* cleared: decoders may stop early */
+    if (!pixel || pixel->getUncompressedFrame(d->file.getDataset(), (Uint32)frame, fragment, raw.data(), (Uint32)even, colour).bad())
+        return damaged();
+    d->next_frame = frame + 1;
+    d->next_fragment = fragment;
+    unpack(&d->facts, raw.data(), bytes / (size_t)(d->facts.bits_allocated / 8), out);
+    return dm_ok;
 }
 
 /* ---- RLE and JPEG 2000: the fragments of the frame, joined, to decoders of our own choice ---- */
@@ -180,31 +197,85 @@ static dm_status rle_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
     if (!join_fragments(d, frame, packed) ||
         !dm_rle_decode(packed.data(), packed.size(), (size_t)f->rows * (size_t)f->columns, f->bits_allocated / 8, raw.data()))
         return damaged();
-    unpack(f, raw.data(), out);
+    unpack(f, raw.data(), (size_t)f->rows * (size_t)f->columns, out);
     return dm_ok;
 }
 
-static dm_status any_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
+/* ---- JPEG-LS: by DCMTK, from a codestream that leaves it nothing to guess ---- */
+
+/* One frame as an object of its own. */
+static int decode_alone(dm_dicom *d, E_TransferSyntax syntax, const std::vector<Uint8> &stream, std::vector<Uint8> &raw) {
+    static const DcmTagKey keys[] = {DCM_Rows,       DCM_Columns,  DCM_SamplesPerPixel, DCM_PhotometricInterpretation, DCM_BitsAllocated,
+                                     DCM_BitsStored, DCM_HighBit,  DCM_PixelRepresentation};
+    DcmDataset set;
+    for (const DcmTagKey &key : keys) {
+        DcmElement *e = NULL;
+        if (d->file.getDataset()->findAndGetElement(key, e, OFFalse, OFTrue /* a copy */).good() && e && set.insert(e).bad()) delete e;
+    }
+    DcmPixelSequence *sequence = new DcmPixelSequence(DcmTag(DCM_PixelData, EVR_OB));
+    DcmPixelItem *table = new DcmPixelItem(DcmTag(DCM_Item, EVR_OB)), *item = new DcmPixelItem(DcmTag(DCM_Item, EVR_OB));
+    int good = item->putUint8Array(stream.data(), (unsigned long)stream.size()).good();
+    good = sequence->insert(table).good() && sequence->insert(item).good() && good;
+    DcmPixelData pixel(DcmTag(DCM_PixelData, EVR_OB));
+    pixel.putOriginalRepresentation(syntax, NULL, sequence); /* owns it now */
+    Uint32 fragment = 0;
+    OFString colour;
+    return good && pixel.getUncompressedFrame(&set, 0, fragment, raw.data(), (Uint32)raw.size(), colour).good();
+}
+
+/* 0 = not needed: the codestream is for the library as it is. */
+static int few_bits_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out, dm_status *status) {
+    const E_TransferSyntax syntax = d->file.getDataset()->getOriginalXfer();
+    std::vector<Uint8> stream, raw(bytes + (bytes & 1));
+    if ((syntax != EXS_JPEGLSLossless && syntax != EXS_JPEGLSLossy) || d->facts.bits_allocated != 8 || !join_fragments(d, frame, stream))
+        return 0;
+    std::vector<Uint8> whole(stream.size() + DM_JPEGLS_MORE + 1);
+    size_t n = dm_jpegls_spell_out(stream.data(), stream.size(), whole.data());
+    if (!n) return 0;
+    whole.resize(n + (n & 1)); /* of even length; a zero behind the end is padding */
+    *status = decode_alone(d, syntax, whole, raw) ? dm_ok : damaged();
+    if (dm_good(*status)) unpack(&d->facts, raw.data(), bytes, out);
+    return 1;
+}
+
+static dm_status packed_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
     static const char *const jpeg2000[] = {"1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91", "1.2.840.10008.1.2.4.201",
                                            "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"};
     const char *syntax = d->facts.transfer_syntax;
     if (!strcmp(syntax, "1.2.840.10008.1.2.5")) return rle_frame(d, frame, bytes, out);
     for (const char *j : jpeg2000)
         if (!strcmp(syntax, j)) return jpeg2000_frame(d, frame, out);
+    dm_status status;
+    if (few_bits_frame(d, frame, bytes, out, &status)) return status;
     return library_frame(d, frame, bytes, out);
 }
 
-extern "C" dm_status dm_dicom_pixels(const dm_dicom *dicom, int frame, int32_t *out) {
+/* Reading moves the cursor and loads values: one object serves one thread, and is constant only to those who call. */
+static dm_status read_pixels(const dm_dicom *dicom, int frame, size_t from, size_t count, int32_t *out) {
     size_t bytes = 0;
-    const dm_instance *f = &dicom->facts;
-    if (frame < 0 || frame >= f->frames) return damaged();
-    DM_TRY(bytes_of_frame(f, &bytes));
+    dm_dicom *d = const_cast<dm_dicom *>(dicom);
+    if (frame < 0 || frame >= d->facts.frames) return damaged();
+    DM_TRY(bytes_of_frame(&d->facts, &bytes));
+    size_t pixels = bytes / (size_t)(d->facts.bits_allocated / 8);
+    if (from > pixels || count > pixels - from) return damaged();
     try {
-        /* Reading moves the cursor and loads values: one object serves one thread. */
-        return any_frame(const_cast<dm_dicom *>(dicom), frame, bytes, out);
+        if (!is_encapsulated(d)) return plain_part(d, frame, bytes, from, count, out);
+        return count == pixels ? packed_frame(d, frame, bytes, out) : damaged();
     } catch (const std::bad_alloc &) {
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu bytes", bytes);
     } catch (...) {
         return damaged();
     }
+}
+
+extern "C" dm_status dm_dicom_pixels(const dm_dicom *d, int frame, int32_t *out) {
+    return read_pixels(d, frame, 0, (size_t)d->facts.rows * (size_t)d->facts.columns, out);
+}
+
+extern "C" int dm_dicom_is_plain(const dm_dicom *d) {
+    return !is_encapsulated(d);
+}
+
+extern "C" dm_status dm_dicom_some_pixels(const dm_dicom *d, int frame, size_t from, size_t count, int32_t *out) {
+    return read_pixels(d, frame, from, count, out);
 }

@@ -1,7 +1,6 @@
 #include "gunzip.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -9,12 +8,11 @@
 enum { BLOCK = 1 << 18 };
 
 struct dm_gunzip {
-    FILE *file; /* NULL: the bytes */
+    dm_stream *stream; /* NULL: the bytes */
     const unsigned char *bytes;
-    size_t left;          /* of bytes */
-    unsigned char *block; /* read from the file */
+    size_t left; /* of bytes */
     z_stream z;
-    int ended, failed;
+    int ended, failed, unreadable;
 };
 
 static dm_gunzip *begin(void) {
@@ -26,16 +24,10 @@ static dm_gunzip *begin(void) {
     return NULL;
 }
 
-dm_gunzip *dm_gunzip_file(const char *path) {
+dm_gunzip *dm_gunzip_stream(dm_stream *stream) {
     dm_gunzip *g = begin();
-    if (!g) return NULL;
-    g->file = fopen(path, "rb");
-    g->block = g->file ? malloc(BLOCK) : NULL;
-    if (g->block) return g;
-    int why = errno;
-    dm_gunzip_close(g);
-    errno = why;
-    return NULL;
+    if (g) g->stream = stream;
+    return g;
 }
 
 dm_gunzip *dm_gunzip_bytes(const void *bytes, size_t size) {
@@ -49,18 +41,16 @@ dm_gunzip *dm_gunzip_bytes(const void *bytes, size_t size) {
 /* More input where none is left; 0 at the end of it. */
 static int refill(dm_gunzip *g) {
     if (g->z.avail_in) return 1;
-    if (g->file) {
-        g->z.next_in = g->block;
-        g->z.avail_in = (uInt)fread(g->block, 1, BLOCK, g->file);
-    } else {
-        size_t n = g->left < BLOCK ? g->left : BLOCK;
-        /* zlib reads only: its z_const is empty in this build. */
-        memcpy(&g->z.next_in, &g->bytes, sizeof g->bytes);
-        g->z.avail_in = (uInt)n;
-        g->bytes += n;
-        g->left -= n;
-    }
-    return g->z.avail_in > 0;
+    const void *block = g->bytes;
+    long n = g->stream ? dm_stream_read(g->stream, &block) : (long)(g->left < BLOCK ? g->left : BLOCK);
+    g->unreadable = n < 0;
+    if (n <= 0) return 0;
+    memcpy(&g->z.next_in, &block, sizeof block); /* zlib reads only: its z_const is empty in this build */
+    g->z.avail_in = (uInt)n;
+    if (g->stream) return 1;
+    g->bytes += n;
+    g->left -= (size_t)n;
+    return 1;
 }
 
 /* After a member: another one begins, or nothing but padding follows. */
@@ -82,7 +72,7 @@ long dm_gunzip_read(dm_gunzip *g, void *out, size_t room, const char **why) {
     g->z.avail_out = (uInt)(room < BLOCK ? room : BLOCK);
     uInt given = g->z.avail_out;
     while (!g->ended && g->z.avail_out == given) {
-        if (!refill(g)) return fail(g, why, g->file && ferror(g->file) ? strerror(errno) : "it ends too early");
+        if (!refill(g)) return fail(g, why, g->unreadable ? strerror(errno) : "it ends too early");
         int code = inflate(&g->z, Z_NO_FLUSH);
         if (code == Z_STREAM_END)
             g->ended = !next_member(g);
@@ -95,7 +85,5 @@ long dm_gunzip_read(dm_gunzip *g, void *out, size_t room, const char **why) {
 void dm_gunzip_close(dm_gunzip *g) {
     if (!g) return;
     inflateEnd(&g->z);
-    if (g->file) fclose(g->file);
-    free(g->block);
     free(g);
 }

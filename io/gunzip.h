@@ -4,10 +4,12 @@
 
 #include <stddef.h>
 
+#include "stream.h"
+
 typedef struct dm_gunzip dm_gunzip;
 
-/* From a file, or from bytes that outlive it. NULL when it cannot be opened (errno) or memory is out. */
-dm_gunzip *dm_gunzip_file(const char *path);
+/* From a stream or from bytes, which outlive it. NULL when memory is out. */
+dm_gunzip *dm_gunzip_stream(dm_stream *stream);
 dm_gunzip *dm_gunzip_bytes(const void *bytes, size_t size);
 /* The next block, at most `room` bytes. 0 = the end, and every member's CRC and length were right; -1 = damaged or cut short,
  * *why then says how. Several members after one another are one stream; zeros behind the last are padding. */

@@ -54,7 +54,7 @@ static opj_codec_t *make_codec(const unsigned char *bytes, size_t size) {
 /* Before anything is decoded: a picture of another size may claim gigabytes. */
 static int fits(const opj_image_t *image, int rows, int columns) {
     return image->numcomps == 1 && image->x1 - image->x0 == (OPJ_UINT32)columns && image->y1 - image->y0 == (OPJ_UINT32)rows &&
-           image->comps[0].dx == 1 && image->comps[0].dy == 1 && image->comps[0].prec <= 31;
+           image->comps[0].dx == 1 && image->comps[0].dy == 1 && image->comps[0].prec <= 16;
 }
 
 static int decode(opj_stream_t *stream, opj_codec_t *codec, int rows, int columns, int32_t *out, int *precision,

@@ -109,6 +109,11 @@ static dm_status read_affine(const char *name, const nifti_image *image, dm_affi
     return dm_ok;
 }
 
+static void swap_voxels(nifti_image *image, size_t bytes) {
+    if (image->swapsize > 1 && image->byteorder != nifti_short_order())
+        nifti_swap_Nbytes((int64_t)(bytes / (size_t)image->swapsize), image->swapsize, image->data);
+}
+
 /* Reads the voxels to their end and, for .gz, on to the checksum. The library's own reader fills what a truncated file lacks
  * with zeros and calls that good. */
 static int load_voxels(nifti_image *image, size_t bytes) {
@@ -127,40 +132,131 @@ static int load_voxels(nifti_image *image, size_t bytes) {
     while (data && whole && more > 0) more = gzread(f, rest, sizeof rest);
     if (gzclose_r(f) != Z_OK || more < 0 || !data) whole = 0;
     image->data = data;
-    if (whole && image->swapsize > 1 && image->byteorder != nifti_short_order())
-        nifti_swap_Nbytes((int64_t)(bytes / (size_t)image->swapsize), image->swapsize, data);
+    if (whole) swap_voxels(image, bytes);
     return whole;
 }
 
-dm_status dm_nifti_read(const char *path, dm_scan *scan) {
-    *scan = (dm_scan){0};
-    const char *name = base_name(path);
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return dm_fail(DM_STUDY, "file_missing", "%s: cannot be opened; check the path and the rights", name);
-    nifti_set_debug_level(0); /* the library's own messages go to stderr and quote the header */
-    nifti_image *image = nifti_image_read(path, 0);
-    if (!image) return dm_fail(DM_STUDY, "nifti_header", "%s: no NIfTI header; give a .nii or .nii.gz file", name);
-    dm_status status = check_header(name, image);
-    if (dm_good(status)) status = read_affine(name, image, &scan->to_lps);
-    if (!dm_good(status)) goto out;
-    size_t n = (size_t)image->dim[1] * (size_t)image->dim[2] * (size_t)image->dim[3];
-    if (!load_voxels(image, n * (size_t)image->nbyper)) {
-        status = dm_fail(DM_STUDY, "nifti_truncated", "%s: its voxels cannot be read whole; copy the file again", name);
-        goto out;
-    }
+static size_t voxels_of(const nifti_image *image) {
+    return (size_t)image->dim[1] * (size_t)image->dim[2] * (size_t)image->dim[3];
+}
+
+static dm_status make_scan(const nifti_image *image, const char *name, dm_scan *scan) {
+    const size_t n = voxels_of(image);
     scan->nx = (int)image->dim[1];
     scan->ny = (int)image->dim[2];
     scan->nz = (int)image->dim[3];
     scan->v = malloc(n * sizeof *scan->v);
-    if (!scan->v)
-        status = dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for %zu voxels; give the run more memory", name, n);
-    else
-        to_16_bits(image, n, scan);
-out:
+    if (!scan->v) return dm_fail(DM_STUDY, "out_of_memory", "%s: no memory for %zu voxels; give the run more memory", name, n);
+    to_16_bits(image, n, scan);
+    return dm_ok;
+}
+
+/* From a header whose voxels `load` brings into image->data. Frees the image, which may be NULL. */
+static dm_status read_image(nifti_image *image, const char *name, int (*load)(nifti_image *image, size_t bytes, const void *user),
+                            const void *user, dm_scan *scan) {
+    if (!image) return dm_fail(DM_STUDY, "nifti_header", "%s: no NIfTI header; give a .nii or .nii.gz file", name);
+    dm_status status = check_header(name, image);
+    if (dm_good(status)) status = read_affine(name, image, &scan->to_lps);
+    if (dm_good(status) && !load(image, voxels_of(image) * (size_t)image->nbyper, user))
+        status = dm_fail(DM_STUDY, "nifti_truncated", "%s: its voxels cannot be read whole; copy the file again", name);
+    if (dm_good(status)) status = make_scan(image, name, scan);
     nifti_image_free(image);
     if (!dm_good(status)) dm_scan_clear(scan);
     return status;
+}
+
+enum { LARGEST_HEADER = sizeof(nifti_2_header) };
+
+/* The first of the sizes: how many dimensions there are. */
+static int has_sane_rank(const unsigned char *b, int version, int big) {
+    unsigned char first[8] = {0}; /* little endian */
+    const size_t at = version == 1 ? 40 : 16, n = version == 1 ? 2 : 8;
+    for (size_t i = 0; i < n; i++) first[i] = b[at + (big ? n - 1 - i : i)];
+    for (size_t i = 1; i < n; i++)
+        if (first[i]) return 0;
+    return first[0] >= 1 && first[0] <= 7;
+}
+
+/* NIfTI-1 or -2 with its voxels in the same file, in either byte order; 0 = neither, or one with so many dimensions that the
+ * library would write past the end of its header. */
+static int version_of(const unsigned char *b, size_t size) {
+    static const unsigned char sizes[2][2][4] = {{{92, 1, 0, 0}, {0, 0, 1, 92}}, {{28, 2, 0, 0}, {0, 0, 2, 28}}};
+    static const struct {
+        size_t header, at;
+        const char *magic;
+    } kinds[2] = {{348, 344, "n+1"}, {540, 4, "n+2"}};
+    for (int i = 0; i < 2; i++)
+        for (int big = 0; big < 2; big++)
+            if (size >= kinds[i].header && !memcmp(b + kinds[i].at, kinds[i].magic, 4) && !memcmp(b, sizes[i][big], 4))
+                return has_sane_rank(b, i + 1, big) ? i + 1 : 0;
+    return 0;
+}
+
+/* The library is given no header that it would not survive. */
+static int is_sane_file(const char *path) {
+    unsigned char head[LARGEST_HEADER];
+    gzFile f = gzopen(path, "rb");
+    int n = f ? gzread(f, head, sizeof head) : 0;
+    if (f) gzclose_r(f);
+    return n > 0 && version_of(head, (size_t)n);
+}
+
+static int load_file(nifti_image *image, size_t bytes, const void *ignored) {
+    (void)ignored;
+    return load_voxels(image, bytes);
+}
+
+dm_status dm_nifti_read(const char *path, dm_scan *scan) {
+    *scan = (dm_scan){0};
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return dm_fail(DM_STUDY, "file_missing", "%s: cannot be opened; check the path and the rights", base_name(path));
+    nifti_set_debug_level(0); /* the library's own messages go to stderr and quote the header */
+    return read_image(is_sane_file(path) ? nifti_image_read(path, 0) : NULL, base_name(path), load_file, NULL, scan);
+}
+
+/* ---- from bytes ---- */
+
+typedef struct span {
+    const unsigned char *bytes;
+    size_t size;
+} span;
+
+int dm_nifti_is(const void *bytes, size_t size) {
+    return version_of(bytes, size) > 0;
+}
+
+static int load_span(nifti_image *image, size_t bytes, const void *user) {
+    const span *from = user;
+    if (image->iname_offset < 0 || (uint64_t)image->iname_offset > from->size || bytes > from->size - (size_t)image->iname_offset)
+        return 0;
+    image->data = malloc(bytes);
+    if (!image->data) return 0;
+    memcpy(image->data, from->bytes + image->iname_offset, bytes);
+    swap_voxels(image, bytes);
+    return 1;
+}
+
+dm_status dm_nifti_parse(const void *bytes, size_t size, const char *name, dm_scan *scan) {
+    const span from = {bytes, size};
+    nifti_image *image = NULL;
+    nifti_1_header one;
+    nifti_2_header two;
+    *scan = (dm_scan){0};
+    nifti_set_debug_level(0);
+    switch (version_of(bytes, size)) {
+    case 1:
+        memcpy(&one, bytes, sizeof one);
+        image = nifti_convert_n1hdr2nim(one, NULL);
+        break;
+    case 2:
+        memcpy(&two, bytes, sizeof two);
+        image = nifti_convert_n2hdr2nim(two, NULL);
+        break;
+    default:
+        break;
+    }
+    return read_image(image, name, load_span, &from, scan);
 }
 
 static int is_rigid(const dm_affine *a, const double spacing[3]) {

@@ -7,6 +7,9 @@
 /* Reads one 3-D volume into 16 bits (scaled where the file holds other numbers); the affine is turned from NIfTI's RAS to
  * LPS: sform where its code is > 0, else qform, else STUDY "nifti_no_orientation". */
 dm_status dm_nifti_read(const char *path, dm_scan *scan);
+/* The same from the bytes of a .nii file; name: for messages. */
+int dm_nifti_is(const void *bytes, size_t size); /* 1 = begins like one */
+dm_status dm_nifti_parse(const void *bytes, size_t size, const char *name, dm_scan *scan);
 /* Writes NIfTI-1 with 16-bit voxels with sform and qform where the affine is rigid, sform alone where it is sheared. */
 dm_status dm_nifti_write(const char *path, const dm_scan *scan);
 

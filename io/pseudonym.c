@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stream.h"
+
 static dm_status make_key(const char *path, dm_key *key) {
     char folder[4096];
     snprintf(folder, sizeof folder, "%s", path);
@@ -90,22 +92,37 @@ void dm_digest(const void *bytes, size_t count, char out[65]) {
     hex(sum, out);
 }
 
+struct dm_hasher {
+    EVP_MD_CTX *md;
+    int good;
+};
+
+dm_hasher *dm_hasher_new(void) {
+    dm_hasher *h = malloc(sizeof *h);
+    if (!h) return NULL;
+    h->md = EVP_MD_CTX_new();
+    h->good = h->md && EVP_DigestInit_ex(h->md, EVP_sha256(), NULL);
+    return h;
+}
+
+void dm_hasher_add(dm_hasher *h, const void *bytes, size_t count) {
+    h->good = h->good && EVP_DigestUpdate(h->md, bytes, count);
+}
+
+int dm_hasher_end(dm_hasher *h, char out[65]) {
+    unsigned char sum[EVP_MAX_MD_SIZE] = {0};
+    if (!h) return 0;
+    int good = out && h->good && EVP_DigestFinal_ex(h->md, sum, NULL);
+    if (good) hex(sum, out);
+    EVP_MD_CTX_free(h->md);
+    free(h);
+    return good;
+}
+
 dm_status dm_digest_file(const char *path, char out[65]) {
-    enum { BLOCK = 1 << 18 };
-    FILE *f = fopen(path, "rb");
-    if (!f) return dm_fail(DM_STUDY, "unreadable", "%s: %s", path, strerror(errno));
-    unsigned char *block = malloc(BLOCK), sum[EVP_MAX_MD_SIZE] = {0};
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    int good = block && md && EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-    for (size_t n = 1; good && n > 0;) {
-        n = fread(block, 1, BLOCK, f);
-        good = !ferror(f) && EVP_DigestUpdate(md, block, n);
-    }
-    good = good && EVP_DigestFinal_ex(md, sum, NULL);
-    EVP_MD_CTX_free(md);
-    free(block);
-    fclose(f);
-    if (!good) return dm_fail(DM_STUDY, "unreadable", "%s: cannot be read to its end", path);
-    hex(sum, out);
-    return dm_ok;
+    dm_stream *s = dm_stream_open(path, 1);
+    if (!s) return dm_fail(DM_STUDY, "unreadable", "%s: %s", path, strerror(errno));
+    int good = dm_stream_digest(s, out);
+    dm_stream_close(s);
+    return good ? dm_ok : dm_fail(DM_STUDY, "unreadable", "%s: cannot be read to its end", path);
 }

@@ -21,5 +21,11 @@ double dm_date_shift(const dm_key *key, const char *patient);
 /* SHA-256 as 64 hex digits + NUL. */
 void dm_digest(const void *bytes, size_t count, char out[65]);
 dm_status dm_digest_file(const char *path, char out[65]);
+/* The same of bytes that come one after another. */
+typedef struct dm_hasher dm_hasher;
+dm_hasher *dm_hasher_new(void); /* NULL = no memory */
+void dm_hasher_add(dm_hasher *hasher, const void *bytes, size_t count);
+/* Frees it; accepts NULL. out NULL = nobody wants the digest. 0 when there is none. */
+int dm_hasher_end(dm_hasher *hasher, char out[65]);
 
 #endif

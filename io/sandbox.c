@@ -151,6 +151,7 @@ int dm_sandbox_enter(const dm_sandbox_limits *limits) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) /* which reserve terabytes of address space */
     if (limits->memory) cap(RLIMIT_AS, (double)limits->memory);
 #endif
+    if (limits->file) cap(RLIMIT_FSIZE, (double)limits->file);
     if (limits->seconds > 0) cap(RLIMIT_CPU, limits->seconds + 1);
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && install();
 }

@@ -6,6 +6,7 @@
 
 typedef struct dm_sandbox_limits {
     uint64_t memory; /* bytes of address space, 0 = as it is */
+    uint64_t file;   /* bytes of a file that is written, 0 = as it is: files in memory are memory */
     double seconds;  /* of processor time, all threads together, 0 = as it is */
 } dm_sandbox_limits;
 

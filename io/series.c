@@ -18,6 +18,21 @@ static dm_status missing(const char *tag) {
                    "the series has no usable %s; its place in the patient is unknown", tag);
 }
 
+/* What makes HU of stored values. Slopes of CT lie between 0.01 and 10: what is beyond 100 is damage. Where no rescale is said, only
+ * signed values can be HU already: air of unsigned ones would be 0. */
+static dm_status check_rescale(const dm_instance *f) {
+    const int ct = !strcmp(f->modality, "CT");
+    if (f->has_lut)
+        return dm_fail(DM_STUDY, "modality_lut", "the values go through a Modality LUT, which is not read; export the series as HU");
+    if (f->rescale < 0 || (ct && !f->rescale && !f->is_signed))
+        return dm_fail(DM_STUDY, "missing_tag", "the series has no usable RescaleSlope or RescaleIntercept; what its values mean is "
+                                                "unknown");
+    if (ct ? !(f->slope > 0 && f->slope <= 100 && fabs(f->intercept) <= 100000) : !(f->slope != 0 && fabs(f->slope) < 1e6 && fabs(f->intercept) < 1e9))
+        return dm_fail(DM_STUDY, "rescale", "a rescale slope of %g with an intercept of %g makes no %s; export the series again",
+                       f->slope, f->intercept, ct ? "HU" : "signal");
+    return dm_ok;
+}
+
 static dm_status check_tags(const dm_instance *f) {
     if (f->frames > 1 && !f->has_position)
         return dm_fail(DM_STUDY, "multi_frame", "%d frames in one object without a place for each; send them as single images",
@@ -26,21 +41,28 @@ static dm_status check_tags(const dm_instance *f) {
     if (!f->has_orientation) return missing("ImageOrientationPatient");
     if (!f->has_spacing) return missing("PixelSpacing");
     if (f->rows < 2 || f->columns < 2) return missing("Rows or Columns");
-    if (f->has_lut)
-        return dm_fail(DM_STUDY, "modality_lut", "the values go through a Modality LUT, which is not read; export the series as HU");
-    return dm_ok;
+    DM_TRY(dm_dicom_check_format(f));
+    return check_rescale(f);
 }
 
 /* ---- duplicates ---- */
 
-static int same_pixels(const dm_slice *a, const dm_slice *b, int32_t *pa, int32_t *pb) {
-    size_t bytes = (size_t)a->f->rows * (size_t)a->f->columns * sizeof *pa;
-    return dm_good(dm_dicom_pixels(a->image->dicom, a->image->frame, pa)) &&
-           dm_good(dm_dicom_pixels(b->image->dicom, b->image->frame, pb)) && !memcmp(pa, pb, bytes);
+/* Stored values where both are at hand; else HU. */
+static int same_pixels(const dm_slice *a, const dm_slice *b, const dm_store *store, int32_t *pa, int32_t *pb) {
+    const size_t count = (size_t)a->f->rows * (size_t)a->f->columns;
+    if (!a->image->settled && !b->image->settled)
+        return dm_good(dm_dicom_pixels(a->image->dicom, a->image->frame, pa)) &&
+               dm_good(dm_dicom_pixels(b->image->dicom, b->image->frame, pb)) && !memcmp(pa, pb, count * sizeof *pa);
+    const dm_rescale hu = {1, 1};
+    int16_t *va = malloc(count * sizeof *va), *vb = malloc(count * sizeof *vb);
+    int ignored = 0, same = va && vb && dm_good(dm_image_voxels(a->image, &hu, store, pa, va, &ignored)) &&
+                            dm_good(dm_image_voxels(b->image, &hu, store, pb, vb, &ignored)) && !memcmp(va, vb, count * sizeof *va);
+    free(va), free(vb);
+    return same;
 }
 
 /* Drops identical images at one place; different ones are refused: which is true cannot be known. */
-static dm_status drop_duplicates(dm_slice *s, int *n, int *dropped) {
+static dm_status drop_duplicates(dm_slice *s, int *n, const dm_store *store, int *dropped) {
     size_t count = (size_t)s[0].f->rows * (size_t)s[0].f->columns;
     int32_t *pa = malloc(count * sizeof *pa), *pb = malloc(count * sizeof *pb);
     dm_status status = dm_ok;
@@ -50,7 +72,7 @@ static dm_status drop_duplicates(dm_slice *s, int *n, int *dropped) {
         if (s[i].at - s[kept - 1].at > 0.01) {
             s[kept++] = s[i];
         } else if ((s[i].f->frames < 2 && s[i].f->sop_uid[0] && !strcmp(s[i].f->sop_uid, s[kept - 1].f->sop_uid)) ||
-                   same_pixels(&s[i], &s[kept - 1], pa, pb)) {
+                   same_pixels(&s[i], &s[kept - 1], store, pa, pb)) {
             (*dropped)++;
         } else {
             status = dm_fail(
@@ -161,7 +183,7 @@ static void set_affine(const dm_slice *s, int n, int steps, const double normal[
     report->tilt_deg = ratio < 1 ? acos(fmax(ratio, -1)) * 180 / 3.14159265358979 : 0;
 }
 
-static dm_status assemble(dm_slice *s, int n, const dm_series_rules *rules, int threads, dm_scan *scan,
+static dm_status assemble(dm_slice *s, int n, const dm_series_rules *rules, const dm_series_means *means, dm_scan *scan,
                           dm_series_report *report) {
     double normal[3];
     for (int i = 0; i < n; i++) DM_TRY(check_tags(s[i].f));
@@ -170,7 +192,7 @@ static dm_status assemble(dm_slice *s, int n, const dm_series_rules *rules, int 
     qsort(s, (size_t)n, sizeof *s, by_place);
     if (s[n - 1].at - s[0].at <= 0.01 && !s[0].f->position[0] && !s[0].f->position[1] && !s[0].f->position[2])
         return missing("ImagePositionPatient");
-    DM_TRY(drop_duplicates(s, &n, &report->duplicates));
+    DM_TRY(drop_duplicates(s, &n, means->store, &report->duplicates));
     if (n < FEWEST_SLICES)
         return dm_fail(DM_STUDY, "few_slices",
                        "only %d different slices; at least %d are needed for a volume", n, FEWEST_SLICES);
@@ -181,11 +203,11 @@ static dm_status assemble(dm_slice *s, int n, const dm_series_rules *rules, int 
     *scan = (dm_scan){.nx = s[0].f->columns, .ny = s[0].f->rows, .nz = steps};
     set_affine(s, n, steps, normal, &scan->to_lps, report);
     double even = (s[n - 1].at - s[0].at) / (steps - 1);
-    return dm_series_fill(s, n, report->gaps || report->resampled ? even : 0, threads, scan, report);
+    return dm_series_fill(s, n, report->gaps || report->resampled ? even : 0, means, scan, report);
 }
 
-dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rules, int threads, dm_scan *scan,
-                           dm_series_report *report) {
+dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rules, const dm_series_means *means,
+                           dm_scan *scan, dm_series_report *report) {
     static const dm_series_rules strict = {0, 0};
     *scan = (dm_scan){0};
     *report = (dm_series_report){0};
@@ -195,7 +217,7 @@ dm_status dm_series_volume(dm_image **images, int n, const dm_series_rules *rule
     dm_slice *s = malloc((size_t)n * sizeof *s);
     if (!s) return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d slices", n);
     for (int i = 0; i < n; i++) s[i] = (dm_slice){images[i], &images[i]->facts, 0};
-    dm_status status = assemble(s, n, rules ? rules : &strict, threads, scan, report);
+    dm_status status = assemble(s, n, rules ? rules : &strict, means, scan, report);
     free(s);
     return status;
 }

@@ -1,4 +1,4 @@
-/* The pixels of a volume: decoded by several threads, rescaled slice by slice, interpolated where slices lack. */
+/* The pixels of a volume: decoded by several threads, interpolated where slices lack. */
 #include "series_parts.h"
 
 #include <math.h>
@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_THREADS = 16, AIR = -1024 };
+enum { MOST_THREADS = 16 };
 
 typedef struct job {
     const dm_slice *s;
-    int n, ct;
+    int n;
     size_t count; /* pixels of a slice */
-    int16_t *v;   /* n slices */
-    float scale;
-    int measure;  /* 1 = only the largest value is wanted */
+    dm_rescale rescale;
+    const dm_store *store;
+    int16_t *v;            /* n slices; NULL: they go to the store */
+    const uint64_t *place; /* of each slice in the store */
+    int measure;           /* 1 = only the largest value is wanted */
 } job;
 
 /* What one thread does: every threads-th object, so that frames of one object stay in one thread. */
@@ -23,38 +25,23 @@ typedef struct worker {
     int part, parts, padded;
     double largest;
     dm_status status;
+    int32_t *pixels; /* of a slice */
+    int16_t *slice;  /* on its way to the store */
 } worker;
 
-/* HU in whole numbers without padding, as nearly every CT has them: the same result in integers, several times as fast. */
-static int convert_whole(const job *j, const dm_instance *f, const int32_t *pixels, int16_t *out) {
-    if (!j->ct || f->slope != 1 || f->intercept != rint(f->intercept) || fabs(f->intercept) > 30000 || f->has_padding) return 0;
-    const int32_t shift = (int32_t)f->intercept;
-    for (size_t k = 0; k < j->count; k++) {
-        int32_t v = pixels[k] + shift;
-        v = v < AIR ? AIR : v;
-        out[k] = (int16_t)(v > 32000 ? 32000 : v);
+static dm_status do_slice(int i, worker *w) {
+    const job *j = w->j;
+    const dm_image *image = j->s[i].image;
+    const size_t bytes = j->count * sizeof *w->slice;
+    if (j->measure) return dm_image_largest(image, w->pixels, &w->largest);
+    if (j->v) return dm_image_voxels(image, &j->rescale, j->store, w->pixels, j->v + (size_t)i * j->count, &w->padded);
+    if (image->settled) {
+        w->padded += image->padded;
+        return dm_ok;
     }
-    return 1;
-}
-
-static void convert(const job *j, int i, const int32_t *pixels, worker *w) {
-    const dm_instance *f = j->s[i].f;
-    int16_t *out = j->v + (size_t)i * j->count;
-    if (convert_whole(j, f, pixels, out)) return;
-    for (size_t k = 0; k < j->count; k++) {
-        int padding = f->has_padding && pixels[k] >= f->padding && pixels[k] <= f->padding_limit;
-        double v = padding ? (j->ct ? AIR : 0) : (pixels[k] * f->slope + f->intercept) / (double)j->scale;
-        w->padded += padding;
-        out[k] = (int16_t)floor(fmin(fmax(v, j->ct ? AIR : -32000), 32000) + 0.5);
-    }
-}
-
-static void measure(const job *j, int i, const int32_t *pixels, worker *w) {
-    const dm_instance *f = j->s[i].f;
-    for (size_t k = 0; k < j->count; k++) {
-        int padding = f->has_padding && pixels[k] >= f->padding && pixels[k] <= f->padding_limit;
-        if (!padding) w->largest = fmax(w->largest, fabs(pixels[k] * f->slope + f->intercept));
-    }
+    DM_TRY(dm_image_voxels(image, &j->rescale, j->store, w->pixels, w->slice, &w->padded));
+    if (dm_store_put(j->store, j->place[i], w->slice, bytes)) return dm_ok;
+    return dm_fail(DM_STUDY, "out_of_memory", "no memory for a volume of %d images", j->n);
 }
 
 /* Frames of one object are one thread's: an object serves one at a time. */
@@ -65,15 +52,15 @@ static int mine(const job *j, int i, const worker *w) {
 static void *work(void *user) {
     worker *w = user;
     const job *j = w->j;
-    int32_t *pixels = malloc(j->count * sizeof *pixels);
-    if (!pixels) w->status = dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu pixels", j->count);
-    for (int i = 0; pixels && i < j->n && dm_good(w->status); i++) {
-        if (!mine(j, i, w)) continue;
-        w->status = dm_dicom_pixels(j->s[i].image->dicom, j->s[i].image->frame, pixels);
-        if (!dm_good(w->status)) break;
-        (j->measure ? measure : convert)(j, i, pixels, w);
-    }
-    free(pixels);
+    const int to_store = !j->v && !j->measure;
+    w->pixels = malloc(j->count * sizeof *w->pixels);
+    w->slice = to_store ? malloc(j->count * sizeof *w->slice) : NULL;
+    if (!w->pixels || (to_store && !w->slice))
+        w->status = dm_fail(DM_STUDY, "out_of_memory", "no memory for an image of %zu pixels", j->count);
+    for (int i = 0; i < j->n && dm_good(w->status); i++)
+        if (mine(j, i, w)) w->status = do_slice(i, w);
+    free(w->pixels);
+    free(w->slice);
     return NULL;
 }
 
@@ -104,7 +91,7 @@ static dm_status choose_scale(job *j, int threads, dm_scan *scan) {
     double largest = 0;
     int ignored = 0;
     scan->scale = 1;
-    if (j->ct) return dm_ok;
+    if (j->rescale.ct) return dm_ok;
     j->measure = 1;
     DM_TRY(run(j, threads, &largest, &ignored));
     j->measure = 0;
@@ -129,21 +116,67 @@ static dm_status interpolate(const dm_slice *s, int n, double step, size_t count
     return dm_ok;
 }
 
-dm_status dm_series_fill(const dm_slice *s, int n, double step_mm, int threads, dm_scan *scan, dm_series_report *report) {
-    job j = {.s = s, .n = n, .ct = !strcmp(s[0].f->modality, "CT"), .count = (size_t)scan->nx * (size_t)scan->ny};
+/* Into memory; where slices are still to be put between the others, that is done here. */
+static dm_status fill_memory(job *j, double step_mm, int threads, dm_scan *scan, dm_series_report *report) {
     double ignored = 0;
-    scan->v = malloc(j.count * (size_t)n * sizeof *scan->v);
-    dm_status status = dm_ok;
-    if (!scan->v) {
-        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for a volume of %d x %d x %d", scan->nx, scan->ny, n);
-        goto out;
+    j->v = scan->v = malloc(j->count * (size_t)j->n * sizeof *scan->v);
+    if (!scan->v)
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for a volume of %d x %d x %d", scan->nx, scan->ny, j->n);
+    DM_TRY(run(j, threads, &ignored, &report->padded));
+    if (step_mm > 0) DM_TRY(interpolate(j->s, j->n, step_mm, j->count, scan));
+    j->v = scan->v;
+    return dm_ok;
+}
+
+/* A place of its own for each slice that has none yet. Theirs lie in one piece, which is mapped whole. */
+static dm_status find_places(const job *j, dm_store *store, int nz, uint64_t *place) {
+    const uint64_t bytes = (uint64_t)j->count * sizeof *j->v;
+    uint64_t at = 0;
+    int missing = nz;
+    for (int i = 0; i < j->n && !j->v; i++) missing -= j->s[i].image->settled != 0;
+    if (missing) DM_TRY(dm_store_take(store, bytes * (uint64_t)missing, &at));
+    for (int k = 0; k < nz; k++) {
+        uint64_t settled = j->v ? 0 : j->s[k].image->settled;
+        place[k] = settled ? settled : at;
+        if (!settled) at += bytes;
     }
-    j.v = scan->v;
-    DM_TRY_OUT(choose_scale(&j, threads, scan));
-    j.scale = scan->scale;
-    DM_TRY_OUT(run(&j, threads, &ignored, &report->padded));
-    if (step_mm > 0) status = interpolate(s, n, step_mm, j.count, scan);
-out:
+    return dm_ok;
+}
+
+/* Into the store, a slice when it is made; or all of them, where some had to be put between the others. */
+static dm_status fill_store(job *j, double step_mm, const dm_series_means *means, dm_scan *scan, dm_series_report *report) {
+    double ignored = 0;
+    if (step_mm > 0) DM_TRY(fill_memory(j, step_mm, means->threads, scan, report));
+    uint64_t *place = calloc((size_t)scan->nz, sizeof *place);
+    if (!place) return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d slices", scan->nz);
+    dm_status s = find_places(j, means->store, scan->nz, place);
+    j->place = place;
+    if (dm_good(s) && !j->v) s = run(j, means->threads, &ignored, &report->padded);
+    if (dm_good(s) && j->v && !dm_store_put(means->store, place[0], scan->v, j->count * (size_t)scan->nz * sizeof *scan->v))
+        s = dm_fail(DM_STUDY, "out_of_memory", "no memory for a volume of %d slices", scan->nz);
+    for (int k = 0; k < scan->nz; k++) {
+        uint64_t *settled = j->v ? NULL : &j->s[k].image->settled;
+        if (dm_good(s) && settled) *settled = 0; /* the scan's now */
+        else if (!dm_good(s) && place[k] && !(settled && *settled)) dm_store_free(means->store, place[k], j->count * sizeof *scan->v);
+    }
+    if (!dm_good(s)) {
+        free(place);
+        return s;
+    }
+    dm_scan_drop(scan);
+    scan->stored = place;
+    return dm_ok;
+}
+
+dm_status dm_series_fill(const dm_slice *s, int n, double step_mm, const dm_series_means *means, dm_scan *scan,
+                         dm_series_report *report) {
+    job j = {.s = s, .n = n, .count = (size_t)scan->nx * (size_t)scan->ny, .store = means->store};
+    j.rescale.ct = !strcmp(s[0].f->modality, "CT");
+    dm_status status = choose_scale(&j, means->threads, scan);
+    j.rescale.scale = scan->scale;
+    if (dm_good(status))
+        status = means->store ? fill_store(&j, step_mm, means, scan, report)
+                              : fill_memory(&j, step_mm, means->threads, scan, report);
     if (!dm_good(status)) dm_scan_clear(scan);
     return status;
 }

@@ -27,7 +27,7 @@ int dm_series_fits(const dm_instance *a, const dm_instance *b) {
     if (a->rows != b->rows || a->columns != b->columns || a->has_orientation != b->has_orientation) return 0;
     /* Not the frame of reference: de-identified archives (LIDC-IDRI) give every slice of a series its own. Within a series
      * the positions must then speak for themselves. */
-    if (strcmp(a->sop_class, b->sop_class)) return 0;
+    if (strcmp(a->sop_class, b->sop_class) || strcmp(a->modality, b->modality)) return 0;
     if (!same_kind(a->image_type, b->image_type)) return 0;
     for (int i = 0; i < 6; i++)
         if (a->has_orientation && fabs(a->orientation[i] - b->orientation[i]) > 1e-3) return 0;

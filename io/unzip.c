@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "pseudonym.h"
+
 typedef struct item {
     uint64_t head, data, stored, size; /* head: where the local header begins; data: where the bytes do */
     const unsigned char *name;
@@ -177,6 +179,10 @@ int dm_unzip_read(dm_unzip *z, long i, void *out) {
     else if (libdeflate_deflate_decompress(z->inflater, in, (size_t)e->stored, out, (size_t)e->size, NULL) != LIBDEFLATE_SUCCESS)
         return 0;
     return libdeflate_crc32(0, out, (size_t)e->size) == e->crc;
+}
+
+void dm_unzip_digest(const dm_unzip *z, char out[65]) {
+    dm_digest(z->file, (size_t)z->file_size, out);
 }
 
 void dm_unzip_close(dm_unzip *z) {

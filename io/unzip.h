@@ -22,6 +22,7 @@ long dm_unzip_count(const dm_unzip *zip);
 dm_unzip_entry dm_unzip_at(const dm_unzip *zip, long i);
 /* Expands entry i into exactly entry.size bytes and checks its CRC; 0 = damaged. */
 int dm_unzip_read(dm_unzip *zip, long i, void *out);
+void dm_unzip_digest(const dm_unzip *zip, char out[65]); /* SHA-256 of the file */
 void dm_unzip_close(dm_unzip *zip); /* accepts NULL */
 
 #endif

@@ -64,7 +64,9 @@ void dm_scan_drop(dm_scan *s) {
         munmap(s->v, s->mapped);
     else
         free(s->v);
+    free(s->stored);
     s->v = NULL;
+    s->stored = NULL;
     s->mapped = 0;
 }
 

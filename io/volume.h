@@ -25,7 +25,8 @@ typedef struct dm_scan {
     dm_affine to_lps;
     float scale, offset;
     int16_t *v; /* nx*ny*nz, owned: free with dm_scan_clear */
-    size_t mapped; /* 0 = v came from malloc; else v is a mapping of so many bytes */
+    size_t mapped;    /* 0 = v came from malloc; else v is a mapping of so many bytes */
+    uint64_t *stored; /* not NULL: v is, and slice k lies at stored[k] of a dm_store; owned */
 } dm_scan;
 
 /* A working volume in float, HU or signal. */

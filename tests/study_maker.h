@@ -17,6 +17,8 @@ typedef struct maker {
     double step, x, orientation[6];
     dm_dicom_coding coding;
     int shade;         /* added to every pixel, so that two passes differ */
+    int w, h;          /* 0 = MAKER_W, MAKER_H */
+    int again;         /* added to the numbers in SOP instance UIDs: the same images as other objects */
     const char *extra; /* text of an AccessionNumber, an InstitutionName and a private element; NULL = none */
 } maker;
 
@@ -40,21 +42,24 @@ static inline size_t maker_element(unsigned char *at, unsigned group, unsigned e
 
 /* The bytes of slice k; the caller frees. */
 static inline unsigned char *maker_slice(const maker *m, int k, size_t *size) {
-    int16_t pixels[MAKER_W * MAKER_H];
+    const int w = m->w ? m->w : MAKER_W, h = m->h ? m->h : MAKER_H;
+    int16_t *pixels = malloc((size_t)(w * h) * sizeof *pixels);
     char sop[100];
-    for (int i = 0; i < MAKER_W * MAKER_H; i++) pixels[i] = (int16_t)((i * 7919 + k * 131) % 3000 - 1024 + m->shade);
-    snprintf(sop, sizeof sop, "%.60s.%d", m->series, k + 1);
+    if (!pixels) abort();
+    for (int i = 0; i < w * h; i++) pixels[i] = (int16_t)((i * 7919 + k * 131) % 3000 - 1024 + m->shade);
+    snprintf(sop, sizeof sop, "%.60s.%d", m->series, k + 1 + m->again);
     dm_dicom_image image = {.modality = m->modality, .study_uid = m->study, .series_uid = m->series, .frame_uid = "2.25.78",
                             .sop_uid = sop, .patient_name = m->name, .patient_id = m->id, .patient_sex = "F",
                             .patient_age = "047Y", .study_description = "SPINE", .series_description = m->description,
                             .protocol_name = "P", .date = m->date, .time = m->time, .patient_position = m->position,
                             .kernel = m->kernel, .image_type = m->image_type, .series_number = 1, .instance_number = k + 1,
-                            .rows = MAKER_H, .columns = MAKER_W, .position = {m->x - 4, -3, -k * m->step},
+                            .rows = h, .columns = w, .position = {m->x - 4, -3, -k * m->step},
                             .spacing = {0.5, 0.5}, .slice_thickness = m->step, .kvp = 120, .slope = 1, .pixels = pixels,
                             .coding = m->coding};
     memcpy(image.orientation, m->orientation, sizeof image.orientation);
     unsigned char *bytes = NULL;
     if (!dm_good(dm_dicom_write(&image, &bytes, size))) abort();
+    free(pixels);
     if (!m->extra) return bytes;
     unsigned char *grown = realloc(bytes, *size + 4 * (strlen(m->extra) + 10));
     if (!grown) abort();

@@ -97,7 +97,8 @@ static const dm_verb_help help = {
     "run STUDY... --out OUT  or  run --plan PLAN --out OUT [--shard I/N]",
     "Measures every study and writes one record each, then the tables. A STUDY is an archive (zip, 7z, tar, tar.gz, tar.bz2,\n"
     "tar.xz, tar.zst, ISO image), a folder of DICOM files or of such archives (all of it belongs together), or a NIfTI\n"
-    "volume. What is done already is not measured again. Each source is read by a process of its own, and measured by another:\n"
+    "volume; NIfTI files in an archive or a folder are studies of their own. What is done already is not measured again. Each\n"
+    "source is read by a process of its own, and measured by another:\n"
     "a damaged or hostile one costs itself and no other. TERM, USR1, USR2 or INT: the study in hand is finished, a second one\n"
     "drops it; either way the same command goes on where it was left.",
     "duramap run archive/*.zip --out OUT --device gpu"};
@@ -248,7 +249,7 @@ int dm_verb_run(int argc, char **argv) {
         {"--max-ratio", DM_WHOLE, &w.max_ratio, "N", "expanded to stored bytes, looked at from 1 GiB on (1000)"},
         {"--max-entries", DM_WHOLE, &w.max_entries, "N", "files in a source (200000)"},
         {"--read-seconds", DM_WHOLE, &w.read_seconds, "S", "time to read a source (3600)"},
-        {"--read-memory", DM_WHOLE, &w.read_memory_mb, "MB", "memory of the process that reads a source (8192)"},
+        {"--read-memory", DM_WHOLE, &w.read_memory_mb, "MB", "memory of the process that reads a source, beside half as much for its volumes (8192)"},
         {"--plan", DM_WORD, &w.plan, "PLAN", "the sources of a plan (OUT/private/plan-1.jsonl), instead of studies"},
         {"--shard", DM_WORD, &w.shard, "I/N", "of the plan only the I-th of N shares; the tables are left to duramap merge"},
         {"--retry-failed", DM_FLAG, &w.retry, NULL, "measure failed studies again"},

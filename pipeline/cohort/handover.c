@@ -1,19 +1,17 @@
 #include "handover.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-enum { PAGE = 1 << 16, MOST_STUDIES = 200000, MOST_EXCLUSIONS = 1 << 20 };
+enum { MOST_STUDIES = 200000, MOST_EXCLUSIONS = 1 << 20 };
 
 typedef struct head {
     uint32_t mark;
     int n;
     dm_status status;
-    uint64_t bytes_read;
+    uint64_t bytes_read, studies_at; /* the studies; then the exclusions, and for every pass the places of its slices */
     double seconds;
     char input_digest[65];
 } head;
@@ -24,7 +22,6 @@ typedef struct flat_pass {
     dm_affine to_lps;
     dm_facts facts;
     char role[16];
-    uint64_t at; /* of the volume in the file, a multiple of PAGE */
 } flat_pass;
 
 typedef struct flat_study {
@@ -38,28 +35,7 @@ typedef struct flat_study {
 
 /* ---- writing ---- */
 
-static int put(int fd, const void *bytes, size_t n) {
-    const char *p = bytes;
-    while (n > 0) {
-        ssize_t done = write(fd, p, n);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return 0;
-        p += done;
-        n -= (size_t)done;
-    }
-    return 1;
-}
-
-static size_t voxels(const dm_scan *s) {
-    return (size_t)s->nx * (size_t)s->ny * (size_t)s->nz;
-}
-
-static uint64_t to_page(uint64_t n) {
-    return (n + PAGE - 1) / PAGE * PAGE;
-}
-
-/* Volumes lie behind the studies and their exclusions; *next = the first free place. */
-static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, uint64_t *next, flat_study *out) {
+static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, flat_study *out) {
     const dm_study *study = &s->study;
     memset(out, 0, sizeof *out); /* no bytes of the stack go out */
     memcpy(out->study_id, study->study_id, sizeof out->study_id);
@@ -77,58 +53,77 @@ static void flatten(const dm_ingested_study *s, const dm_protocols *protocols, u
     for (int i = 0; i < study->n_passes; i++) {
         const dm_scan *v = &study->pass[i].scan;
         flat_pass *p = &out->pass[i];
-        *p = (flat_pass){v->nx, v->ny, v->nz, v->scale, v->offset, v->to_lps, study->pass[i].facts, "", *next};
+        *p = (flat_pass){v->nx, v->ny, v->nz, v->scale, v->offset, v->to_lps, study->pass[i].facts, ""};
         memcpy(p->role, study->pass[i].role, sizeof p->role);
-        *next += to_page(voxels(v) * sizeof *v->v);
     }
 }
 
-static int write_studies(int fd, const dm_ingested *in, const dm_protocols *protocols, uint64_t volumes_at) {
-    flat_study *flat = malloc(sizeof *flat);
-    int good = flat != NULL;
-    for (int i = 0; good && i < in->n; i++) {
-        flatten(&in->study[i], protocols, &volumes_at, flat);
-        good = put(fd, flat, sizeof *flat);
+/* A volume that is in memory still. */
+static int store_volume(dm_store *store, dm_scan *v) {
+    const size_t slice = (size_t)v->nx * (size_t)v->ny * sizeof *v->v, bytes = slice * (size_t)v->nz;
+    uint64_t at;
+    uint64_t *place = calloc((size_t)v->nz, sizeof *place);
+    int good = place && dm_good(dm_store_take(store, bytes, &at)) && dm_store_put(store, at, v->v, bytes);
+    if (!good) {
+        free(place);
+        return 0;
     }
-    free(flat);
-    for (int i = 0; good && i < in->n; i++)
-        good = put(fd, in->study[i].exclusions, (size_t)in->study[i].n_exclusions * sizeof(dm_exclusion));
+    for (int k = 0; k < v->nz; k++) place[k] = at + (uint64_t)k * slice;
+    dm_scan_drop(v);
+    v->stored = place;
+    return 1;
+}
+
+static int store_volumes(dm_store *store, dm_study *study) {
+    int good = 1;
+    for (int i = 0; good && i < study->n_passes; i++)
+        if (!study->pass[i].scan.stored) good = store_volume(store, &study->pass[i].scan);
     return good;
 }
 
-int dm_handover_write(int fd, dm_status status, const dm_ingested *in, const dm_protocols *protocols) {
+static int append(dm_store *store, const void *bytes, size_t n) {
+    if (!dm_store_put(store, store->end, bytes, n)) return 0;
+    store->end += n;
+    return 1;
+}
+
+static int write_studies(dm_store *store, const dm_ingested *in, const dm_protocols *protocols) {
+    flat_study *flat = malloc(sizeof *flat);
+    int good = flat != NULL;
+    for (int i = 0; good && i < in->n; i++) {
+        flatten(&in->study[i], protocols, flat);
+        good = append(store, flat, sizeof *flat);
+    }
+    free(flat);
+    for (int i = 0; good && i < in->n; i++)
+        good = append(store, in->study[i].exclusions, (size_t)in->study[i].n_exclusions * sizeof(dm_exclusion));
+    for (int i = 0; good && i < in->n; i++)
+        for (int k = 0; good && k < in->study[i].study.n_passes; k++) {
+            const dm_scan *v = &in->study[i].study.pass[k].scan;
+            good = append(store, v->stored, (size_t)v->nz * sizeof *v->stored);
+        }
+    return good;
+}
+
+int dm_handover_write(dm_store *store, dm_status status, dm_ingested *in, const dm_protocols *protocols) {
     head h;
     memset(&h, 0, sizeof h);
     h = (head){.mark = DM_HANDOVER_MARK, .n = dm_good(status) ? in->n : 0, .status = status, .bytes_read = in->bytes_read,
                .seconds = in->seconds};
     memcpy(h.input_digest, in->input_digest, sizeof h.input_digest);
-    uint64_t at = sizeof h + (uint64_t)h.n * sizeof(flat_study);
-    for (int i = 0; i < h.n; i++) at += (uint64_t)in->study[i].n_exclusions * sizeof(dm_exclusion);
-    if (lseek(fd, 0, SEEK_SET) != 0 || !put(fd, &h, sizeof h)) return 0;
-    if (h.n && !write_studies(fd, in, protocols, to_page(at))) return 0;
-    at = to_page(at);
     for (int i = 0; i < h.n; i++)
-        for (int k = 0; k < in->study[i].study.n_passes; k++) {
-            const dm_scan *v = &in->study[i].study.pass[k].scan;
-            size_t bytes = voxels(v) * sizeof *v->v;
-            if (lseek(fd, (off_t)at, SEEK_SET) < 0 || !put(fd, v->v, bytes)) return 0;
-            at += to_page(bytes);
-        }
-    return ftruncate(fd, (off_t)at) == 0;
+        if (!store_volumes(store, &in->study[i].study)) return 0;
+    if (store->end < sizeof h) store->end = sizeof h;
+    h.studies_at = store->end;
+    return (!h.n || write_studies(store, in, protocols)) && dm_store_put(store, 0, &h, sizeof h);
 }
 
 /* ---- reading what is not trusted ---- */
 
 static int get(int fd, uint64_t *at, void *out, size_t n) {
-    char *p = out;
-    while (n > 0) {
-        ssize_t done = pread(fd, p, n, (off_t)*at);
-        if (done < 0 && errno == EINTR) continue;
-        if (done <= 0) return 0;
-        p += done;
-        *at += (uint64_t)done;
-        n -= (size_t)done;
-    }
+    const dm_store from = {.fd = fd};
+    if (!dm_store_get(&from, *at, out, n)) return 0;
+    *at += n;
     return 1;
 }
 
@@ -140,15 +135,11 @@ static void end_status(dm_status *s) {
     if ((int)s->severity < DM_OK || (int)s->severity > DM_STUDY) s->severity = DM_STUDY; /* a reader never ends the night */
 }
 
-static int map_pass(int fd, uint64_t size, const flat_pass *p, dm_pass *out) {
+/* The size of a pass and what is known of it; its voxels are mapped later. */
+static int take_pass(const flat_pass *p, dm_pass *out) {
     const int most = 1 << 15;
     if (p->nx < 1 || p->ny < 1 || p->nz < 1 || p->nx > most || p->ny > most || p->nz > most) return 0;
-    uint64_t bytes = (uint64_t)p->nx * (uint64_t)p->ny * (uint64_t)p->nz * sizeof(int16_t);
-    if (p->at % PAGE || p->at > size || bytes > size - p->at) return 0;
-    void *v = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)p->at);
-    if (v == MAP_FAILED) return 0;
-    *out = (dm_pass){.scan = {.nx = p->nx, .ny = p->ny, .nz = p->nz, .to_lps = p->to_lps, .scale = p->scale,
-                              .offset = p->offset, .v = v, .mapped = bytes},
+    *out = (dm_pass){.scan = {.nx = p->nx, .ny = p->ny, .nz = p->nz, .to_lps = p->to_lps, .scale = p->scale, .offset = p->offset},
                      .facts = p->facts};
     memcpy(out->role, p->role, sizeof out->role);
     END(out->role);
@@ -159,7 +150,48 @@ static int map_pass(int fd, uint64_t size, const flat_pass *p, dm_pass *out) {
     return 1;
 }
 
-static int unflatten(int fd, uint64_t size, const flat_study *f, const dm_protocols *protocols, dm_ingested_study *s) {
+/* A file with volumes, and how many pieces of it are mapped: the system allows a process so many. */
+typedef struct source {
+    int fd;
+    uint64_t size;
+    int pieces;
+} source;
+
+/* Brings `bytes` at a place of the file to v, which is mapped memory: by mapping it there, or as a copy. */
+static int bring(source *from, uint64_t at, uint64_t bytes, int aligned, unsigned char *v) {
+    enum { MOST_PIECES = 16384 };
+    if (at > from->size || bytes > from->size - at) return 0;
+    if (aligned && at % DM_STORE_PAGE == 0 && from->pieces < MOST_PIECES) {
+        from->pieces++;
+        return mmap(v, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, from->fd, (off_t)at) == (void *)v;
+    }
+    return get(from->fd, &at, v, bytes);
+}
+
+/* Slices that follow each other in the file are one piece; those that were read in another order are one each. */
+static int map_slices(source *from, const uint64_t *place, dm_scan *s) {
+    const uint64_t slice = (uint64_t)s->nx * (uint64_t)s->ny * sizeof *s->v, bytes = slice * (uint64_t)s->nz;
+    if (bytes > from->size) return 0;
+    unsigned char *v = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (v == MAP_FAILED) return 0;
+    s->v = (int16_t *)(void *)v;
+    s->mapped = bytes;
+    for (int k = 0, n; k < s->nz; k += n) {
+        for (n = 1; k + n < s->nz && place[k + n] == place[k] + (uint64_t)n * slice;) n++;
+        const uint64_t at = (uint64_t)k * slice;
+        if (!bring(from, place[k], (uint64_t)n * slice, at % DM_STORE_PAGE == 0, v + at)) return 0;
+    }
+    return 1;
+}
+
+static int map_pass(source *from, uint64_t *at, dm_pass *p) {
+    uint64_t *place = calloc((size_t)p->scan.nz, sizeof *place);
+    int good = place && get(from->fd, at, place, (size_t)p->scan.nz * sizeof *place) && map_slices(from, place, &p->scan);
+    free(place);
+    return good;
+}
+
+static int unflatten(const flat_study *f, const dm_protocols *protocols, dm_ingested_study *s) {
     dm_study *study = &s->study;
     if (f->protocol < -1 || f->protocol >= protocols->n || f->n_passes < 0 || f->n_passes > DM_MAX_PASSES ||
         f->n_exclusions < 0 || f->n_exclusions > MOST_EXCLUSIONS)
@@ -188,7 +220,7 @@ static int unflatten(int fd, uint64_t size, const flat_study *f, const dm_protoc
     end_status(&s->status);
     if (dm_good(s->status) && (!s->protocol || !f->n_passes)) return 0;
     for (; study->n_passes < f->n_passes; study->n_passes++)
-        if (!map_pass(fd, size, &f->pass[study->n_passes], &study->pass[study->n_passes])) return 0;
+        if (!take_pass(&f->pass[study->n_passes], &study->pass[study->n_passes])) return 0;
     s->n_exclusions = f->n_exclusions;
     return 1;
 }
@@ -211,8 +243,11 @@ static int read_studies(int fd, uint64_t size, uint64_t at, const dm_protocols *
     out->study = flat ? calloc((size_t)n, sizeof *out->study) : NULL;
     int good = out->study != NULL;
     for (; good && out->n < n; out->n++)
-        good = get(fd, &at, flat, sizeof *flat) && unflatten(fd, size, flat, protocols, &out->study[out->n]);
+        good = get(fd, &at, flat, sizeof *flat) && unflatten(flat, protocols, &out->study[out->n]);
     for (int i = 0; good && i < n; i++) good = read_exclusions(fd, size, &at, &out->study[i]);
+    source from = {fd, size, 0};
+    for (int i = 0; good && i < n; i++)
+        for (int k = 0; good && k < out->study[i].study.n_passes; k++) good = map_pass(&from, &at, &out->study[i].study.pass[k]);
     free(flat);
     return good;
 }
@@ -223,7 +258,8 @@ dm_status dm_handover_read(int fd, const dm_protocols *protocols, dm_ingested *o
     uint64_t at = 0;
     *out = (dm_ingested){0};
     int good = fstat(fd, &st) == 0 && get(fd, &at, &h, sizeof h) && h.mark == DM_HANDOVER_MARK && h.n >= 0 &&
-               h.n <= MOST_STUDIES && (uint64_t)h.n * sizeof(flat_study) <= (uint64_t)st.st_size;
+               h.n <= MOST_STUDIES && h.studies_at <= (uint64_t)st.st_size &&
+               (uint64_t)h.n * sizeof(flat_study) <= (uint64_t)st.st_size - h.studies_at;
     if (good) {
         end_status(&h.status);
         END(h.input_digest);
@@ -231,7 +267,7 @@ dm_status dm_handover_read(int fd, const dm_protocols *protocols, dm_ingested *o
         out->bytes_read = h.bytes_read;
         out->seconds = h.seconds;
         if (!dm_good(h.status)) return h.status;
-        good = h.n > 0 && read_studies(fd, (uint64_t)st.st_size, at, protocols, h.n, out);
+        good = h.n > 0 && read_studies(fd, (uint64_t)st.st_size, h.studies_at, protocols, h.n, out);
         if (good) return dm_ok;
     }
     char digest[65];

@@ -16,8 +16,9 @@ typedef struct dm_task {
 
 enum { DM_HANDOVER_MARK = 0x444d5231 };
 
-/* By the reader: writes the status and, when it is good, everything that was read. 0 when it cannot be written. */
-int dm_handover_write(int fd, dm_status status, const dm_ingested *in, const dm_protocols *protocols);
+/* By the reader: writes the status and, when it is good, everything that was read behind the volumes that the store holds already
+ * (those in memory join them). 0 when it cannot be written. */
+int dm_handover_write(dm_store *store, dm_status status, dm_ingested *in, const dm_protocols *protocols);
 /* By the run, when the reader has ended. Volumes stay in the file and are mapped (dm_scan.mapped). STUDY "reader_died" when what is
  * there makes no sense. */
 dm_status dm_handover_read(int fd, const dm_protocols *protocols, dm_ingested *out);

@@ -61,6 +61,29 @@ static int write_task(int fd, const dm_reader *r) {
     return good;
 }
 
+/* The run's environment and what a reader has beside it, unless the user sets that himself. NULL = no memory; free it. */
+static char **environment(void) {
+    extern char **environ;
+    static const struct {
+        const char *name;
+        char line[48];
+    } own[] = {
+        /* The objects of a study are hundreds of MB that are used once: the system clears and maps huge pages 512 times less often. */
+        {"GLIBC_TUNABLES", "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"},
+        {"DCMDICTPATH", "DCMDICTPATH=/dev/null"} /* loaded when it is needed, see dicom.cc */
+    };
+    enum { OWN = sizeof own / sizeof *own };
+    size_t n = 0;
+    while (environ[n]) n++;
+    char **list = malloc((n + OWN + 1) * sizeof *list);
+    if (!list) return NULL;
+    memcpy(list, environ, n * sizeof *list);
+    for (int i = 0; i < OWN; i++)
+        if (!getenv(own[i].name)) list[n++] = (char *)(uintptr_t)own[i].line; /* posix_spawn reads only */
+    list[n] = NULL;
+    return list;
+}
+
 static int spawn(dm_reader *r, int task, int alive) {
     extern char **environ;
     char program[] = "duramap", verb[] = DM_READER_VERB, *const words[] = {program, verb, NULL};
@@ -71,6 +94,7 @@ static int spawn(dm_reader *r, int task, int alive) {
         posix_spawn_file_actions_destroy(&files);
         return 0;
     }
+    char **own = environment();
     /* Libraries may print what they read: it goes nowhere. */
     int bad = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0) ||
               posix_spawn_file_actions_adddup2(&files, 0, 1) || posix_spawn_file_actions_adddup2(&files, 0, 2) ||
@@ -78,7 +102,8 @@ static int spawn(dm_reader *r, int task, int alive) {
               posix_spawn_file_actions_adddup2(&files, alive, ALIVE) ||
               /* A group of its own: a key pressed to stop the run must not end it. */
               posix_spawnattr_setflags(&how, POSIX_SPAWN_SETPGROUP) || posix_spawnattr_setpgroup(&how, 0) ||
-              posix_spawn(&r->id, r->o->program, &files, &how, words, environ) != 0;
+              posix_spawn(&r->id, r->o->program, &files, &how, words, own ? own : environ) != 0;
+    free(own);
     posix_spawn_file_actions_destroy(&files);
     posix_spawnattr_destroy(&how);
     return !bad;
@@ -210,10 +235,10 @@ void dm_reader_cancel(dm_reader *r) {
 
 /* ---- the reader's side ---- */
 
-static dm_status read_task(const dm_task *t, const dm_protocols *protocols, dm_ingested *in) {
+static dm_status read_task(const dm_task *t, const dm_protocols *protocols, dm_store *store, dm_ingested *in) {
     const dm_ingest_options o = {.protocols = protocols, .key = &t->key, .limits = &t->limits,
                                  .passphrase = t->has_passphrase ? t->passphrase : NULL, .digest = t->digest,
-                                 .threads = t->threads, .hold = t->memory / 3};
+                                 .threads = t->threads, .store = store, .hold = t->memory / 3};
     if (strcmp(protocols->digest, t->config_digest) != 0)
         return dm_fail(DM_STUDY, "reader", "the protocol files were changed during the run; start it again");
     return dm_ingest(t->path, &o, in);
@@ -228,6 +253,8 @@ int dm_reader_serve(void) {
     /* Buffers of a slice come and go: given back to the system each time they would be cleared and mapped anew each time. */
     (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
     (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
+    (void)mallopt(M_ARENA_MAX, 1); /* the one that grows by huge pages, see environment() */
+    (void)signal(SIGXFSZ, SIG_IGN); /* what is too large cannot be written, and that is said */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGTERM, SIG_IGN); /* the run decides what becomes of this, also where every process gets the signal */
     (void)signal(SIGUSR1, SIG_IGN);
@@ -239,9 +266,10 @@ int dm_reader_serve(void) {
     }
     close(TASK);
     dm_status s = dm_protocols_load(t.has_protocols ? t.protocols : NULL, &protocols);
-    const dm_sandbox_limits limits = {.memory = t.memory, .seconds = 2 * t.limits.seconds};
+    dm_store store = {.fd = RESULT, .most = t.memory / 2};
+    const dm_sandbox_limits limits = {.memory = t.memory, .file = store.most, .seconds = 2 * t.limits.seconds};
     (void)dm_sandbox_enter(&limits);
-    if (dm_good(s)) s = read_task(&t, &protocols, &in);
+    if (dm_good(s)) s = read_task(&t, &protocols, &store, &in);
     /* At once: what libraries do at the end of a process needs what the sandbox forbids, and nothing of it is wanted. */
-    _exit(dm_handover_write(RESULT, s, &in, &protocols) ? 0 : 1);
+    _exit(dm_handover_write(&store, s, &in, &protocols) ? 0 : 1);
 }

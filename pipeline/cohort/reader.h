@@ -17,7 +17,7 @@ typedef struct dm_reader_options {
     dm_archive_limits limits;
     const char *passphrase; /* NULL = none */
     int threads;
-    uint64_t memory; /* bytes of a reader's address space */
+    uint64_t memory; /* bytes of a reader's address space; half as much again for the volumes that it hands over */
 } dm_reader_options;
 
 typedef struct dm_reader dm_reader;

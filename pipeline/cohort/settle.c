@@ -18,14 +18,27 @@ static const char *base_name(const char *path) {
     return slash && slash[1] ? slash + 1 : path;
 }
 
+/* A name in lower-case letters alone may be a word of the message as well: a source called "folder". */
+static int may_be_word(const char *name) {
+    return name[strspn(name, "abcdefghijklmnopqrstuvwxyz")] == 0;
+}
+
+/* Messages begin with the name of what they speak of, also those that are quoted behind a colon; a library puts it in quotes. */
+static int begins_message(const char *text, const char *at) {
+    return at == text || at[-1] == '\'' || (at - text > 1 && at[-1] == ' ' && at[-2] == ':');
+}
+
 /* Puts "the source" in the place of a name, where the name stands as a word of its own. */
 static void hide(char *text, size_t size, const char *name) {
+    static const char instead[] = "the source";
     char rest[sizeof((dm_status *)0)->text];
     size_t n = strlen(name);
     for (char *at = n ? strstr(text, name) : NULL; at; at = strstr(at + 1, name)) {
         if ((at > text && isalnum((unsigned char)at[-1])) || isalnum((unsigned char)at[n])) continue;
+        if (may_be_word(name) && !begins_message(text, at)) continue;
         snprintf(rest, sizeof rest, "%s", at + n);
-        snprintf(at, size - (size_t)(at - text), "the source%s", rest);
+        snprintf(at, size - (size_t)(at - text), "%s%s", instead, rest);
+        at += strlen(at) < sizeof instead - 1 ? 0 : sizeof instead - 2; /* not into what was just written */
     }
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "exam.h"
+#include "sop_class.h"
 
 const char *dm_shown(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -26,7 +27,7 @@ static dm_status nothing_in_it(const char *path, const dm_heap *h) {
     if (h->n_troubles)
         return dm_fail(DM_STUDY, h->trouble[0].code, "%.120s: none of %ld files could be read: %s", dm_shown(path), h->entries,
                        h->trouble[0].text);
-    return dm_fail(DM_STUDY, "no_dicom", "%.160s holds %ld files but no DICOM image; is it the right archive?", dm_shown(path),
+    return dm_fail(DM_STUDY, "no_dicom", "%.160s holds %ld files but neither a DICOM image nor a NIfTI volume; is it the right archive?", dm_shown(path),
                    h->entries);
 }
 
@@ -48,7 +49,7 @@ static dm_status tell_troubles(const dm_heap *h, dm_ingested_study *s) {
     for (int i = 0; i < h->n_troubles; i++)
         DM_TRY(dm_ingest_exclude(s, "", "%s: %d files of the source: %.130s", h->trouble[i].code, h->trouble[i].n,
                                  h->trouble[i].text));
-    if (h->not_dicom) DM_TRY(dm_ingest_exclude(s, "", "not_dicom: %d files of the source are no DICOM objects", h->not_dicom));
+    if (h->not_dicom) DM_TRY(dm_ingest_exclude(s, "", "not_dicom: %d files of the source are neither DICOM nor NIfTI", h->not_dicom));
     if (h->directories)
         DM_TRY(dm_ingest_exclude(s, "", "dicomdir: %d indexes; every file was read without them", h->directories));
     if (h->repeated)
@@ -57,17 +58,17 @@ static dm_status tell_troubles(const dm_heap *h, dm_ingested_study *s) {
     return dm_ok;
 }
 
-static int from_broken(const dm_heap *h, dm_image *const *images, int n) {
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < h->n_broken; k++)
-            if (images[i]->container == h->broken[k]) return 1;
+static int is_broken(const dm_heap *h, int container) {
+    for (int k = 0; k < h->n_broken; k++)
+        if (container == h->broken[k]) return 1;
     return 0;
 }
 
-static dm_status judge(const dm_heap *h, dm_image *const *images, int n, dm_ingested_study *s) {
+/* broken: something of the study came out of an archive inside the source that ends too early. */
+static dm_status judge(const dm_heap *h, int broken, dm_ingested_study *s) {
     int unreadable = 0;
     for (int i = 0; i < h->n_troubles; i++) unreadable += h->trouble[i].n;
-    if (from_broken(h, images, n))
+    if (broken)
         return dm_fail(DM_STUDY, "damaged_archive", "an archive inside the source, which holds images of this study, is damaged or "
                                                     "cut short; fetch it again");
     if (!unreadable) return dm_ok;
@@ -75,17 +76,48 @@ static dm_status judge(const dm_heap *h, dm_image *const *images, int n, dm_inge
     return dm_fail(DM_WARN, "damaged_files", "%d files of the source could not be read; see exclusions.csv", unreadable);
 }
 
+static int is_measured(const dm_instance *f) {
+    const char *name;
+    dm_sop_kind kind = dm_sop_class(f->sop_class, f->modality, &name);
+    return f->rows > 0 && (kind == DM_SOP_CT || kind == DM_SOP_MR);
+}
+
+/* Two patients under one StudyInstanceUID: whose images are whose cannot be told. Images that name nobody belong to all; reports and
+ * captures often bear the number of another house. */
+static dm_status check_patient(dm_image *const *images, int n) {
+    const char *first = "";
+    for (int i = 0; i < n; i++) {
+        const char *id = images[i]->facts.patient_id;
+        if (!is_measured(&images[i]->facts)) continue;
+        if (id[0] && first[0] && strcmp(id, first) != 0)
+            return dm_fail(DM_STUDY, "mixed_patients", "images of one study name different patients; part them before archiving");
+        if (!first[0]) first = id;
+    }
+    return dm_ok;
+}
+
 static void ingest_study(const char *path, const dm_ingest_options *o, dm_heap *h, dm_image **images, int n,
                          const char *digest, dm_ingested_study *s) {
+    int broken = 0;
+    for (int i = 0; i < n; i++) broken |= is_broken(h, images[i]->container);
     name_study(o->key, &images[0]->facts, digest, s);
     dm_exam_of(o->key, &images[0]->facts, &s->study.exam);
-    dm_status told = tell_troubles(h, s), judged = judge(h, images, n, s);
+    dm_status told = tell_troubles(h, s), judged = dm_worse(judge(h, broken, s), check_patient(images, n));
     s->status = dm_good(judged) ? dm_ingest_series(path, o, h, images, n, s) : judged;
     s->status = dm_worse(s->status, dm_worse(judged, told));
 }
 
+static void ingest_loose(const dm_ingest_options *o, dm_heap *h, dm_loose_volume *v, dm_ingested_study *s) {
+    dm_status taken = dm_ingest_volume("a NIfTI file of the source", o, v->digest, &v->scan, s);
+    dm_status told = tell_troubles(h, s), judged = judge(h, is_broken(h, v->container), s);
+    s->status = dm_worse(dm_worse(judged, taken), told);
+    if (dm_good(s->status)) return;
+    dm_study_drop_scans(&s->study);
+    s->study.n_passes = 0;
+}
+
 static dm_status sort_out(const char *path, const dm_ingest_options *o, dm_heap *h, dm_ingested *out) {
-    int studies = 1;
+    int studies = h->n_volumes + (h->n > 0);
     for (int i = 1; i < h->n; i++) studies += strcmp(h->image[i]->facts.study_uid, h->image[i - 1]->facts.study_uid) != 0;
     out->study = calloc((size_t)studies, sizeof *out->study);
     if (!out->study) return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d studies", studies);
@@ -95,13 +127,14 @@ static dm_status sort_out(const char *path, const dm_ingest_options *o, dm_heap 
         ingest_study(path, o, h, h->image + from, n, out->input_digest, &out->study[out->n++]);
         from += n;
     }
+    for (int i = 0; i < h->n_volumes; i++) ingest_loose(o, h, &h->volume[i], &out->study[out->n++]);
     return dm_ok;
 }
 
-static dm_status ingest_dicom(const char *path, const dm_ingest_options *o, dm_ingested *out) {
+static dm_status ingest_files(const char *path, const dm_ingest_options *o, dm_ingested *out) {
     dm_heap h = {0};
     dm_status s = dm_heap_read(path, o, &h, out);
-    if (dm_good(s)) s = h.n ? sort_out(path, o, &h, out) : nothing_in_it(path, &h);
+    if (dm_good(s)) s = h.n || h.n_volumes ? sort_out(path, o, &h, out) : nothing_in_it(path, &h);
     dm_heap_clear(&h);
     return s;
 }
@@ -116,7 +149,7 @@ dm_status dm_ingest(const char *path, const dm_ingest_options *o, dm_ingested *o
     double from = now();
     *out = (dm_ingested){0};
     if (o->digest) snprintf(out->input_digest, sizeof out->input_digest, "%s", o->digest);
-    dm_status status = dm_is_nifti(path) ? dm_ingest_nifti(path, o, out) : ingest_dicom(path, o, out);
+    dm_status status = dm_is_nifti(path) ? dm_ingest_nifti(path, o, out) : ingest_files(path, o, out);
     out->seconds = now() - from;
     if (dm_good(status)) return status;
     char digest[65];

@@ -5,6 +5,7 @@
 #include "archive.h"
 #include "protocol.h"
 #include "pseudonym.h"
+#include "store.h"
 #include "study.h"
 
 /* A series or study left out, for exclusions.csv. */
@@ -37,6 +38,7 @@ typedef struct dm_ingest_options {
     const char *passphrase;          /* of encrypted zips, NULL = none */
     const char *digest;              /* SHA-256 of the source where it is known, else NULL */
     int threads;                     /* readers and decoders at once, at least 1 */
+    dm_store *store;                 /* where the voxels of DICOM volumes go (scan.stored); NULL = into memory */
     uint64_t hold;                   /* bytes of objects kept at once; of more only the headers, and they are read twice */
 } dm_ingest_options;
 

@@ -109,7 +109,9 @@ static const char *why_not(const group *g, char text[120]) {
     if (why) return why;
     if (strcmp(f->modality, "CT") && strcmp(f->modality, "MR")) return "ignored_modality: neither CT nor MR";
     if (dm_series_is_localizer(f)) return "localizer";
+    if (f->float_pixels) return "pixel_format: pixels in floating point are not read";
     if (!f->rows || !f->columns) return "no_pixels: not an image";
+    if (f->other_unit && !strcmp(f->modality, "CT")) return "not_hu: RescaleType names another unit";
     if (f->monochrome == 1) return "monochrome1: inverted grey scale is not measured";
     if (f->monochrome == 0 || f->samples != 1) return "colour: colours and palettes are not measured";
     if (f->mosaic) return "mosaic: many slices in one picture; convert the series to single slices";
@@ -253,9 +255,10 @@ static dm_status tell_repairs(const group *g, const dm_series_report *r, dm_inge
 static dm_status load_pass(const char *path, const dm_ingest_options *o, dm_heap *h, group *g, dm_ingested_study *s) {
     dm_pass *pass = &s->study.pass[s->study.n_passes];
     const dm_series_rules rules = {.fill_gaps = g->protocol->series.gaps, .resample_uneven = g->protocol->series.uneven};
+    const dm_series_means means = {.threads = o->threads, .store = o->store};
     dm_series_report report;
     DM_TRY(dm_heap_reload(path, o, h, g->images, g->n));
-    DM_TRY(dm_series_volume(g->images, g->n, &rules, o->threads, &pass->scan, &report));
+    DM_TRY(dm_series_volume(g->images, g->n, &rules, &means, &pass->scan, &report));
     fill_facts(g, &report, pass);
     s->study.n_passes++;
     return tell_repairs(g, &report, s);

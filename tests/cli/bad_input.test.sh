@@ -92,6 +92,13 @@ cp "$bad/ann_empty.zip" "$bad/hal_empty.zip"
 expect 3 '1 failed, 1 sources skipped' run "$bad/ann_empty.zip" "$bad/hal_empty.zip" --out "$work/out"
 [ "$(wc -l <"$work/out/tables/studies.csv")" = 13 ] || wrong "hal_empty.zip has no row of its own"
 
+# Sources that are called like a word of the messages: the word stays, the name goes.
+mkdir "$work/words"
+cp "$bad/bob_letter.zip" "$work/words/archive"
+cp "$bad/bob_letter.zip" "$work/words/source"
+expect 3 ': the source is no archive that can be read' run "$work"/words/* --out "$work/words_out"
+[ "$(grep -c ': the source is no archive that can be read' "$work/log")" = 2 ] || wrong "a source that is called like a word"
+
 # On a terminal the message names the file.
 if command -v script >/dev/null 2>&1; then
     script -qec "'$duramap' run '$bad/bob_letter.zip' --out '$work/tty' --no-selftest" /dev/null </dev/null >"$work/log" 2>&1

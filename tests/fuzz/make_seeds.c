@@ -1,5 +1,6 @@
-/* make_seeds FOLDER: small objects in every coding that is written, and the same in every kind of archive. */
+/* make_seeds FOLDER: small objects in every coding that is written, and the same in every kind of archive; a NIfTI file. */
 #include "../malformed/bag.h"
+#include "nifti.h"
 
 static void object(const char *folder, const maker *m, const char *name) {
     char path[600];
@@ -26,6 +27,11 @@ int main(int argc, char **argv) {
         object(argv[1], &m, name);
     }
     m.coding = DM_DICOM_PLAIN;
+    char volume[600];
+    int16_t v[4 * 3 * 3] = {0};
+    const dm_scan scan = {.nx = 4, .ny = 3, .nz = 3, .to_lps = {{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 2, 0}}}, .scale = 1, .v = v};
+    snprintf(volume, sizeof volume, "%s/dicom/volume.nii", argv[1]);
+    if (!dm_good(dm_nifti_write(volume, &scan))) return 1;
     for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char path[600];
         snprintf(path, sizeof path, "%s/archive/seed%u", argv[1], i);

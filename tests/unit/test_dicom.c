@@ -1,6 +1,7 @@
 /* Instances written and read again in every coding, and bytes that are no image. */
 #include <check.h>
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,48 @@ START_TEST(what_the_fuzzers_found) {
 }
 END_TEST
 
+/* Codings that no library here writes, from inputs/: the largest difference from what was put in. README.md tells how. */
+static int worst_difference(const char *name, int (*value)(int i)) {
+    enum { WIDTH = 64, HEIGHT = 48 };
+    static int32_t pixels[WIDTH * HEIGHT];
+    char path[1200], *bytes;
+    const char *source = getenv("DURAMAP_SOURCE");
+    size_t size;
+    dm_dicom *d = NULL;
+    int worst = 0;
+    snprintf(path, sizeof path, "%s/tests/malformed/inputs/%s", source ? source : ".", name);
+    ck_assert(dm_good(dm_file_read(path, &bytes, &size)));
+    dm_status s = dm_dicom_parse(bytes, size, &d);
+    ck_assert_msg(dm_good(s), "%s: %s", name, s.text);
+    s = dm_dicom_pixels(d, 0, pixels);
+    ck_assert_msg(dm_good(s), "%s: %s", name, s.text);
+    for (int i = 0; i < WIDTH * HEIGHT; i++) {
+        int difference = abs(pixels[i] - value(i));
+        if (difference > worst) worst = difference;
+    }
+    dm_dicom_free(d);
+    free(bytes);
+    return worst;
+}
+
+static int scattered(int i) {
+    return i * 7919 % 4000 - 1024;
+}
+static int seven_bits(int i) {
+    return i * 7919 % 128;
+}
+static int smooth(int i) {
+    return (int)(400 * sin(i % 64 * 0.2) * cos(i / 64 * 0.15) + 100); /* NOLINT(bugprone-integer-division) */
+}
+
+START_TEST(codings_that_others_write) {
+    ck_assert_int_eq(worst_difference("htj2k-lossless.dcm", scattered), 0);
+    ck_assert_int_eq(worst_difference("htj2k-rpcl.dcm", scattered), 0);
+    ck_assert_int_le(worst_difference("htj2k-lossy.dcm", smooth), 12); /* as its own library gives it back */
+    ck_assert_int_eq(worst_difference("jpegls-seven-bits.dcm", seven_bits), 0);
+}
+END_TEST
+
 int main(void) {
     TCase *t = tcase_create("dicom");
     tcase_set_timeout(t, 60);
@@ -156,6 +199,7 @@ int main(void) {
     tcase_add_loop_test(t, cut_short_is_said, 0, 4);
     tcase_add_test(t, text_is_not_dicom);
     tcase_add_test(t, what_the_fuzzers_found);
+    tcase_add_test(t, codings_that_others_write);
     Suite *s = suite_create("dicom");
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

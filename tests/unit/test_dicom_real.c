@@ -23,8 +23,6 @@ typedef struct object {
 enum { MOST = 32 };
 static object found[MOST];
 static int n_found;
-static unsigned char *jpeg2000_bytes;
-static size_t jpeg2000_size;
 
 static object read_object(const dm_entry *e) {
     object o = {.pixels = NULL};
@@ -60,10 +58,6 @@ static void read_zoo(void) {
         if (!more) break;
         if (strstr(e.name, "cornerstone/CTImage.dcm_") && strstr(e.name, "TransferSyntax_"))
             found[n_found++] = read_object(&e);
-        if (!jpeg2000_bytes && strstr(e.name, "cornerstone/CTImage.dcm_JPEG2000Lossless")) {
-            jpeg2000_size = e.size;
-            jpeg2000_bytes = dm_archive_take(a);
-        }
     }
     dm_archive_close(a);
     ck_assert_int_eq(n_found, 15);
@@ -71,7 +65,6 @@ static void read_zoo(void) {
 
 static void drop(void) {
     for (int i = 0; i < n_found; i++) free(found[i].pixels);
-    free(jpeg2000_bytes);
 }
 
 static const object *with_syntax(const char *uid) {
@@ -121,45 +114,6 @@ START_TEST(lossy_syntaxes_keep_their_bound) {
 }
 END_TEST
 
-/* Writes another syntax UID of 23 characters over the 22 of JPEG 2000 lossless; the caller frees. */
-static unsigned char *relabel(const unsigned char *bytes, size_t size, const char *uid) {
-    static const char old[] = "1.2.840.10008.1.2.4.90";
-    unsigned char *out = malloc(size + 2);
-    size_t at = 132;
-    ck_assert_ptr_nonnull(out);
-    while (memcmp(bytes + at, old, 22) != 0) ck_assert_uint_lt(++at, 1000);
-    memcpy(out, bytes, at);
-    memset(out + at, 0, 24);
-    memcpy(out + at, uid, strlen(uid));
-    memcpy(out + at + 24, bytes + at + 22, size - at - 22);
-    out[at - 2] = 24;                                    /* length of the element */
-    out[140] = (unsigned char)(out[140] + 2);            /* length of the group, its first element */
-    return out;
-}
-
-/* The way of the HTJ2K syntaxes to the decoder: a JPEG 2000 picture under their names. (A codestream with HT blocks in one
- * component is not at hand.) */
-START_TEST(htj2k_goes_to_the_same_decoder) {
-    static const char *const uids[] = {"1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"};
-    const object *plain = with_syntax("1.2.840.10008.1.2.1");
-    ck_assert_ptr_nonnull(jpeg2000_bytes);
-    for (int i = 0; i < 3; i++) {
-        dm_dicom *d;
-        unsigned char *bytes = relabel(jpeg2000_bytes, jpeg2000_size, uids[i]);
-        dm_status s = dm_dicom_take(bytes, jpeg2000_size + 2, &d);
-        ck_assert_msg(dm_good(s), "%s", s.text);
-        size_t n = (size_t)plain->rows * (size_t)plain->columns;
-        int32_t *pixels = malloc(n * sizeof *pixels);
-        ck_assert_ptr_nonnull(pixels);
-        ck_assert_str_eq(dm_dicom_facts(d)->transfer_syntax, uids[i]);
-        ck_assert(dm_good(dm_dicom_pixels(d, 0, pixels)));
-        ck_assert_mem_eq(pixels, plain->pixels, n * sizeof *pixels);
-        free(pixels);
-        dm_dicom_free(d);
-    }
-}
-END_TEST
-
 START_TEST(other_syntaxes_are_refused_by_name) {
     static const char *const refused[] = {"1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55"};
     for (unsigned i = 0; i < sizeof refused / sizeof *refused; i++) {
@@ -182,7 +136,6 @@ int main(void) {
     tcase_add_unchecked_fixture(t, read_zoo, drop);
     tcase_add_test(t, lossless_syntaxes_are_exact);
     tcase_add_test(t, lossy_syntaxes_keep_their_bound);
-    tcase_add_test(t, htj2k_goes_to_the_same_decoder);
     tcase_add_test(t, other_syntaxes_are_refused_by_name);
     Suite *s = suite_create("dicom_real");
     suite_add_tcase(s, t);

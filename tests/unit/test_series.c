@@ -80,7 +80,7 @@ static dm_status assemble_by(const plan *p, const dm_series_rules *rules, dm_sca
         image[i].facts = *dm_dicom_facts(image[i].dicom);
         if (p->edit) p->edit(i, &image[i].facts);
     }
-    dm_status s = dm_series_volume(images, p->n, rules, 2, scan, report);
+    dm_status s = dm_series_volume(images, p->n, rules, &(dm_series_means){.threads = 2}, scan, report);
     for (int i = 0; i < p->n; i++) dm_dicom_free(image[i].dicom);
     return s;
 }
