@@ -30,10 +30,13 @@ static const dm_param TABLE[] = {
     FLOAT(bone_hu, "HU", 80, 250, 130, "Cancellous bone begins, osteoporosis included."),
     FLOAT(full_hu, "HU", 150, 500, 250, "Certainly bone."),
     FLOAT(temperature, "1", 0.5, 5, 1.35,
-          "Divides the scores before they become a posterior: neighbouring evidence is not independent."),
+          "Divides the scores of two readings of the same scan, as told and turned, before they are compared: "
+          "neighbouring evidence is not independent."),
     FLOAT(anchored, "1", 0.5, 1, 0.85, "Posterior from which a labelling with a named anchor is trusted."),
     FLOAT(found, "1", -1, 3, 0.5,
           "Disc evidence below which a disc is placed by the spacing alone (inferred)."),
+    FLOAT(turned, "1", 0, 0.5, 0.005,
+          "Share of scans whose header turns the patient, taken before the scan is looked at: a guess."),
 };
 
 static uint64_t device_bytes(const dm_study *study, const void *params) {
@@ -159,6 +162,24 @@ static dm_status write_levels(dm_study *study, const dm_column *c, const dm_leve
     return dm_ok;
 }
 
+/* Refuses a study that almost certainly stands on its head (MR: or lies on its face), and doubts one that may. */
+static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params *p, const dm_labelling *label) {
+    const char *what = "";
+    double rival;
+    DM_TRY(dm_pose_rival(gpu, study, p, &rival, &what));
+    double turned = 1 / (1 + exp(label->score - rival) * (1 - p->turned) / p->turned);
+    if (turned > 0.95)
+        return dm_fail(DM_STUDY, "orientation",
+                       "The vertebrae read far better with %s exchanged: the header turns the patient wrongly; mend the "
+                       "orientation and run again.",
+                       what);
+    if (turned > 0.05) {
+        study->levels.anchored = 0;
+        dm_study_flag(study, "orientation");
+    }
+    return dm_ok;
+}
+
 static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
     dm_column column;
     dm_anchors anchors = {0};
@@ -171,6 +192,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
         status = dm_anchors_find(&column, params, &anchors);
         if (dm_good(status)) status = dm_label(&column, &anchors, params, &label);
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
+        if (dm_good(status)) status = check_pose(gpu, study, params, &label);
     }
     if (dm_good(status) && !study->levels.anchored) dm_study_flag(study, "unanchored");
     dm_anchors_clear(&anchors);
