@@ -193,6 +193,8 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
         if (dm_good(status)) status = dm_label(&column, &anchors, params, &label);
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
         if (dm_good(status)) status = check_pose(gpu, study, params, &label);
+        if (dm_good(status) && study->modality == DM_CT && dm_sides_mirrored(&study->crop.coarse, &study->spine, &study->levels))
+            dm_study_flag(study, "mirrored");
     }
     if (dm_good(status) && !study->levels.anchored) dm_study_flag(study, "unanchored");
     dm_anchors_clear(&anchors);
@@ -201,7 +203,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
 }
 
 const dm_stage dm_stage_levels = {.name = "levels",
-                                  .reads = "crop.raw, spine",
+                                  .reads = "crop.raw, crop.coarse, spine",
                                   .fills = "levels",
                                   .params = TABLE,
                                   .n_params = sizeof TABLE / sizeof *TABLE,

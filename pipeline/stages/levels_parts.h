@@ -148,4 +148,8 @@ dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_
  * and what was exchanged. */
 dm_status dm_pose_rival(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params, double *score, const char **what);
 
+/* CT: 1 = the largest solid organ before T10 to L2 lies on the left, where the liver should not be; 0 = it does not, or neither
+ * belly nor liver is in view. */
+int dm_sides_mirrored(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels);
+
 #endif
