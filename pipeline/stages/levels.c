@@ -162,17 +162,15 @@ static dm_status write_levels(dm_study *study, const dm_column *c, const dm_leve
     return dm_ok;
 }
 
-/* Refuses a study that almost certainly stands on its head (MR: or lies on its face), and doubts one that may. */
+/* Refuses a study that almost certainly stands on its head, and doubts one that may. */
 static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params *p, const dm_labelling *label) {
-    const char *what = "";
     double rival;
-    DM_TRY(dm_pose_rival(gpu, study, p, &rival, &what));
+    DM_TRY(dm_turned_score(gpu, study, p, &rival));
     double turned = 1 / (1 + exp(label->score - rival) * (1 - p->turned) / p->turned);
     if (turned > 0.95)
         return dm_fail(DM_STUDY, "orientation",
-                       "The vertebrae read far better with %s exchanged: the header turns the patient wrongly; mend the "
-                       "orientation and run again.",
-                       what);
+                       "The vertebrae read far better with head and feet exchanged: the header turns the patient wrongly; "
+                       "mend the orientation and run again.");
     if (turned > 0.05) {
         study->levels.anchored = 0;
         dm_study_flag(study, "orientation");

@@ -144,9 +144,8 @@ typedef struct dm_labelling {
 dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_levels_params *params,
                    dm_labelling *out);
 
-/* The best score (as dm_labelling.score) that the same scan reaches when head and feet, on MR also front and back, are exchanged,
- * and what was exchanged. */
-dm_status dm_pose_rival(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params, double *score, const char **what);
+/* The best score (as dm_labelling.score) that the same scan reaches with head and feet exchanged; -1e30 when it shows no column. */
+dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params, double *score);
 
 /* CT: 1 = the largest solid organ before T10 to L2 lies on the left, where the liver should not be; 0 = it does not, or neither
  * belly nor liver is in view. */
