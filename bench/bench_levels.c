@@ -1,10 +1,10 @@
 /* bench_levels [--seed S] [--from I] [--cases N] [--protocol ctm|mrm|ct_plain] [--line true|found]
- *              [--real STUDY TRUTH.csv]... [--crops K] [--length MM,MM,...] [--set KEY=VALUE,...] [--each] [--turned]
- * The stage levels alone, over random pieces of digital phantoms and of real scans: how often the names are
- * right when the stage says so and when it does not, by what is in view and by anchor, and whether
+ *              [--real STUDY TRUTH.csv]... [--crops K] [--length MM,MM,...] [--set KEY=VALUE,...] [--each]
+ * [--turned] The stage levels alone, over random pieces of digital phantoms and of real scans: how often the
+ * names are right when the stage says so and when it does not, by what is in view and by anchor, and whether
  * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
- * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned exchanges head and feet of
- * every piece: how many are refused or flagged (without it: how many are so wrongly). */
+ * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned exchanges
+ * head and feet of every piece: how many are refused or flagged (without it: how many are so wrongly). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,10 +191,11 @@ static int read_truth(const char *path, subject *o) {
 static int real_subject(bench *b, const char *path, const char *truth, subject *o) {
     dm_protocols protocols = {0};
     const dm_key key = {{0}};
-    const dm_ingest_options reading = {.protocols = &protocols, .key = &key, .threads = 2, .hold = 2ull << 30};
+    const dm_ingest_options reading = {
+        .protocols = &protocols, .key = &key, .threads = 2, .hold = 2ull << 30};
     dm_ingested in = {0};
-    int good = dm_good(dm_protocols_load(NULL, &protocols)) &&
-               dm_good(dm_ingest(path, &reading, &in)) && dm_good(in.study[0].status);
+    int good = dm_good(dm_protocols_load(NULL, &protocols)) && dm_good(dm_ingest(path, &reading, &in)) &&
+               dm_good(in.study[0].status);
     if (good) {
         *o->study = in.study[0].study;
         in.study[0].study = (dm_study){0};
@@ -378,10 +379,11 @@ static void report(const bench *b) {
     for (int i = 0; i < b->n_groups; i++)
         printf("%-36s %15d %15d %15d %15d\n", b->group[i].name, b->group[i].n[1][1], b->group[i].n[1][0],
                b->group[i].n[0][1], b->group[i].n[0][0]);
-    printf("\n%-36s %15s %15s %15s %15s\n", b->turned ? "turned pieces" : "orientation", "refused", "flagged", "unnoticed, un.",
-           "unnoticed, anch.");
+    printf("\n%-36s %15s %15s %15s %15s\n", b->turned ? "turned pieces" : "orientation", "refused", "flagged",
+           "unnoticed, un.", "unnoticed, anch.");
     for (int m = 0; m < 2; m++)
-        printf("%-36s %15d %15d %15d %15d\n", m ? "MR" : "CT", b->pose[m][0], b->pose[m][1], b->pose[m][2], b->pose[m][3]);
+        printf("%-36s %15d %15d %15d %15d\n", m ? "MR" : "CT", b->pose[m][0], b->pose[m][1], b->pose[m][2],
+               b->pose[m][3]);
     printf("\n%-4s %-14s %6s %10s %8s\n", "", "level_posterior", "n", "mean", "right");
     for (int m = 0; m < 3; m++)
         for (int k = 0; k < BINS; k++) {

@@ -70,8 +70,8 @@ static int rib_gap(const dm_column *c, const float *high, int i) {
     return longest;
 }
 
-/* The column above i is as shallow as a neck's: 25 to 26 mm from the canal, where the loins have 39 to 43 (each times the
- * patient's size, 0.78 to 1.26). What reaches out above a neck is the skull. */
+/* The column above i is as shallow as a neck's: 25 to 26 mm from the canal, where the loins have 39 to 43
+ * (each times the patient's size, 0.78 to 1.26). What reaches out above a neck is the skull. */
 static int is_neck(const dm_column *c, int i) {
     return dm_profile_mean(c->front, c->n, i - 45, i - 5) < 33;
 }
@@ -88,7 +88,7 @@ static int first_rib_of(const dm_column *c, const float *high) {
             bare = 0;
             continue;
         }
-        if (densest(c->wing, c->n, i, i + 30) > 0.4) return -1;       /* processes of L5, the pelvis */
+        if (densest(c->wing, c->n, i, i + 30) > 0.4) return -1; /* processes of L5, the pelvis */
         if (!is_neck(c, i) && dm_profile_max(c->rib, c->n, 0, i - 40) > 0.6)
             return -1; /* ribs above: the loins lie between */
         return bare >= 16 && bare >= 1.4 * rib_gap(c, high, i) ? i : -1;
@@ -116,8 +116,9 @@ static void clear_neck(dm_anchors *a, double weight) {
         if (i >= 0) a->rib[i] = 0;
 }
 
-/* The path of a rib may fall by a vertebra of the neck on its way outwards, so ribs seem to begin too high: where they do so
- * below a stretch without, and no first rib is known, the uppermost vertebra with one may be the one above it. */
+/* The path of a rib may fall by a vertebra of the neck on its way outwards, so ribs seem to begin too high:
+ * where they do so below a stretch without, and no first rib is known, the uppermost vertebra with one may be
+ * the one above it. */
 static void doubt_upper_ribs(dm_anchors *a) {
     enum { BARE = 24, FALL = 18 };
     int bare = 0;

@@ -32,10 +32,9 @@ static void work_clear(work *w) {
 
 /* The profiles of a column, one by one. */
 static float **profile_of(dm_column *c, size_t number) {
-    float **all[] = {&c->t,       &c->slope,    &c->front,    &c->ped,     &c->rib,  &c->high[0],
-                     &c->high[1], &c->occupied, &c->hu,       &c->iliac,   &c->lean, &c->core,
-                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1],
-                     &c->beside[0], &c->beside[1]};
+    float **all[] = {&c->t,       &c->slope,    &c->front,    &c->ped,      &c->rib,       &c->high[0],
+                     &c->high[1], &c->occupied, &c->hu,       &c->iliac,    &c->lean,      &c->core,
+                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1], &c->beside[0], &c->beside[1]};
     return number < sizeof all / sizeof *all ? all[number] : NULL;
 }
 

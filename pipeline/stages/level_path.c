@@ -71,10 +71,11 @@ static double fused_beyond(const dm_column *c, int upper, int lower, int i) {
     return 0;
 }
 
-/* What one disc of the chain gains at index i, spacing and ends apart. There is no disc between atlas and axis, but
- * the joints and the seam of the dens may look like one: its label takes such a false disc, for little. */
-static void add_disc(const dm_column *c, const dm_anchors *a, const dm_levels_params *p, const dm_chain *chain, int k, int i,
-                     double cue[DM_CUES]) {
+/* What one disc of the chain gains at index i, spacing and ends apart. There is no disc between atlas and
+ * axis, but the joints and the seam of the dens may look like one: its label takes such a false disc, for
+ * little. */
+static void add_disc(const dm_column *c, const dm_anchors *a, const dm_levels_params *p,
+                     const dm_chain *chain, int k, int i, double cue[DM_CUES]) {
     int upper = chain->level[k], lower = chain->level[k + 1];
     double d = disc_at(c, upper, i), f = ((double)c->front[i] - dm_level_front(upper)) / 6;
     cue[DM_CUE_DISC] += upper == DM_C1 ? fmin(fmax(0.75 * d, -0.5), 2) : d;
@@ -84,13 +85,15 @@ static void add_disc(const dm_column *c, const dm_anchors *a, const dm_levels_pa
     cue[DM_CUE_RIB] += lower >= DM_T1 && lower <= DM_T13 ? (double)a->rib[i] : -(double)a->rib[i];
     if (lower == DM_T1) cue[DM_CUE_FIRST] += (double)a->first[i];
     if (upper == DM_C2) cue[DM_CUE_DENS] += (double)a->dens[i];
-    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 26) cue[DM_CUE_DENS] -= 6; /* no disc in the axis */
+    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 26)
+        cue[DM_CUE_DENS] -= 6; /* no disc in the axis */
     if (lower == DM_S1) cue[DM_CUE_SACRUM] += (double)a->sacrum[i];
     if (upper == DM_L1) cue[DM_CUE_CONUS] += (double)a->conus[i];
     cue[DM_CUE_FUSED] += fused_beyond(c, upper, lower, i);
 }
 
-static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_levels_params *p, const dm_chain *chain, int k, int i) {
+static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_levels_params *p,
+                          const dm_chain *chain, int k, int i) {
     double cue[DM_CUES] = {0}, sum = 0;
     add_disc(c, a, p, chain, k, i, cue);
     for (int j = 0; j < DM_CUES; j++) sum += cue[j];
@@ -238,8 +241,8 @@ dm_status dm_chain_fit_path(const dm_chain_fit *f, const dm_column *c, const dm_
     return dm_ok;
 }
 
-void dm_chain_cues(const dm_chain_fit *f, const dm_column *c, const dm_levels_params *p, const dm_disc_path *q,
-                   double cue[DM_CUES]) {
+void dm_chain_cues(const dm_chain_fit *f, const dm_column *c, const dm_levels_params *p,
+                   const dm_disc_path *q, double cue[DM_CUES]) {
     int last = q->n - 1;
     memset(cue, 0, DM_CUES * sizeof *cue);
     for (int j = 0; j <= last; j++) {

@@ -8,19 +8,34 @@
 
 enum { MAX_ANSWERS = DM_CHAINS * DM_MAX_CHAIN };
 
-/* What a nat of each cue of the search is worth in the posterior. Cues are neither independent nor all in true nats: on MR a
- * chain with more discs gains by each, whatever its names. Conditional logit over the explanations of 240 random pieces (140 to
- * 320 mm, and whole) of 20 phantoms a modality (bench_levels, seed 7731), drawn towards one common weight; size: stature varies by
- * 6 to 7 %, less than the search allows. */
-static const double WEIGHT[2][DM_CUES] = {
-    [DM_CT] = {[DM_CUE_DISC] = 0.75, [DM_CUE_FRONT] = 1.2, [DM_CUE_RIB] = 0.95, [DM_CUE_FIRST] = 1, [DM_CUE_DENS] = 1,
-               [DM_CUE_SACRUM] = 1, [DM_CUE_CONUS] = 1, [DM_CUE_FUSED] = 1, [DM_CUE_SPACING] = 0.9, [DM_CUE_ENDS] = 1,
-               [DM_CUE_SIZE] = 1.4},
-    [DM_MR] = {[DM_CUE_DISC] = 0.12, [DM_CUE_FRONT] = 0.75, [DM_CUE_RIB] = 0, [DM_CUE_FIRST] = 0, [DM_CUE_DENS] = 0.31,
-               [DM_CUE_SACRUM] = 0.24, [DM_CUE_CONUS] = 0.95, [DM_CUE_FUSED] = 0.42, [DM_CUE_SPACING] = 0.24,
-               [DM_CUE_ENDS] = 0.33, [DM_CUE_SIZE] = 2.4}};
-/* Explanations whose raw score lies so many nats under the best are not looked at: their weight is less than a millionth on
- * CT, and on MR as little where all cues speak against them. */
+/* What a nat of each cue of the search is worth in the posterior. Cues are neither independent nor all in
+ * true nats: on MR a chain with more discs gains by each, whatever its names. Conditional logit over the
+ * explanations of 240 random pieces (140 to 320 mm, and whole) of 20 phantoms a modality (bench_levels, seed
+ * 7731), drawn towards one common weight; size: stature varies by 6 to 7 %, less than the search allows. */
+static const double WEIGHT[2][DM_CUES] = {[DM_CT] = {[DM_CUE_DISC] = 0.75,
+                                                     [DM_CUE_FRONT] = 1.2,
+                                                     [DM_CUE_RIB] = 0.95,
+                                                     [DM_CUE_FIRST] = 1,
+                                                     [DM_CUE_DENS] = 1,
+                                                     [DM_CUE_SACRUM] = 1,
+                                                     [DM_CUE_CONUS] = 1,
+                                                     [DM_CUE_FUSED] = 1,
+                                                     [DM_CUE_SPACING] = 0.9,
+                                                     [DM_CUE_ENDS] = 1,
+                                                     [DM_CUE_SIZE] = 1.4},
+                                          [DM_MR] = {[DM_CUE_DISC] = 0.12,
+                                                     [DM_CUE_FRONT] = 0.75,
+                                                     [DM_CUE_RIB] = 0,
+                                                     [DM_CUE_FIRST] = 0,
+                                                     [DM_CUE_DENS] = 0.31,
+                                                     [DM_CUE_SACRUM] = 0.24,
+                                                     [DM_CUE_CONUS] = 0.95,
+                                                     [DM_CUE_FUSED] = 0.42,
+                                                     [DM_CUE_SPACING] = 0.24,
+                                                     [DM_CUE_ENDS] = 0.33,
+                                                     [DM_CUE_SIZE] = 2.4}};
+/* Explanations whose raw score lies so many nats under the best are not looked at: their weight is less than
+ * a millionth on CT, and on MR as little where all cues speak against them. */
 static const double SIFT[2] = {[DM_CT] = 19, [DM_MR] = 40};
 
 /* One fitted explanation and the names it gives to the places where the best explanation has vertebrae. */
@@ -185,7 +200,10 @@ static dm_status decide(vote *v, dm_labelling *out) {
             best = q, chosen = j;
     }
     const answer *a = &v->answers[chosen];
-    *out = (dm_labelling){.chain = a->chain, .path = a->path, .posterior = best, .score = v->reference.score / v->p->temperature};
+    *out = (dm_labelling){.chain = a->chain,
+                          .path = a->path,
+                          .posterior = best,
+                          .score = v->reference.score / v->p->temperature};
     for (int j = 0; j < v->n; j++) {
         const answer *b = &v->answers[j];
         double q = same_names(v, a, b) ? 0 : share(v, b, top, total);

@@ -34,9 +34,9 @@ typedef struct dm_column {
     float
         *wing; /* bone (MR: signal) beside the front of the column: alae of the sacrum, else muscle or lung */
     float *beside[2]; /* CT: mean HU beside the column, left and right: the aorta lies there, or lung */
-    float *lean;  /* degrees by which the line leans backwards */
-    float *core;  /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
-    float *fluid; /* MR: the brightest signal beside the middle */
+    float *lean;      /* degrees by which the line leans backwards */
+    float *core;      /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
+    float *fluid;     /* MR: the brightest signal beside the middle */
 } dm_column;
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
@@ -89,11 +89,11 @@ double dm_level_front(int level); /* mm from canal centre to the front of the co
 
 /* What one explanation stands on, each in nats as it guides the search for the path. */
 typedef enum dm_cue {
-    DM_CUE_DISC,    /* looks of the discs */
-    DM_CUE_FRONT,   /* depth of the column */
-    DM_CUE_RIB,     /* ribs, and their absence */
-    DM_CUE_FIRST,   /* first rib */
-    DM_CUE_DENS,    /* dens, axis */
+    DM_CUE_DISC,  /* looks of the discs */
+    DM_CUE_FRONT, /* depth of the column */
+    DM_CUE_RIB,   /* ribs, and their absence */
+    DM_CUE_FIRST, /* first rib */
+    DM_CUE_DENS,  /* dens, axis */
     DM_CUE_SACRUM,
     DM_CUE_CONUS,
     DM_CUE_FUSED,   /* discs where C2/3 and L5/S1 have fused segments beyond them */
@@ -144,11 +144,12 @@ typedef struct dm_labelling {
 dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_levels_params *params,
                    dm_labelling *out);
 
-/* The best score (as dm_labelling.score) that the same scan reaches with head and feet exchanged; -1e30 when it shows no column. */
+/* The best score (as dm_labelling.score) that the same scan reaches with head and feet exchanged; -1e30 when
+ * it shows no column. */
 dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params, double *score);
 
-/* CT: 1 = the largest solid organ before T10 to L2 lies on the left, where the liver should not be; 0 = it does not, or neither
- * belly nor liver is in view. */
+/* CT: 1 = the largest solid organ before T10 to L2 lies on the left, where the liver should not be; 0 = it
+ * does not, or neither belly nor liver is in view. */
 int dm_sides_mirrored(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels);
 
 #endif

@@ -1,5 +1,6 @@
-/* Are left and right what the header says? Nothing in the spine tells, the belly does: the liver, the largest solid organ, lies
- * on the right; on the left lie stomach and bowel with their gas and fat, a spleen of a seventh of its size. */
+/* Are left and right what the header says? Nothing in the spine tells, the belly does: the liver, the largest
+ * solid organ, lies on the right; on the left lie stomach and bowel with their gas and fat, a spleen of a
+ * seventh of its size. */
 #include <math.h>
 
 #include "crop_parts.h"
@@ -12,13 +13,13 @@ static float cell_of(const dm_grid *g, int x, int y, int z) {
     return g->v[((size_t)z * (size_t)g->n[1] + (size_t)y) * (size_t)g->n[0] + (size_t)x];
 }
 
-/* mm: half of the least thickness that counts. The liver is 40 mm thick and more in all directions over most of it, spleen,
- * kidneys and muscles are not; a full stomach may be. */
+/* mm: half of the least thickness that counts. The liver is 40 mm thick and more in all directions over most
+ * of it, spleen, kidneys and muscles are not; a full stomach may be. */
 static const double ARM = 20;
 static const double LEAST_ML = 100; /* of such tissue on the larger side: less is a corner of an organ */
 
-/* 1: the middle of solid tissue, parenchyma with or without contrast for ARM in all six directions; 0: something else; -1: not
- * in the scan. */
+/* 1: the middle of solid tissue, parenchyma with or without contrast for ARM in all six directions; 0:
+ * something else; -1: not in the scan. */
 static int solid(const dm_grid *g, const double p[3]) {
     int q[3], reach = (int)(ARM / g->step + 0.5);
     if (!dm_grid_cell(g, p, q)) return -1;
@@ -33,7 +34,8 @@ static int solid(const dm_grid *g, const double p[3]) {
     return 1;
 }
 
-/* One slice across the spine, 15 to 130 mm before the canal: only places that are in the scan on both sides count. */
+/* One slice across the spine, 15 to 130 mm before the canal: only places that are in the scan on both sides
+ * count. */
 static void count_slice(const dm_grid *g, const dm_spine *spine, double s, double volume[2]) {
     double p[3], ventral[3], left[3];
     dm_frame_at(spine, s, p, NULL, ventral, left);
@@ -51,7 +53,8 @@ static void count_slice(const dm_grid *g, const dm_spine *spine, double s, doubl
 }
 
 /* ml of solid tissue to the left and to the right, from the disc above T10 to the disc below L2 */
-static void solid_sides(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels, double volume[2]) {
+static void solid_sides(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels,
+                        double volume[2]) {
     volume[0] = volume[1] = 0;
     for (int i = 0; i < levels->n; i++) {
         const dm_vertebra *v = &levels->v[i];
@@ -61,8 +64,8 @@ static void solid_sides(const dm_grid *coarse, const dm_spine *spine, const dm_l
     }
 }
 
-/* Real scans have 2.9 to 80 times as much on the right. Twice as much on the left is a mirrored volume, or one of the few
- * patients (1 in 10 000) whose organs are: both have their sides doubted. */
+/* Real scans have 2.9 to 80 times as much on the right. Twice as much on the left is a mirrored volume, or
+ * one of the few patients (1 in 10 000) whose organs are: both have their sides doubted. */
 int dm_sides_mirrored(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels) {
     double volume[2];
     solid_sides(coarse, spine, levels, volume);

@@ -1,7 +1,8 @@
-/* Does the patient stand on his feet? Every bone and disc is read once as told and once as if head and feet were exchanged in the
- * header. Ribs fall outwards, pedicles stand on the upper half of a body, bodies grow deeper and taller downwards: the two readings
- * of one column differ by so many nats. (Front and back are told by the bodies' density on CT. On MR no such comparison is fair: the
- * looks of a disc are measured against what is usual along the column, and behind the canal that is another thing.) */
+/* Does the patient stand on his feet? Every bone and disc is read once as told and once as if head and feet
+ * were exchanged in the header. Ribs fall outwards, pedicles stand on the upper half of a body, bodies grow
+ * deeper and taller downwards: the two readings of one column differ by so many nats. (Front and back are
+ * told by the bodies' density on CT. On MR no such comparison is fair: the looks of a disc are measured
+ * against what is usual along the column, and behind the canal that is another thing.) */
 #include <stdlib.h>
 
 #include "frame.h"
@@ -25,7 +26,8 @@ dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_pa
     dm_anchors anchors = {0};
     dm_labelling label = {0};
     *score = -1e30;
-    dm_status status = other ? turned(study, other) : dm_fail(DM_STUDY, "out_of_memory", "no memory for a turned spine");
+    dm_status status =
+        other ? turned(study, other) : dm_fail(DM_STUDY, "out_of_memory", "no memory for a turned spine");
     if (dm_good(status)) status = dm_column_measure(gpu, other, p, &column);
     if (dm_good(status) && column.first <= column.last) {
         status = dm_anchors_find(&column, p, &anchors);

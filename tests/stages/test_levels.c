@@ -397,29 +397,37 @@ START_TEST(a_patient_on_his_head_is_not_named) {
     ck_assert_ptr_null(strstr(study->qc, "orientation"));
     stand_on_head(study);
     dm_status status = dm_stage_levels.run(gpu, params, study);
-    ck_assert_msg(!strcmp(status.code, "orientation") || strstr(study->qc, "orientation"), "%s %s", status.code, study->qc);
+    ck_assert_msg(!strcmp(status.code, "orientation") || strstr(study->qc, "orientation"), "%s %s",
+                  status.code, study->qc);
     ck_assert(!dm_good(status) || !study->levels.anchored);
     free(params);
     free_study(study);
 }
 END_TEST
 
-/* A trunk of muscle and fat with one solid organ of 90 mm on one side (+1 = left; 0 = none), a line down its middle. */
+/* A trunk of muscle and fat with one solid organ of 90 mm on one side (+1 = left; 0 = none), a line down its
+ * middle. */
 static int mirrored(int side, int wide) {
     dm_study *study = calloc(1, sizeof *study);
-    dm_grid g = {.n = {wide, 110, 100}, .origin = {-wide + 1, -180, -200}, .step = 2, .v = calloc((size_t)wide * 11000, sizeof(float))};
+    dm_grid g = {.n = {wide, 110, 100},
+                 .origin = {-wide + 1, -180, -200},
+                 .step = 2,
+                 .v = calloc((size_t)wide * 11000, sizeof(float))};
     for (int k = 0; k < 100; k++)
         for (int j = 0; j < 110; j++)
             for (int i = 0; i < wide; i++) {
                 double x = -wide + 1 + 2.0 * i, y = -180 + 2.0 * j, z = -200 + 2.0 * k;
                 int organ = side && hypot(hypot(x - side * 90, y + 70), z + 100) < 45;
-                g.v[((size_t)k * 110 + (size_t)j) * (size_t)wide + (size_t)i] = organ ? 60 : i / 8 % 2 ? 50 : -100;
+                g.v[((size_t)k * 110 + (size_t)j) * (size_t)wide + (size_t)i] = organ       ? 60
+                                                                                : i / 8 % 2 ? 50
+                                                                                            : -100;
             }
     ck_assert(dm_good(dm_spine_make(&study->spine, 400, 0.5)));
     for (int i = 0; i < 400; i++) study->spine.p[i][2] = -0.5 * i;
     ck_assert(dm_good(dm_frame_build(&study->spine)));
     for (int i = 0; i < 5; i++)
-        study->levels.v[study->levels.n++] = (dm_vertebra){.level = DM_T1 + 9 + (i < 3 ? i : i + 1), .s_from = 40 * i, .s_to = 40 * i + 40};
+        study->levels.v[study->levels.n++] =
+            (dm_vertebra){.level = DM_T1 + 9 + (i < 3 ? i : i + 1), .s_from = 40 * i, .s_to = 40 * i + 40};
     int answer = dm_sides_mirrored(&g, &study->spine, &study->levels);
     free(g.v);
     free_study(study);
