@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "canal_parts.h"
+#include "spine_parts.h"
 #include "stage.h"
 
 typedef struct params {
@@ -286,6 +287,7 @@ static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
         DM_TRY_OUT(solve(p, &w, round == p->rounds));
         if (round < p->rounds) DM_TRY_OUT(recentre(p, &w, &study->spine));
     }
+    dm_doubt_turns(&study->spine);
     DM_TRY_OUT(write_canal(p, &w, study));
 out:
     work_clear(&w);
