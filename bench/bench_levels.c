@@ -1,9 +1,10 @@
 /* bench_levels [--seed S] [--from I] [--cases N] [--protocol ctm|mrm|ct_plain] [--line true|found]
  *              [--real STUDY TRUTH.csv]... [--crops K] [--length MM,MM,...] [--set KEY=VALUE,...] [--each]
- * The stage levels alone, over random pieces of digital phantoms and of real scans: how often the names are
- * right when the stage says so and when it does not, by what is in view and by anchor, and whether
+ * [--turned] The stage levels alone, over random pieces of digital phantoms and of real scans: how often the
+ * names are right when the stage says so and when it does not, by what is in view and by anchor, and whether
  * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
- * levels.csv will do, once a person has checked it). A length of 0 is the whole study. */
+ * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned exchanges
+ * head and feet of every piece: how many are refused or flagged (without it: how many are so wrongly). */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,12 +47,13 @@ typedef struct bin {
 typedef struct bench {
     dm_gpu *gpu;
     void *params;
-    int crops, each, n_lengths;
+    int crops, each, turned, n_lengths;
     double length[MAX_LENGTHS];
     uint64_t state;
     counts group[GROUPS];
     int n_groups;
     bin calibration[3][BINS]; /* CT, MR, both */
+    int pose[2][4];           /* CT, MR: refused, flagged, neither and unanchored, neither and anchored */
 } bench;
 
 static const char *option(int argc, char **argv, const char *name, const char *fallback) {
@@ -189,10 +191,11 @@ static int read_truth(const char *path, subject *o) {
 static int real_subject(bench *b, const char *path, const char *truth, subject *o) {
     dm_protocols protocols = {0};
     const dm_key key = {{0}};
-    const dm_ingest_options reading = {.protocols = &protocols, .key = &key, .threads = 2, .hold = 2ull << 30};
+    const dm_ingest_options reading = {
+        .protocols = &protocols, .key = &key, .threads = 2, .hold = 2ull << 30};
     dm_ingested in = {0};
-    int good = dm_good(dm_protocols_load(NULL, &protocols)) &&
-               dm_good(dm_ingest(path, &reading, &in)) && dm_good(in.study[0].status);
+    int good = dm_good(dm_protocols_load(NULL, &protocols)) && dm_good(dm_ingest(path, &reading, &in)) &&
+               dm_good(in.study[0].status);
     if (good) {
         *o->study = in.study[0].study;
         in.study[0].study = (dm_study){0};
@@ -306,10 +309,28 @@ static void calibrate(bench *b, int modality, double p, int right) {
     }
 }
 
+/* The piece with head and feet exchanged in its header. */
+static void turn(dm_study *st) {
+    dm_spine turned = {0}, *old = &st->spine;
+    if (!dm_good(dm_spine_make(&turned, old->n, old->ds))) abort();
+    for (int k = 0; k < 4; k++) st->crop.raw.to_lps.m[2][k] = -st->crop.raw.to_lps.m[2][k];
+    for (int i = 0; i < old->n; i++)
+        for (int c = 0; c < 3; c++) turned.p[i][c] = (c == 2 ? -1 : 1) * old->p[old->n - 1 - i][c];
+    if (!dm_good(dm_frame_build(&turned))) abort();
+    dm_spine_clear(old);
+    *old = turned;
+}
+
 static void score(bench *b, const subject *o, int i0, int i1, int length) {
     dm_study *piece = piece_of(o->study, i0, i1);
     double s0 = i0 * o->study->spine.ds, s1 = i1 * o->study->spine.ds;
-    if (dm_good(dm_stage_levels.run(b->gpu, b->params, piece))) {
+    if (b->turned) turn(piece);
+    dm_status status = dm_stage_levels.run(b->gpu, b->params, piece);
+    int flagged = strstr(piece->qc, "orientation") != NULL;
+    b->pose[o->study->modality == DM_MR][!dm_good(status) ? 0 : flagged ? 1 : 2 + piece->levels.anchored]++;
+    if (b->each && (!dm_good(status) || flagged))
+        printf("%-36s %4.0f..%4.0f %s\n", o->name, s0, s1, flagged ? "orientation flagged" : status.text);
+    if (dm_good(status) && !b->turned) {
         const dm_levels *l = &piece->levels;
         double share = share_right(o, piece, s0, s1);
         if (!isnan(share)) {
@@ -358,6 +379,11 @@ static void report(const bench *b) {
     for (int i = 0; i < b->n_groups; i++)
         printf("%-36s %15d %15d %15d %15d\n", b->group[i].name, b->group[i].n[1][1], b->group[i].n[1][0],
                b->group[i].n[0][1], b->group[i].n[0][0]);
+    printf("\n%-36s %15s %15s %15s %15s\n", b->turned ? "turned pieces" : "orientation", "refused", "flagged",
+           "unnoticed, un.", "unnoticed, anch.");
+    for (int m = 0; m < 2; m++)
+        printf("%-36s %15d %15d %15d %15d\n", m ? "MR" : "CT", b->pose[m][0], b->pose[m][1], b->pose[m][2],
+               b->pose[m][3]);
     printf("\n%-4s %-14s %6s %10s %8s\n", "", "level_posterior", "n", "mean", "right");
     for (int m = 0; m < 3; m++)
         for (int k = 0; k < BINS; k++) {
@@ -376,6 +402,7 @@ static int set_up(bench *b, int argc, char **argv) {
     char text[400];
     b->crops = atoi(option(argc, argv, "--crops", "4"));
     b->each = flag(argc, argv, "--each");
+    b->turned = flag(argc, argv, "--turned");
     b->state = 88172645463325252ull;
     snprintf(text, sizeof text, "%s", option(argc, argv, "--length", "0,140,220,320"));
     for (char *save = NULL, *word = strtok_r(text, ",", &save); word && b->n_lengths < MAX_LENGTHS;

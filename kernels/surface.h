@@ -190,6 +190,33 @@ DM_FN void dm_dura_plain_ray(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_a
     }
 }
 
+/* Value of a ray at k less what the blurred edge of the sac at rd leaves there: 0.8 mm of blur, as of 1 mm voxels. */
+DM_FN float dm_beyond_sac(DM_GLOBAL const float *s, int k, float dr, float level, float rd) {
+    float x = ((float)k * dr - rd) / 1.6f;
+    float tail = x <= 0.0f ? 1.0f : x >= 1.0f ? 0.0f : 0.5f * (1.0f - x) * (1.0f - x);
+    return dm_fmax(s[k] - level * tail, 0.0f);
+}
+
+/* Mean of the samples from..to without the sac's blurred edge at rd. */
+DM_FN float dm_mean_beyond_sac(DM_GLOBAL const float *s, int from, int to, float dr, float level, float rd) {
+    float sum = 0.0f;
+    from = dm_max(from, 0);
+    for (int j = from; j <= to; j++) sum += dm_beyond_sac(s, j, dr, level, rd);
+    return sum / (float)dm_max(to - from + 1, 1);
+}
+
+/* CT: rise at k, the mean of 1 mm outside less that of 1 mm inside. Where bone all but touches a bright sac, the
+ * sac's blur hides its near side. Four fifths of that are taken away: what is left still falls outwards, so that no rise is
+ * made where there is none. DM_OUTSIDE where a sample is missing. */
+DM_FN float dm_bone_rise(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args e, float level, float rd, int k) {
+    int step = dm_max(dm_mm(0.25f, a.dr), 1), win = dm_mm(1.0f, a.dr);
+    float inner = dm_ray_mean(s, a.nr, k - win, k - step), outer = dm_ray_mean(s, a.nr, k + step, k + win);
+    if (dm_is_outside(inner) || dm_is_outside(outer)) return DM_OUTSIDE;
+    if (level >= e.faint && rd > 0.0f)
+        inner = dm_fmin(inner, dm_mean_beyond_sac(s, k - win, k - step, a.dr, 0.8f * (level - e.tissue), rd));
+    return outer - inner;
+}
+
 /* Strength of the bone's edge along one ray of a CT. rd = radius of the dura, mm (0 = none known); level = the sac's, or
  * DM_OUTSIDE where nothing fills it. */
 DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_surf_args a,
@@ -203,23 +230,19 @@ DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm
         float r = (float)k * a.dr;
         if (r < e.min_r || r < rd - 0.5f) continue;
         float inner = dm_ray_mean(s, a.nr, k - win, k - step), outer = dm_ray_mean(s, a.nr, k + step, k + win);
-        if (dm_is_outside(inner) || dm_is_outside(outer)) continue;
+        float rise = dm_bone_rise(s, a, e, level, rd, k), most = rise;
+        if (dm_is_outside(rise)) continue;
         int pool = dm_ray_mean(o, a.nr, k + step, k + win) > lasting;
-        float edge = dm_clampf((outer - inner) / e.bone_rise, 0.0f, 1.0f) * dm_ramp(outer, low, 80.0f);
+        float edge = dm_clampf(rise / e.bone_rise, 0.0f, 1.0f) * dm_ramp(outer, low, 80.0f);
         if (pool) edge *= 0.3f;
-        if (outer - inner > 0.5f * e.bone_rise) edge *= dm_ray_steepest(s, a.nr, k, win, step, win, outer - inner);
+        for (int j = dm_max(k - 3, win); j <= k + 3 && rise > 0.5f * e.bone_rise; j++)
+            most = dm_fmax(most, dm_bone_rise(s, a, e, level, rd, j));
+        if (rise > 0.0f) edge *= rise / most;
         if (inner < 20.0f) edge = dm_fmax(edge, 0.6f * dm_clampf((outer - inner) / e.ligament, 0.0f, 1.0f));
         if (wall > e.wall_depth) edge *= 0.3f;
         if (s[k] > bone && o[k] < lasting && r > rd) wall += a.dr;
         out[k] = edge;
     }
-}
-
-/* Value of a ray at k less what the blurred edge of the sac at rd leaves there: 0.8 mm of blur, as of 1 mm voxels. */
-DM_FN float dm_beyond_sac(DM_GLOBAL const float *s, int k, float dr, float level, float rd) {
-    float x = ((float)k * dr - rd) / 1.6f;
-    float tail = x <= 0.0f ? 1.0f : x >= 1.0f ? 0.0f : 0.5f * (1.0f - x) * (1.0f - x);
-    return dm_fmax(s[k] - level * tail, 0.0f);
 }
 
 /* The same in MR: fat, or a pool, falls to the dark line of ligament and cortex. Where fat is suppressed nothing shows, and
@@ -232,10 +255,9 @@ DM_FN void dm_bone_ray_mr(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args
         out[k] = 0.0f;
         float r = (float)k * a.dr;
         if (r < e.min_r || r < rd + 0.5f) continue;
-        float outer = dm_ray_mean(s, a.nr, k + step, k + win), inner = 0.0f;
+        float outer = dm_ray_mean(s, a.nr, k + step, k + win);
         if (dm_is_outside(outer) || dm_is_outside(dm_ray_mean(s, a.nr, k - win, k))) continue;
-        for (int j = dm_max(k - win, 0); j <= k - step; j++) inner += dm_beyond_sac(s, j, a.dr, level, rd);
-        inner /= (float)dm_max(k - step - dm_max(k - win, 0) + 1, 1);
+        float inner = dm_mean_beyond_sac(s, k - win, k - step, a.dr, level, rd);
         float edge = dm_clampf((inner - outer) / (0.25f * level), 0.0f, 1.0f) * dm_ramp(-outer, -0.5f * level, 0.2f * level);
         if (edge > 0.5f) edge *= dm_ray_steepest(s, a.nr, k, win, step, win, outer - inner);
         if (behind > 1.5f) edge *= 0.4f;

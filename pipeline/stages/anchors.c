@@ -70,6 +70,12 @@ static int rib_gap(const dm_column *c, const float *high, int i) {
     return longest;
 }
 
+/* The column above i is as shallow as a neck's: 25 to 26 mm from the canal, where the loins have 39 to 43
+ * (each times the patient's size, 0.78 to 1.26). What reaches out above a neck is the skull. */
+static int is_neck(const dm_column *c, int i) {
+    return dm_profile_mean(c->front, c->n, i - 45, i - 5) < 33;
+}
+
 /* The first rib of a side: bone after a stretch without that is longer than the gaps between the ribs that
  * follow. The processes of the atlas reach as far out, but no ribs follow them. A scan that begins on a rib,
  * between two ribs or in the shoulder gives -1. */
@@ -82,8 +88,9 @@ static int first_rib_of(const dm_column *c, const float *high) {
             bare = 0;
             continue;
         }
-        if (densest(c->wing, c->n, i, i + 30) > 0.4) return -1;       /* processes of L5, the pelvis */
-        if (dm_profile_max(c->rib, c->n, 0, i - 40) > 0.6) return -1; /* ribs above: the loins lie between */
+        if (densest(c->wing, c->n, i, i + 30) > 0.4) return -1; /* processes of L5, the pelvis */
+        if (!is_neck(c, i) && dm_profile_max(c->rib, c->n, 0, i - 40) > 0.6)
+            return -1; /* ribs above: the loins lie between */
         return bare >= 16 && bare >= 1.4 * rib_gap(c, high, i) ? i : -1;
     }
     return -1;
@@ -107,6 +114,21 @@ static void clear_neck(dm_anchors *a, double weight) {
     for (int i = 0; i < a->s_first - 8; i++) a->rib[i] = (float)(-2 * weight);
     for (int i = a->s_first - 8; i < a->s_first - 4; i++)
         if (i >= 0) a->rib[i] = 0;
+}
+
+/* The path of a rib may fall by a vertebra of the neck on its way outwards, so ribs seem to begin too high:
+ * where they do so below a stretch without, and no first rib is known, the uppermost vertebra with one may be
+ * the one above it. */
+static void doubt_upper_ribs(dm_anchors *a) {
+    enum { BARE = 24, FALL = 18 };
+    int bare = 0;
+    for (int i = 0; i < a->n; i++) {
+        if (bare >= BARE && a->rib[i] > 0) {
+            for (int k = i; k < i + FALL && k < a->n; k++) a->rib[k] = fminf(a->rib[k], 0);
+            bare = 0;
+        }
+        bare = a->rib[i] < 0 ? bare + 1 : 0;
+    }
 }
 
 /* Least of the 5 mm means from..to. */
@@ -263,7 +285,10 @@ dm_status dm_anchors_find(const dm_column *c, const dm_levels_params *p, dm_anch
     }
     find_ribs(c, p->rib_weight, find_pelvis(c), a->rib);
     find_first_rib(c, p->first_rib_weight, a);
-    clear_neck(a, p->rib_weight);
+    if (a->s_first >= 0)
+        clear_neck(a, p->rib_weight);
+    else
+        doubt_upper_ribs(a);
     a->s_dens = find_dens(c);
     for (int i = 0; i < c->n; i++) {
         double dens = (i - (a->s_dens + 36)) / 5.0;

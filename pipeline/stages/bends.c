@@ -37,3 +37,22 @@ int dm_bend_step(const double (*p)[3], int n, int i, double step) {
     /* 30 degrees each way, 8 mm aside: without contrast a lumbar line sways by half of that between laminae. */
     return cross(u, w, one) > 0.5 && cross(w, v, two) > 0.5 && dot(one, two) < 0;
 }
+
+/* Degrees by which the way from `from` to `to` leans to the patient's left. */
+static double leans(const double from[3], const double to[3]) {
+    double u[3];
+    chord(from, to, u);
+    return asin(fmax(fmin(u[0], 1.0), -1.0)) * 57.29577951308232;
+}
+
+void dm_doubt_turns(dm_spine *s) {
+    int inner = (int)(30.0 / s->ds + 0.5), outer = (int)(15.0 / s->ds + 0.5), first = 0, last = s->n - 1;
+    for (int i = outer; i + outer < s->n; i++) {
+        int down = i - inner >= 0 && fabs(leans(s->p[i], s->p[i + outer]) - leans(s->p[i - inner], s->p[i])) > 18;
+        int up = i + inner < s->n && fabs(leans(s->p[i], s->p[i - outer]) + leans(s->p[i], s->p[i + inner])) > 18;
+        if (up && i < s->n / 2) first = i;
+        if (down && i >= s->n / 2 && i < last) last = i;
+    }
+    for (int i = 0; i < s->n; i++)
+        if (i < first || i > last) s->unsure[i] = 1, s->score[i] = 0;
+}

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "canal_parts.h"
+#include "spine_parts.h"
 #include "stage.h"
 
 typedef struct params {
     double floor_hu, faint_hu, share, radius, mr_share, step, reach, persist;
-    double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, neighbourhood, dura_dead, bone_dead;
+    double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, ventral_gap, neighbourhood, dura_dead, bone_dead;
     double along, round_dura, round_bone, move_smooth, move_most;
     int rounds;
 } params;
@@ -30,6 +31,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, wall_hu, "HU", 120, 400, 180, "Value that counts as bone."),
     DM_PARAM_FLOAT(params, gap, "mm", 0, 2, 0.3, "Least distance of bone from dura."),
     DM_PARAM_FLOAT(params, usual_gap, "mm", 0, 5, 1.5, "Distance of bone from dura that costs nothing; also where the dura is put when nothing shows it."),
+    DM_PARAM_FLOAT(params, ventral_gap, "mm", 0, 5, 0.8, "The same straight ahead, where the dura lies on the ligament and the ligament on the bodies."),
     DM_PARAM_FLOAT(params, neighbourhood, "mm", 10, 80, 30, "The surfaces' median within this distance along the line guides the last solution: one level to either side."),
     DM_PARAM_FLOAT(params, dura_dead, "mm", 0, 4, 1, "Deviation of the dura from that median that costs nothing."),
     DM_PARAM_FLOAT(params, bone_dead, "mm", 0, 5, 1.5, "The same for bone: discs bulge and laminae slope."),
@@ -125,6 +127,12 @@ static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, 
     return dm_ok;
 }
 
+/* Fat parts dura and bone behind and beside, hardly anything does in front; between them the gap grows with the angle. */
+static float usual_gap(const params *p, int t) {
+    double c = fmax(cos(2 * 3.14159265358979323846 * t / DM_NT), 0);
+    return (float)(p->usual_gap + (p->ventral_gap - p->usual_gap) * c * c);
+}
+
 /* The dura: inside the bone where that is known; where nothing fills the sac it hangs on the bone alone. */
 static dm_status solve_dura(const params *p, work *w, int with_bone) {
     const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {0.1f, 0.1f, 0.0f, 1.0f}, .two = {0.05f, 0.15f, (float)p->dura_dead, 0.6f}};
@@ -136,7 +144,7 @@ static dm_status solve_dura(const params *p, work *w, int with_bone) {
             float *g = w->guide + 4 * ray, rb = w->rb[ray];
             g[0] = (float)p->min_radius;
             g[1] = with_bone || (w->bone_leads[i] && rb > 0.0f) ? rb - (float)p->gap : far;
-            g[2] = with_bone && !w->filled[i] ? fmaxf(rb - (float)p->usual_gap, g[0]) : 0.0f;
+            g[2] = with_bone && !w->filled[i] ? fmaxf(rb - usual_gap(p, t), g[0]) : 0.0f;
             g[3] = with_bone && w->filled[i] ? w->md[ray] : 0.0f;
         }
     return dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->level, NULL, w->guide, w->rd, w->qd);
@@ -156,7 +164,7 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             seen[ray] = sure ? w->rd[ray] : 0.0f;
             g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
             g[1] = far;
-            g[2] = sure ? w->rd[ray] + (float)p->usual_gap : 8.0f;
+            g[2] = sure ? w->rd[ray] + usual_gap(p, t) : 8.0f;
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
@@ -279,6 +287,7 @@ static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
         DM_TRY_OUT(solve(p, &w, round == p->rounds));
         if (round < p->rounds) DM_TRY_OUT(recentre(p, &w, &study->spine));
     }
+    dm_doubt_turns(&study->spine);
     DM_TRY_OUT(write_canal(p, &w, study));
 out:
     work_clear(&w);

@@ -13,7 +13,7 @@
 enum { A_LOW = -45, A_HIGH = 60, L_SIDE = 62, NA = A_HIGH - A_LOW + 1, NL = 2 * L_SIDE + 1 };
 /* Discs are looked for up to 10 mm beyond the line's ends, dens and neck up to 40 mm above its upper one. */
 enum { BEYOND = 10, ABOVE = 40 };
-enum { PED = 18, HIGH = 112, BOXES = PED + HIGH + 6 };
+enum { PED = 18, HIGH = 112, BOXES = PED + HIGH + 8 };
 
 typedef struct work {
     dm_gpu *gpu;
@@ -32,9 +32,9 @@ static void work_clear(work *w) {
 
 /* The profiles of a column, one by one. */
 static float **profile_of(dm_column *c, size_t number) {
-    float **all[] = {&c->t,       &c->slope,    &c->front,    &c->ped,     &c->rib,  &c->high[0],
-                     &c->high[1], &c->occupied, &c->hu,       &c->iliac,   &c->lean, &c->core,
-                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1]};
+    float **all[] = {&c->t,       &c->slope,    &c->front,    &c->ped,      &c->rib,       &c->high[0],
+                     &c->high[1], &c->occupied, &c->hu,       &c->iliac,    &c->lean,      &c->core,
+                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1], &c->beside[0], &c->beside[1]};
     return number < sizeof all / sizeof *all ? all[number] : NULL;
 }
 
@@ -250,6 +250,8 @@ static void make_boxes(dm_disc_box b[BOXES]) {
     both_sides(b + 2, -30, 20, 44, 62);
     b[4] = box_of(10, 20, -4, 4, 0);
     b[5] = box_of(10, 20, -4, 4, 1);
+    b[6] = box_of(10, 40, 16, 36, 1);
+    b[7] = box_of(10, 40, -36, -16, 1);
 }
 
 /* Largest of every other box of n: one side. Where more than half of them lie outside the scan, only bone
@@ -284,6 +286,7 @@ static dm_status measure_boxes(work *w, dm_column *c) {
         c->occupied[i] = known(q[4]);
         c->hu[i] = known(q[5]);
         c->flank[0][i] = known(q[2]), c->flank[1][i] = known(q[3]);
+        c->beside[0][i] = known(q[6]), c->beside[1][i] = known(q[7]);
     }
     free(v);
     return status;

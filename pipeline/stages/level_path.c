@@ -58,38 +58,46 @@ static double scale_of(int number) {
     return 0.78 + 0.03 * number;
 }
 
-/* What one disc of the chain gains at index i, spacing apart. There is no disc between atlas and axis, but
- * the joints and the seam of the dens may look like one: its label takes such a false disc, for little. */
-static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_levels_params *p,
-                          const dm_chain *chain, int k, int i) {
-    int upper = chain->level[k], lower = chain->level[k + 1];
+static double disc_at(const dm_column *c, int upper, int i) {
     int w = dm_clampi((int)lround(dm_level_disc_height(upper)) - DM_WIDTH_LOW, 0, DM_WIDTHS - 1);
-    double e = isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
-    if (upper == DM_C1) return fmin(fmax(0.75 * e, -0.5), 2);
-    if (!isnan(c->front[i])) {
-        double f = fmin(fmax(((double)c->front[i] - dm_level_front(upper)) / 6, -2.5), 2.5);
-        e -= p->front_weight * f * f;
-    }
-    e += lower >= DM_T1 && lower <= DM_T13 ? (double)a->rib[i] : -(double)a->rib[i];
-    if (lower == DM_T1) e += (double)a->first[i];
-    if (upper == DM_C2) e += (double)a->dens[i];
-    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 26) e -= 6; /* no disc in the axis */
-    if (lower == DM_S1) e += (double)a->sacrum[i];
-    if (upper == DM_L1) e += (double)a->conus[i];
-    return e;
+    return isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
 }
 
 /* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name.
  */
-static void fused_ends(dm_chain_fit *f, const dm_column *c) {
-    int last = f->chain.n - 2;
-    const float *neck = c->d[4 - DM_WIDTH_LOW], *low = c->d[10 - DM_WIDTH_LOW];
-    for (int i = 0; i < f->n; i++) {
-        double up = dm_profile_max(neck, c->n, i - 16, i - 10),
-               down = dm_profile_max(low, c->n, i + 17, i + 36);
-        if (up > 0) f->e[(size_t)f->n + (size_t)i] -= (float)(0.7 * up);
-        if (down > 0) f->e[(size_t)last * (size_t)f->n + (size_t)i] -= (float)(0.7 * down);
-    }
+static double fused_beyond(const dm_column *c, int upper, int lower, int i) {
+    if (upper == DM_C2) return -0.7 * fmax(0, dm_profile_max(c->d[4 - DM_WIDTH_LOW], c->n, i - 16, i - 10));
+    if (lower == DM_S1) return -0.7 * fmax(0, dm_profile_max(c->d[10 - DM_WIDTH_LOW], c->n, i + 17, i + 36));
+    return 0;
+}
+
+/* What one disc of the chain gains at index i, spacing and ends apart. There is no disc between atlas and
+ * axis, but the joints and the seam of the dens may look like one: its label takes such a false disc, for
+ * little. */
+static void add_disc(const dm_column *c, const dm_anchors *a, const dm_levels_params *p,
+                     const dm_chain *chain, int k, int i, double cue[DM_CUES]) {
+    int upper = chain->level[k], lower = chain->level[k + 1];
+    double d = disc_at(c, upper, i), f = ((double)c->front[i] - dm_level_front(upper)) / 6;
+    cue[DM_CUE_DISC] += upper == DM_C1 ? fmin(fmax(0.75 * d, -0.5), 2) : d;
+    if (upper == DM_C1) return;
+    f = isnan(f) ? 0 : fmin(fmax(f, -2.5), 2.5);
+    cue[DM_CUE_FRONT] -= p->front_weight * f * f;
+    cue[DM_CUE_RIB] += lower >= DM_T1 && lower <= DM_T13 ? (double)a->rib[i] : -(double)a->rib[i];
+    if (lower == DM_T1) cue[DM_CUE_FIRST] += (double)a->first[i];
+    if (upper == DM_C2) cue[DM_CUE_DENS] += (double)a->dens[i];
+    if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 26)
+        cue[DM_CUE_DENS] -= 6; /* no disc in the axis */
+    if (lower == DM_S1) cue[DM_CUE_SACRUM] += (double)a->sacrum[i];
+    if (upper == DM_L1) cue[DM_CUE_CONUS] += (double)a->conus[i];
+    cue[DM_CUE_FUSED] += fused_beyond(c, upper, lower, i);
+}
+
+static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_levels_params *p,
+                          const dm_chain *chain, int k, int i) {
+    double cue[DM_CUES] = {0}, sum = 0;
+    add_disc(c, a, p, chain, k, i, cue);
+    for (int j = 0; j < DM_CUES; j++) sum += cue[j];
+    return sum;
 }
 
 /* Cost of leaving `room` mm beyond the first or last disc of the path empty. Whole vertebrae that would fit
@@ -186,7 +194,6 @@ dm_status dm_chain_fit_make(const dm_column *c, const dm_anchors *a, const dm_le
     for (int k = 0; k < f->chain.n - 1; k++)
         for (int i = c->first; i <= c->last; i++)
             f->e[(size_t)k * (size_t)c->n + (size_t)i] = (float)evidence_at(c, a, p, &f->chain, k, i);
-    fused_ends(f, c);
     return all_scales(f, c, p);
 }
 
@@ -232,4 +239,21 @@ dm_status dm_chain_fit_path(const dm_chain_fit *f, const dm_column *c, const dm_
     path->at[n_up] = i;
     for (int j = 0; j < n_down; j++) path->at[n_up + 1 + j] = down[j];
     return dm_ok;
+}
+
+void dm_chain_cues(const dm_chain_fit *f, const dm_column *c, const dm_levels_params *p,
+                   const dm_disc_path *q, double cue[DM_CUES]) {
+    int last = q->n - 1;
+    memset(cue, 0, DM_CUES * sizeof *cue);
+    for (int j = 0; j <= last; j++) {
+        int k = q->from + j;
+        add_disc(c, f->anchors, p, &f->chain, k, q->at[j], cue);
+        if (j == 0) continue;
+        double mu = q->scale * dm_level_pitch(f->chain.level[k]);
+        cue[DM_CUE_SPACING] -= spacing_cost(p, f->chain.level[k], mu, q->at[j] - q->at[j - 1]);
+    }
+    cue[DM_CUE_ENDS] -= end_cost(p, &f->chain, q->from, 1, q->at[0] - c->first, q->scale);
+    cue[DM_CUE_ENDS] -= end_cost(p, &f->chain, q->from + last, 0, c->last - q->at[last], q->scale);
+    cue[DM_CUE_RIB] += dm_chain_top_rib(&f->chain, c, f->anchors, q->from, q->at[0], q->scale);
+    cue[DM_CUE_SIZE] += scale_prior(p, q->scale);
 }

@@ -29,11 +29,15 @@ static const dm_param TABLE[] = {
     FLOAT(sacrum_weight, "1", 0, 3, 1, "Weight of the sacrum: angle, taper, alae."),
     FLOAT(bone_hu, "HU", 80, 250, 130, "Cancellous bone begins, osteoporosis included."),
     FLOAT(full_hu, "HU", 150, 500, 250, "Certainly bone."),
-    FLOAT(temperature, "1", 0.5, 5, 1.35,
-          "Divides the scores before they become a posterior: neighbouring evidence is not independent."),
+    FLOAT(
+        temperature, "1", 0.5, 5, 1.35,
+        "Divides the scores of two readings of the same scan, as told and turned, before they are compared: "
+        "neighbouring evidence is not independent."),
     FLOAT(anchored, "1", 0.5, 1, 0.85, "Posterior from which a labelling with a named anchor is trusted."),
     FLOAT(found, "1", -1, 3, 0.5,
           "Disc evidence below which a disc is placed by the spacing alone (inferred)."),
+    FLOAT(turned, "1", 0, 0.5, 0.005,
+          "Share of scans whose header turns the patient, taken before the scan is looked at: a guess."),
 };
 
 static uint64_t device_bytes(const dm_study *study, const void *params) {
@@ -159,6 +163,24 @@ static dm_status write_levels(dm_study *study, const dm_column *c, const dm_leve
     return dm_ok;
 }
 
+/* Refuses a study that almost certainly stands on its head, and doubts one that may. */
+static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params *p,
+                            const dm_labelling *label) {
+    double rival;
+    DM_TRY(dm_turned_score(gpu, study, p, &rival));
+    double turned = 1 / (1 + exp(label->score - rival) * (1 - p->turned) / p->turned);
+    if (turned > 0.95)
+        return dm_fail(DM_STUDY, "orientation",
+                       "The vertebrae read far better with head and feet exchanged: the header turns the "
+                       "patient wrongly; "
+                       "mend the orientation and run again.");
+    if (turned > 0.05) {
+        study->levels.anchored = 0;
+        dm_study_flag(study, "orientation");
+    }
+    return dm_ok;
+}
+
 static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
     dm_column column;
     dm_anchors anchors = {0};
@@ -171,6 +193,10 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
         status = dm_anchors_find(&column, params, &anchors);
         if (dm_good(status)) status = dm_label(&column, &anchors, params, &label);
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
+        if (dm_good(status)) status = check_pose(gpu, study, params, &label);
+        if (dm_good(status) && study->modality == DM_CT &&
+            dm_sides_mirrored(&study->crop.coarse, &study->spine, &study->levels))
+            dm_study_flag(study, "mirrored");
     }
     if (dm_good(status) && !study->levels.anchored) dm_study_flag(study, "unanchored");
     dm_anchors_clear(&anchors);
@@ -179,7 +205,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
 }
 
 const dm_stage dm_stage_levels = {.name = "levels",
-                                  .reads = "crop.raw, spine",
+                                  .reads = "crop.raw, crop.coarse, spine",
                                   .fills = "levels",
                                   .params = TABLE,
                                   .n_params = sizeof TABLE / sizeof *TABLE,

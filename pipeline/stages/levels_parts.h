@@ -10,7 +10,7 @@
 
 typedef struct dm_levels_params {
     double pitch_sd, pitch_floor, scale_sd, whole_penalty, tilt_sd, front_weight, rib_weight,
-        first_rib_weight, dens_weight, sacrum_weight, bone_hu, full_hu, temperature, anchored, found;
+        first_rib_weight, dens_weight, sacrum_weight, bone_hu, full_hu, temperature, anchored, found, turned;
 } dm_levels_params;
 
 enum { DM_WIDTHS = 10, DM_WIDTH_LOW = 3 }; /* disc heights 3 .. 12 mm, one profile of disc evidence each */
@@ -33,9 +33,10 @@ typedef struct dm_column {
     float *flank[2];      /* CT: as iliac, left and right; NaN where the scan is too narrow for ribs */
     float
         *wing; /* bone (MR: signal) beside the front of the column: alae of the sacrum, else muscle or lung */
-    float *lean;  /* degrees by which the line leans backwards */
-    float *core;  /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
-    float *fluid; /* MR: the brightest signal beside the middle */
+    float *beside[2]; /* CT: mean HU beside the column, left and right: the aorta lies there, or lung */
+    float *lean;      /* degrees by which the line leans backwards */
+    float *core;      /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
+    float *fluid;     /* MR: the brightest signal beside the middle */
 } dm_column;
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
@@ -86,6 +87,22 @@ double dm_level_pitch(int level);       /* mm from disc to disc along the canal,
 double dm_level_disc_height(int level); /* of the disc below */
 double dm_level_front(int level); /* mm from canal centre to the front of the column at the disc below */
 
+/* What one explanation stands on, each in nats as it guides the search for the path. */
+typedef enum dm_cue {
+    DM_CUE_DISC,  /* looks of the discs */
+    DM_CUE_FRONT, /* depth of the column */
+    DM_CUE_RIB,   /* ribs, and their absence */
+    DM_CUE_FIRST, /* first rib */
+    DM_CUE_DENS,  /* dens, axis */
+    DM_CUE_SACRUM,
+    DM_CUE_CONUS,
+    DM_CUE_FUSED,   /* discs where C2/3 and L5/S1 have fused segments beyond them */
+    DM_CUE_SPACING, /* distances between discs */
+    DM_CUE_ENDS,    /* room left beyond the first and last disc */
+    DM_CUE_SIZE,    /* the patient's size */
+    DM_CUES
+} dm_cue;
+
 /* The discs of one explanation: disc `from` + j of the chain at index at[j]. */
 typedef struct dm_disc_path {
     int from, n, at[DM_MAX_CHAIN];
@@ -107,6 +124,9 @@ void dm_chain_fit_clear(dm_chain_fit *fit);
  * disc would be in view, or its ribs are not. */
 double dm_chain_top_rib(const dm_chain *chain, const dm_column *column, const dm_anchors *anchors, int k,
                         int i, double scale);
+/* What a path of this fit is worth, cue by cue; their sum is its score. */
+void dm_chain_cues(const dm_chain_fit *fit, const dm_column *column, const dm_levels_params *params,
+                   const dm_disc_path *path, double cue[DM_CUES]);
 /* The best path that has disc k at index i. */
 dm_status dm_chain_fit_path(const dm_chain_fit *fit, const dm_column *column, const dm_levels_params *params,
                             int k, int i, dm_disc_path *path);
@@ -116,11 +136,20 @@ typedef struct dm_labelling {
     dm_chain chain;
     dm_disc_path path;
     double posterior, alt_posterior;
+    double score; /* of the best path, nats over temperature: to be compared with the same scan turned */
     int alt_shift;
     double rib, first, dens, sacrum; /* what each anchor gives on the path, nats */
     int rib_end;                     /* the last rib is seen on the path */
 } dm_labelling;
 dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_levels_params *params,
                    dm_labelling *out);
+
+/* The best score (as dm_labelling.score) that the same scan reaches with head and feet exchanged; -1e30 when
+ * it shows no column. */
+dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params, double *score);
+
+/* CT: 1 = the largest solid organ before T10 to L2 lies on the left, where the liver should not be; 0 = it
+ * does not, or neither belly nor liver is in view. */
+int dm_sides_mirrored(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels);
 
 #endif

@@ -138,8 +138,10 @@ dm_status dm_profile_relative_gradient(const float *v, int n, double sigma, floa
     if (!m) return no_memory();
     memcpy(m, v, (size_t)n * sizeof *m);
     dm_status status = dm_profile_smooth(m, n, sigma);
-    for (int i = 0; i < n; i++)
-        g[i] = i == 0 || i == n - 1 ? NAN : fminf(fabsf(v[i + 1] - v[i - 1]) / fmaxf(2 * m[i], 1e-6f), 0.25f);
+    for (int i = 0; i < n; i++) {
+        float rise = i == 0 || i == n - 1 ? NAN : fabsf(v[i + 1] - v[i - 1]);
+        g[i] = isnan(rise) || isnan(m[i]) ? NAN : fminf(rise / fmaxf(2 * m[i], 1e-6f), 0.25f);
+    }
     free(m);
     return status;
 }

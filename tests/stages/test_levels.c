@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crop_parts.h"
 #include "frame.h"
 #include "levels_parts.h"
 #include "stage.h"
@@ -38,6 +39,7 @@ typedef struct model {
     int last_rib;    /* level */
     int kidneys;     /* full of contrast, beside L1 to L3 */
     int pelvis;      /* alae and ilium beside S1 */
+    int skull;       /* its base reaches out above the neck, as ribs do */
     double side;     /* nothing is known further out; 0 = the whole width */
     double seam;     /* MR: a false disc this far above C2/3; 0 = none */
 } model;
@@ -75,6 +77,7 @@ static double from_of(const model *m, int level) {
 /* What lies beside the column and is bright without being a rib. */
 static int beside_bright(const model *m, double s, double a, double l) {
     double loin = s - from_of(m, DM_L1), promontory = s - from_of(m, DM_S1);
+    if (m->skull && s > -26 && s < -20 && fabs(a) < 5 && l > 10) return 1;
     if (m->kidneys && loin > -5 && loin < 85 && a > -25 && a < 35 && l > 41) return 1;
     if (!m->pelvis) return 0;
     int ala = promontory > 3 && a > -8 && a < 24 && l > 12 && l < 44;
@@ -363,6 +366,82 @@ START_TEST(a_scan_that_shows_nothing_is_answered) {
 }
 END_TEST
 
+/* What reaches out above a neck is the skull: the first rib is still the first. */
+START_TEST(a_skull_is_no_rib) {
+    model m = make_model(DM_C1, DM_T1 + 5, 12, 1);
+    m.skull = 1;
+    dm_study *study = named_right(&m, -30);
+    ck_assert_ptr_nonnull(strstr(study->levels.count_method, "ribs"));
+    free_study(study);
+}
+END_TEST
+
+/* The same voxels under a header with head and feet exchanged. */
+static void stand_on_head(dm_study *study) {
+    dm_spine *s = &study->spine, turned = {0};
+    for (int k = 0; k < 4; k++) study->crop.raw.to_lps.m[2][k] *= -1;
+    ck_assert(dm_good(dm_spine_make(&turned, s->n, s->ds)));
+    for (int i = 0; i < s->n; i++)
+        for (int c = 0; c < 3; c++) turned.p[i][c] = (c == 2 ? -1 : 1) * s->p[s->n - 1 - i][c];
+    ck_assert(dm_good(dm_frame_build(&turned)));
+    dm_spine_clear(s);
+    *s = turned;
+}
+
+START_TEST(a_patient_on_his_head_is_not_named) {
+    model m = make_model(_i ? DM_T1 + 9 : DM_T1 + 3, _i ? DM_L1 + 4 : DM_L1 + 2, 12, 1);
+    dm_study *study = make_study(&m, 10, m.from[m.n] - 4, 2);
+    void *params = calloc(1, dm_stage_levels.params_size);
+    dm_params_preset(dm_stage_levels.params, dm_stage_levels.n_params, params);
+    ck_assert(dm_good(dm_stage_levels.run(gpu, params, study)));
+    ck_assert_ptr_null(strstr(study->qc, "orientation"));
+    stand_on_head(study);
+    dm_status status = dm_stage_levels.run(gpu, params, study);
+    ck_assert_msg(!strcmp(status.code, "orientation") || strstr(study->qc, "orientation"), "%s %s",
+                  status.code, study->qc);
+    ck_assert(!dm_good(status) || !study->levels.anchored);
+    free(params);
+    free_study(study);
+}
+END_TEST
+
+/* A trunk of muscle and fat with one solid organ of 90 mm on one side (+1 = left; 0 = none), a line down its
+ * middle. */
+static int mirrored(int side, int wide) {
+    dm_study *study = calloc(1, sizeof *study);
+    dm_grid g = {.n = {wide, 110, 100},
+                 .origin = {-wide + 1, -180, -200},
+                 .step = 2,
+                 .v = calloc((size_t)wide * 11000, sizeof(float))};
+    for (int k = 0; k < 100; k++)
+        for (int j = 0; j < 110; j++)
+            for (int i = 0; i < wide; i++) {
+                double x = -wide + 1 + 2.0 * i, y = -180 + 2.0 * j, z = -200 + 2.0 * k;
+                int organ = side && hypot(hypot(x - side * 90, y + 70), z + 100) < 45;
+                g.v[((size_t)k * 110 + (size_t)j) * (size_t)wide + (size_t)i] = organ       ? 60
+                                                                                : i / 8 % 2 ? 50
+                                                                                            : -100;
+            }
+    ck_assert(dm_good(dm_spine_make(&study->spine, 400, 0.5)));
+    for (int i = 0; i < 400; i++) study->spine.p[i][2] = -0.5 * i;
+    ck_assert(dm_good(dm_frame_build(&study->spine)));
+    for (int i = 0; i < 5; i++)
+        study->levels.v[study->levels.n++] =
+            (dm_vertebra){.level = DM_T1 + 9 + (i < 3 ? i : i + 1), .s_from = 40 * i, .s_to = 40 * i + 40};
+    int answer = dm_sides_mirrored(&g, &study->spine, &study->levels);
+    free(g.v);
+    free_study(study);
+    return answer;
+}
+
+START_TEST(the_liver_tells_left_from_right) {
+    ck_assert_int_eq(mirrored(-1, 160), 0);
+    ck_assert_int_eq(mirrored(1, 160), 1);
+    ck_assert_int_eq(mirrored(0, 160), 0);
+    ck_assert_int_eq(mirrored(1, 70), 0); /* a scan as narrow as the spine shows no liver */
+}
+END_TEST
+
 START_TEST(the_numberings_are_all_there) {
     int seen[14][8] = {{0}};
     double sum = 0;
@@ -412,6 +491,9 @@ int main(void) {
     tcase_add_test(tests, without_an_anchor_nothing_is_promised);
     tcase_add_test(tests, short_lines_are_answered);
     tcase_add_test(tests, a_scan_that_shows_nothing_is_answered);
+    tcase_add_test(tests, a_skull_is_no_rib);
+    tcase_add_loop_test(tests, a_patient_on_his_head_is_not_named, 0, 2);
+    tcase_add_test(tests, the_liver_tells_left_from_right);
     tcase_add_test(tests, the_numberings_are_all_there);
     tcase_add_test(tests, kernels_agree_with_their_references);
     suite_add_tcase(suite, tests);

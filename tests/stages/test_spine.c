@@ -6,6 +6,7 @@
 
 #include "frame.h"
 #include "gpu.h"
+#include "spine_parts.h"
 #include "stage.h"
 
 extern const dm_stage dm_stage_crop, dm_stage_spine;
@@ -160,6 +161,35 @@ START_TEST(refuses_a_patient_turned_round) {
 }
 END_TEST
 
+/* 300 mm of line that sways as a scoliosis of 60 degrees does, and slips aside by `slip` degrees 40 mm before one end. */
+static int doubted(double slip, int at_top, int *n) {
+    dm_spine s = {0};
+    double x = 0;
+    ck_assert(dm_good(dm_spine_make(&s, 600, 0.5)));
+    for (int i = 0; i < 600; i++) {
+        double lean = 0.5236 * sin(3.14159265358979 * i / 240.0) + (i > 520 ? slip / 57.29577951308232 : 0);
+        x += 0.5 * sin(lean);
+        int k = at_top ? 599 - i : i;
+        s.p[k][0] = x, s.p[k][2] = -0.5 * k;
+        s.score[k] = 1, s.unsure[k] = 0;
+    }
+    dm_doubt_turns(&s);
+    *n = 0;
+    for (int i = 0; i < 600; i++) *n += s.unsure[i];
+    int right = at_top ? s.unsure[0] : s.unsure[599];
+    dm_spine_clear(&s);
+    return right;
+}
+
+START_TEST(a_line_that_slips_aside_is_doubted) {
+    int n;
+    ck_assert_int_eq(doubted(0, _i, &n), 0);
+    ck_assert_int_eq(n, 0);
+    ck_assert_int_eq(doubted(45, _i, &n), 1);
+    ck_assert_msg(n > 50 && n < 140, "%d of 600 samples", n);
+}
+END_TEST
+
 int main(void) {
     dm_status status = dm_gpu_open(NULL, 0, &gpu);
     if (!dm_good(status)) {
@@ -169,6 +199,7 @@ int main(void) {
     Suite *suite = suite_create("spine");
     TCase *tc = tcase_create("spine");
     tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, a_line_that_slips_aside_is_doubted, 0, 2);
     tcase_add_loop_test(tc, follows_the_canal, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
     tcase_add_test(tc, refuses_what_is_no_spine);
     tcase_add_loop_test(tc, refuses_a_patient_turned_round, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
