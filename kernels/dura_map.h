@@ -70,7 +70,7 @@ DM_FN void dm_shell_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, fl
 
 /* Model of a profile in units of the sac (0 = tissue, 1 = sac): the sac's edge at the dura, the bone's edge, and between
  * them a pool. Both edges are blurred by the scanner (Gaussian of `width` mm) and may stand up to 1.25 mm from the surface
- * that was found, at a price. Sac height is known; bone and pool are solved for. */
+ * that was found, at a price. Sac height is that of the rim inside the dura; bone and pool are solved for. */
 typedef struct dm_fit_args {
     float width;       /* mm, s.d. of the blur */
     float model_error; /* share of the sac that the model may be wrong by */
@@ -136,9 +136,14 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
         if (dm_is_outside(p[k0 + k])) return;
         y[k] = (p[k0 + k] - tissue) / s;
     }
+    /* Where the cord is near, the thin fluid reads less than the sac does: the edge falls from what stands there. */
+    float rim = 0.0f;
+    for (int k = dm_max((int)dm_floor((rd - 2.8f) / a.dr), 0); k <= (int)dm_floor((rd - 0.4f) / a.dr); k++)
+        rim = dm_fmax(rim, (p[k] - tissue) / s);
+    rim = dm_clampf(rim, 0.3f, 1.0f);
     for (int j = 0; j < n + 2 * DM_FIT_PAD; j++) {
         float r = (float)(k0 + j - DM_FIT_PAD) * a.dr;
-        sac[j] = dm_normal_cdf((rd - r) / f.width);
+        sac[j] = rim * dm_normal_cdf((rd - r) / f.width);
         bone[j] = dm_normal_cdf((r - rb) / f.width);
     }
     int band = dm_clampi((int)dm_floor(f.band / a.dr + 0.5f), 1, DM_FIT_PAD - 8);
@@ -154,8 +159,8 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
             for (int k = 0; k < n; k++) {
                 int j = k + DM_FIT_PAD;
                 float fs = sac[j - m1], fb = bone[j - m2];
-                float rise = 1.0f - sac[j - m1 - 2], fall = bone[j - m2 + 1];
-                if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band]);
+                float rise = 1.0f - sac[j - m1 - 2] / rim, fall = bone[j - m2 + 1];
+                if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band] / rim);
                 if (f.shape == 2) rise = dm_fmin(rise, bone[j - m2 + 1 + band]);
                 float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - fs;
                 top = dm_fmax(top, fp);

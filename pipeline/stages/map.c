@@ -25,6 +25,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, valley_gain, "1", 1, 5, 2.5, "Factor on the valley before it is compared with the fit: the blur halves the floor of a thin pool."),
     DM_PARAM_FLOAT(dm_map_params, least_excess_hu, "HU", 0, 200, 50, "Less above tissue than this is muscle, vein or noise on CT, not contrast."),
     DM_PARAM_FLOAT(dm_map_params, dent, "mm", 0.2, 5, 1.0, "The dura lies at most this far inside the convex outline of its slice (in front: inside the median of 55 degrees): what dents deeper is a nerve root."),
+    DM_PARAM_FLOAT(dm_map_params, end_margin, "mm", 0, 30, 8, "Nearer to the line's ends nothing is assessed: the surfaces have neighbours on one side only, and the scan may be cut obliquely."),
     DM_PARAM_FLOAT(dm_map_params, reach_half, "mm", 5, 80, 30, "The canal's wall is compared with its median within this distance along the line: one level to either side."),
     DM_PARAM_FLOAT(dm_map_params, reach_dent, "mm", 0.2, 20, 0.5, "Bone further inside than this median is taken for it: contrast that touches bone of its own brightness hides the edge. Where bone was seen still counts against a pool."),
     DM_PARAM_FLOAT(dm_map_params, gap_least, "mm", 0.4, 2, 0.8, "Narrower gaps between dura and bone cannot be told from their edges at 0.6 mm blur."),
@@ -68,7 +69,8 @@ static void usable(const dm_map_params *p, const dm_study *st, const float *gap,
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)i * DM_NT + (size_t)t;
             const float *v = cells + c * DM_CELL_N;
-            use[c] = st->canal.filled[i] && !st->spine.unsure[i] && (double)gap[c] >= p->gap_least &&
+            use[c] = st->canal.filled[i] && !st->spine.unsure[i] && fmin(i, st->spine.n - 1 - i) * st->spine.ds >= p->end_margin &&
+                     (double)gap[c] >= p->gap_least &&
                      !dm_is_outside(v[DM_CELL_DARK]) && !dm_is_outside(v[DM_CELL_OUTER]);
         }
 }

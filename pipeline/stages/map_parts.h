@@ -8,7 +8,7 @@
 
 typedef struct dm_map_params {
     double radius, step;              /* mm */
-    double reach_half, reach_dent;
+    double end_margin, reach_half, reach_dent;
     double envelope_share, envelope_half, layering_limit;
     double tissue_share, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
