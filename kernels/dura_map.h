@@ -78,6 +78,7 @@ typedef struct dm_fit_args {
     float ridge;       /* share of the sac: pools are small until shown */
     float band;        /* mm of the gap that the pool fills */
     int shape;         /* 0 all of the gap, 1 `band` mm on the dura, 2 `band` mm on the bone */
+    float rim_least;   /* the sac beside its edge reads at least this share of it */
     float edge_least;  /* a bone's edge is trusted at least this far (0..1); 0 = bone never touches the dura (MR) */
 } dm_fit_args;
 
@@ -140,7 +141,7 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     float rim = 0.0f;
     for (int k = dm_max((int)dm_floor((rd - 2.8f) / a.dr), 0); k <= (int)dm_floor((rd - 0.4f) / a.dr); k++)
         rim = dm_fmax(rim, (p[k] - tissue) / s);
-    rim = dm_clampf(rim, 0.3f, 1.0f);
+    rim = dm_clampf(rim, f.rim_least, 1.0f);
     for (int j = 0; j < n + 2 * DM_FIT_PAD; j++) {
         float r = (float)(k0 + j - DM_FIT_PAD) * a.dr;
         sac[j] = rim * dm_normal_cdf((rd - r) / f.width);

@@ -27,6 +27,7 @@ typedef struct dm_edge_args {
     float faint;      /* HU: contrast below this is no brighter than marrow, bone must exceed it */
     float wall_depth; /* mm of wall behind which no edge is the canal's */
     float ligament;   /* HU of a full edge from fat to ligament */
+    int behind_blur;   /* CT: 1 = a rise that the sac's blur hides counts as bone. So does contrast outside the dura: not where that is sought */
 } dm_edge_args;
 
 DM_FN size_t dm_ray_of(dm_surf_args a, int i, int t) { return ((size_t)i * (size_t)a.nt + (size_t)t) * (size_t)a.nr; }
@@ -212,7 +213,7 @@ DM_FN float dm_bone_rise(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args 
     int step = dm_max(dm_mm(0.25f, a.dr), 1), win = dm_mm(1.0f, a.dr);
     float inner = dm_ray_mean(s, a.nr, k - win, k - step), outer = dm_ray_mean(s, a.nr, k + step, k + win);
     if (dm_is_outside(inner) || dm_is_outside(outer)) return DM_OUTSIDE;
-    if (level >= e.faint && rd > 0.0f)
+    if (e.behind_blur && level >= e.faint && rd > 0.0f)
         inner = dm_fmin(inner, dm_mean_beyond_sac(s, k - win, k - step, a.dr, 0.8f * (level - e.tissue), rd));
     return outer - inner;
 }

@@ -78,7 +78,8 @@ static dm_edge_args edges(const params *p, dm_modality modality) {
                           .wall = (float)p->wall_hu,
                           .faint = (float)p->faint_hu,
                           .wall_depth = 2.0f,
-                          .ligament = 70.0f};
+                          .ligament = 70.0f,
+                          .behind_blur = 1};
 }
 
 /* MR's bone edge needs a scale everywhere: the nearest filled position's. 1 when there is none. */
@@ -164,7 +165,7 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             seen[ray] = sure ? w->rd[ray] : 0.0f;
             g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
             g[1] = far;
-            g[2] = sure ? w->rd[ray] + usual_gap(p, t) : 8.0f;
+            g[2] = sure ? w->rd[ray] + (w->edge.mr || w->edge.behind_blur ? usual_gap(p, t) : (float)p->usual_gap) : 8.0f;
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
@@ -284,6 +285,8 @@ static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
     for (int round = 0; round <= p->rounds; round++) {
         work_clear(&w);
         DM_TRY_OUT(work_make(gpu, p, study, &w));
+        /* The line is moved by the bone as it is most likely; the surfaces that are kept must not take a pool for bone. */
+        w.edge.behind_blur = round < p->rounds;
         DM_TRY_OUT(solve(p, &w, round == p->rounds));
         if (round < p->rounds) DM_TRY_OUT(recentre(p, &w, &study->spine));
     }

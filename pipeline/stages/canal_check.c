@@ -64,7 +64,7 @@ static dm_status bench_make(dm_gpu *gpu, int edge, uint64_t seed, bench *b) {
 }
 
 static const dm_edge_args EDGES = {.mr = 0, .tissue = 30, .min_r = 1, .dura_drop = 0.5f, .passed = 0.5f, .dark = 1.5f, .cord = 3,
-                                   .cord_from = 5, .fat = -20, .bone_rise = 250, .bone_low = 100, .wall = 180, .faint = 240, .wall_depth = 2,
+                                   .cord_from = 5, .fat = -20, .bone_rise = 250, .bone_low = 100, .wall = 180, .faint = 240, .behind_blur = 1, .wall_depth = 2,
                                    .ligament = 70};
 static const dm_cost_args COSTS = {0.5f, 1.0f, {0.1f, 0.05f, 0.0f, 1.0f}, {0.05f, 0.15f, 1.0f, 0.6f}};
 

@@ -33,6 +33,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, gain_least, "1", 0, 200, 6, "Fall of chi-square (priors included) that a pool must bring to count in full: 2.5 s.d."),
     DM_PARAM_FLOAT(dm_map_params, model_error, "1", 0.01, 0.3, 0.06, "Share of the sac by which the model of a profile may be wrong: texture, roots, noise."),
     DM_PARAM_FLOAT(dm_map_params, shift_sd, "mm", 0.1, 1.5, 0.45, "Expected error of the two surfaces."),
+    DM_PARAM_FLOAT(dm_map_params, rim_least, "1", 0.1, 1, 0.3, "Where the cord is near, thin fluid reads less than the sac: the edge of the dura falls from what stands there, but from no less than this share."),
     DM_PARAM_FLOAT(dm_map_params, edge_least, "1", 0.05, 1, 0.15, "CT: the bone's edge is trusted at least this far; where it is weaker than 1 the bone may reach in towards the dura, its expected error divided by its strength."),
     DM_PARAM_FLOAT(dm_map_params, ridge, "1", 0.1, 2, 0.5, "Pools are expected below this share of the sac until the profile shows more."),
     DM_PARAM_FLOAT(dm_map_params, band, "mm", 1, 4, 2, "Thickness of a pool that lies on the dura or on the bone and leaves the rest of the gap dark."),
@@ -100,6 +101,7 @@ static dm_fit_args fit_args(const work *w, double width, int shape) {
                          .ridge = (float)w->p->ridge,
                          .band = (float)w->p->band,
                          .shape = shape,
+                         .rim_least = (float)w->p->rim_least,
                          .edge_least = w->st->modality == DM_CT ? (float)w->p->edge_least : 0};
 }
 
