@@ -101,14 +101,15 @@ static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const ma
             b->st->map.fat_bright, b->dense, m->sign ? -1 : l != NULL, (int)m->flag, f->score,
             dm_class_name(f->class_), dm_side_name(f->side), f->s, f->length_mm, f->volume_mm3,
             f->thickness_mm, f->theta, l ? l->thickness : 0, l ? l->ratio : 0);
-    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2, q->fill,
-            q->p90, q->hard, q->dark_gap, q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone, q->noise,
-            q->low, q->usual);
+    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f\n", q->area_mm2,
+            q->fill, q->p90, q->hard, q->dark_gap, q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone,
+            q->noise, q->low, q->usual);
 }
 
-static const char csv_head[] = "seed,case,kind,modality,fat,dense,label,flag,score,class,side,s,length,"
-                               "volume,thickness,theta,true_thickness,true_ratio,"
-                               "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low,usual\n";
+static const char csv_head[] =
+    "seed,case,kind,modality,fat,dense,label,flag,score,class,side,s,length,"
+    "volume,thickness,theta,true_thickness,true_ratio,"
+    "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low,usual\n";
 
 static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int first) {
     /* Where fat is as bright as fluid, nothing dorsal or sacral counts for the answer: neither hit nor false
@@ -292,7 +293,8 @@ static void solve(double a[TERMS][TERMS], double b[TERMS]) {
 
 /* Logistic regression by Newton's method; every coefficient is expected within +-3 of 0. */
 static void fit(const tally *t) {
-    static const char *const name[TERMS] = {"base", "size", "hard", "fat", "over", "sacral", "dim", "usual", "edge"};
+    static const char *const name[TERMS] = {"base",   "size", "hard",  "fat", "over",
+                                            "sacral", "dim",  "usual", "edge"};
     double w[TERMS] = {0};
     for (int round = 0; round < 30; round++) {
         double h[TERMS][TERMS] = {{0}}, g[TERMS];

@@ -93,7 +93,9 @@ DM_FN float dm_normal_cdf(float x) {
 
 /* Least cost without a pool where bone may reach in as far as the dura. Beside a sac that outshines bone, a lamina that touches
  * it has no edge of its own, and r_bone stands where it is expected: the weaker the edge (q, 0..1), the further the bone may
- * be from it. `seen`: mm by which the edge that was found lies within the one of the profile's model, 0 or more. Called with the scanner's own blur of the bone and with half as much again: laminae slope. y: n samples, sac and bone: the unshifted edges with DM_FIT_PAD samples more at both ends. */
+ * be from it. `seen`: mm by which the edge that was found lies within the one of the profile's model, 0 or more. Called with
+ * the scanner's own blur of the bone and with half as much again: laminae slope. y: n samples; sac and bone: the unshifted
+ * edges with DM_FIT_PAD samples more at both ends. */
 DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone, int n, dm_map_args a, dm_fit_args f, float gap,
                             float seen, float q) {
     const float iv = 1.0f / (f.model_error * f.model_error), sd = f.shift_sd / dm_fmax(q, f.edge_least);
@@ -115,11 +117,11 @@ DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone,
     return best;
 }
 
-/* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. out: pool (share of the sac),
- * bone (share), cost (chi-square), thickness (mm where what is left after both edges exceeds half of the pool's height), height that a
- * pool of 1 would reach between the blurred edges: near 0 in a narrow gap, where a pool is a guess; gain = fall of
- * the cost against the best fit without a pool. rb: how far the canal reaches
- * here by its neighbours; seen, q: where the bone's edge was found and how strong it is, 0..1. A cell without a complete profile gets pool 0 and cost -1. */
+/* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. rb: how far the canal reaches here by
+ * its neighbours; seen, q: where the bone's edge was found and how strong it is, 0..1. out: pool (share of the sac), bone
+ * (share), cost (chi-square), thickness (mm where what is left after both edges exceeds half of the pool's height), height that
+ * a pool of 1 would reach between the blurred edges: near 0 in a narrow gap, where a pool is a guess; gain = fall of the cost
+ * against the best fit without a pool. A cell without a complete profile gets pool 0 and cost -1. */
 DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, float rd, float rb, float seen, float q,
                        float tissue, float s, DM_GLOBAL float *out) {
     const int shift[7] = {-5, -3, -1, 0, 1, 3, 5};

@@ -28,16 +28,19 @@ static void invert(double a[TERMS][TERMS], double out[TERMS][TERMS]) {
     }
 }
 
-/* One model: fluid down to `deep`. With a line: a layer of its own brightness outside `depth`, parted from the fluid by a dark
- * line of `membrane` mm. Without, fluid that dims outwards from `depth` on, in even steps, to the share `dim` of its brightness. */
-static void model(const dm_membrane_args *f, double deep, double depth, double membrane, double dim, float *row) {
+/* One model: fluid down to `deep`. With a line: a layer of its own brightness outside `depth`, parted from
+ * the fluid by a dark line of `membrane` mm. Without, fluid that dims outwards from `depth` on, in even
+ * steps, to the share `dim` of its brightness. */
+static void model(const dm_membrane_args *f, double deep, double depth, double membrane, double dim,
+                  float *row) {
     double column[TERMS][K], normal[TERMS][TERMS], inverse[TERMS][TERMS];
     for (int k = 0; k < K; k++) {
         double u = 0.25 * k - 1.5;
         column[0][k] = edge(u - deep);
         column[1][k] = edge(u - depth) - edge(u - deep);
         for (int j = 0; j < STEPS && membrane <= 0; j++)
-            column[1][k] += (dim + (1 - dim) * (j + 0.5) / STEPS) * (edge(u - depth * j / STEPS) - edge(u - depth * (j + 1) / STEPS));
+            column[1][k] += (dim + (1 - dim) * (j + 0.5) / STEPS) *
+                            (edge(u - depth * j / STEPS) - edge(u - depth * (j + 1) / STEPS));
         column[2][k] = membrane > 0 ? edge(u) - edge(u - depth + membrane) : 0;
         column[3][k] = edge(-u);
     }
@@ -54,10 +57,11 @@ static void model(const dm_membrane_args *f, double deep, double depth, double m
     row[ROW - 1] = (float)depth;
 }
 
-/* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm inside the outer
- * edge, with a millimetre of fluid below them: what is thinner is the edge of the cord. Healthy fluid may be dimmer in its outer
- * layer, without a line: pulsation and roots darken it there to a half or so. Terms: what lies below the fluid (cord 0.18 of
- * the sac), the fluid, the pool (anything), what lies outside. */
+/* Fluid 1 to 5 mm deep, or deeper than the profile; lines from 1 mm (a pool of half a millimetre) to 3.6 mm
+ * inside the outer edge, with a millimetre of fluid below them: what is thinner is the edge of the cord.
+ * Healthy fluid may be dimmer in its outer layer, without a line: pulsation and roots darken it there to a
+ * half or so. Terms: what lies below the fluid (cord 0.18 of the sac), the fluid, the pool (anything), what
+ * lies outside. */
 static void table_of(double noise, double membrane, dm_membrane_args *f, float *table) {
     const double sd[TERMS] = {0.15, 0.12, 0.35, 0.1};
     *f = (dm_membrane_args){
@@ -70,9 +74,11 @@ static void table_of(double noise, double membrane, dm_membrane_args *f, float *
             double deep = i < DEPTHS - 1 ? 0.25 * (i + FIRST) : 7, most = fmin(deep - 1, 3.6);
             if (kind == PLAIN) model(f, deep, 0, 0, 1, table + f->models++ * ROW);
             if (kind == DIM)
-                for (double depth = 2; depth <= most; depth += 0.5) model(f, deep, depth, 0, 0.5, table + f->models++ * ROW);
+                for (double depth = 2; depth <= most; depth += 0.5)
+                    model(f, deep, depth, 0, 0.5, table + f->models++ * ROW);
             if (kind == LINE)
-                for (double depth = 1; depth <= most; depth += 0.25) model(f, deep, depth, membrane, 0, table + f->models++ * ROW);
+                for (double depth = 1; depth <= most; depth += 0.25)
+                    model(f, deep, depth, membrane, 0, table + f->models++ * ROW);
         }
         if (kind == PLAIN) f->plain = f->models;
         if (kind == DIM) f->healthy = f->models;
@@ -100,8 +106,8 @@ out:
     return status;
 }
 
-/* What the used cells within 4.5 mm and 10 degrees of a cell say together. Cells of one window hold much the same noise, so the
- * sum of their gains would overstate; their mean does not. */
+/* What the used cells within 4.5 mm and 10 degrees of a cell say together. Cells of one window hold much the
+ * same noise, so the sum of their gains would overstate; their mean does not. */
 typedef struct evidence {
     float gain, strict, depth, pool;
 } evidence;
@@ -120,13 +126,15 @@ static evidence around(const dm_study *st, const float *line, const uint8_t *use
             depth += w * (double)v[DM_MEMBRANE_DEPTH], pool += w * (double)v[DM_MEMBRANE_POOL];
         }
     if (2 * n < all) return (evidence){-1e9f, -1e9f, 0, 0};
-    return (evidence){(float)(gain / n), (float)(strict / n), (float)(depth / weight), (float)(pool / weight)};
+    return (evidence){(float)(gain / n), (float)(strict / n), (float)(depth / weight),
+                      (float)(pool / weight)};
 }
 
-/* Keeps the patches of cells with gain > least of which the share `share` withstands the comparison with fluid that dims:
- * pulsation blurs the sac's edge over a patch, and no cell of it shows a line; of a pool enough cells do. The others' gain
- * becomes -1e9. stack: n * DM_NT. */
-static void keep_lines(evidence *v, const uint8_t *use, int n, float least, double share, int *stack, uint8_t *mark) {
+/* Keeps the patches of cells with gain > least of which the share `share` withstands the comparison with
+ * fluid that dims: pulsation blurs the sac's edge over a patch, and no cell of it shows a line; of a pool
+ * enough cells do. The others' gain becomes -1e9. stack: n * DM_NT. */
+static void keep_lines(evidence *v, const uint8_t *use, int n, float least, double share, int *stack,
+                       uint8_t *mark) {
     memset(mark, 0, (size_t)n * DM_NT);
     for (int seed = 0; seed < n * DM_NT; seed++) {
         if (mark[seed] || !use[seed] || !(v[seed].gain > least)) continue;

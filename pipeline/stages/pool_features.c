@@ -31,9 +31,10 @@ static double above_soft_tissue(const dm_findings_params *p, const dm_study *st,
     return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
 }
 
-/* What lies at the same place of other vertebrae, on either side: their median E, 0 where fewer than four can be compared.
- * Root sleeves, laminae that touch the sac, ligaments and the epidural plexus come with every vertebra; a tear does not.
- * Vertebrae that `own` reaches are left out, so a collection along all of the spine is compared with nothing. */
+/* What lies at the same place of other vertebrae, on either side: their median E, 0 where fewer than four can
+ * be compared. Root sleeves, laminae that touch the sac, ligaments and the epidural plexus come with every
+ * vertebra; a tear does not. Vertebrae that `own` reaches are left out, so a collection along all of the
+ * spine is compared with nothing. */
 static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
     enum { LEVELS = 4 };
     const dm_levels *l = &st->levels;
@@ -49,14 +50,16 @@ static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
         if (k < 0 || k >= l->n || (l->v[k].s_to > own.from * ds && l->v[k].s_from < own.to * ds)) continue;
         int at = (int)lround((l->v[k].s_from + phase * (l->v[k].s_to - l->v[k].s_from)) / ds);
         if (at < 0 || at >= m->n) continue;
-        size_t same = (size_t)at * DM_NT + (size_t)t, other = (size_t)at * DM_NT + (size_t)((DM_NT - t) % DM_NT);
+        size_t same = (size_t)at * DM_NT + (size_t)t,
+               other = (size_t)at * DM_NT + (size_t)((DM_NT - t) % DM_NT);
         if (m->assessed[same]) value[n++] = m->e[same];
         if (m->assessed[other]) value[n++] = m->e[other];
     }
     return n >= 4 ? (double)dm_rank(value, n, 0.5) : 0;
 }
 
-static void add_cell(const dm_findings_params *p, const dm_study *st, double low, dm_rows own, int i, int t, cells *o) {
+static void add_cell(const dm_findings_params *p, const dm_study *st, double low, dm_rows own, int i, int t,
+                     cells *o) {
     const dm_map *m = &st->map;
     size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT),
            n = o->n++;
@@ -79,14 +82,15 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     o->column[t] = 1;
 }
 
-/* The rows that count as the pool's own when it is compared with other vertebrae. In front all that it spans: the dura's ties
- * cut a ventral collection into pieces at every level. Behind and at the sides the piece alone: laminae and sleeves that
- * were joined stand in a row. */
+/* The rows that count as the pool's own when it is compared with other vertebrae. In front all that it spans:
+ * the dura's ties cut a ventral collection into pieces at every level. Behind and at the sides the piece
+ * alone: laminae and sleeves that were joined stand in a row. */
 static dm_rows own_rows(const dm_pool_cells *in, dm_side side, size_t c, const cells *o) {
     return side == DM_VENTRAL || !in->piece[c] ? (dm_rows){o->from, o->to} : in->extent[in->piece[c]];
 }
 
-static void gather(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, dm_side side, cells *o) {
+static void gather(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which,
+                   dm_side side, cells *o) {
     o->from = st->map.n, o->to = -1, o->peak = -1e9;
     for (int i = 0; i < st->map.n; i++)
         for (int t = 0; t < DM_NT; t++) {
@@ -121,11 +125,11 @@ static double around(const dm_study *st, const cells *o, float *work) {
     return n ? (double)dm_rank(work, n, 0.5) : 0;
 }
 
-/* `size` saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size and the brightness above soft tissue only
- * what anatomy says: whether fat is as bright as fluid, that on CT what is brighter than the
- * sac itself is bone, or sac beside a lost surface, that below S1 the sac tapers, surfaces fail and leaks are rare, that on
- * MR a pool is fluid and not blood in the plexus, that other vertebrae do not show the same, and that contrast on both sides
- * weakens the dura's edge. */
+/* `size` saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size and the brightness
+ * above soft tissue only what anatomy says: whether fat is as bright as fluid, that on CT what is brighter
+ * than the sac itself is bone, or sac beside a lost surface, that below S1 the sac tapers, surfaces fail and
+ * leaks are rare, that on MR a pool is fluid and not blood in the plexus, that other vertebrae do not show
+ * the same, and that contrast on both sides weakens the dura's edge. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
@@ -135,16 +139,18 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    st->map.fat_bright,
                                    st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0,
                                    f->class_ == DM_SACRAL,
-                                   st->modality == DM_MR ? fmin(fmax((p->fluid_share - q->p90) / 0.1, 0), 2) : 0,
+                                   st->modality == DM_MR ? fmin(fmax((p->fluid_share - q->p90) / 0.1, 0), 2)
+                                                         : 0,
                                    q->usual,
                                    q->edges};
     memcpy(x, terms, sizeof terms);
 }
 
-/* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How sure"). */
+/* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How
+ * sure"). */
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
-    const double odds[DM_ODDS] = {p->odds_base, p->odds_size,   p->odds_hard, p->odds_fat,
-                                  p->odds_over, p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_edge};
+    const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat, p->odds_over,
+                                  p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_edge};
     double x[DM_ODDS], sum = 0;
     dm_pool_terms(p, st, f, x);
     for (int k = 0; k < DM_ODDS; k++) sum += odds[k] * x[k];
@@ -204,7 +210,8 @@ static void phases_of(const dm_findings_params *p, const dm_study *st, const int
     f->early_late = bright[1] > 0.05 ? bright[0] / bright[1] : (double)NAN;
 }
 
-dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, dm_finding *f) {
+dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which,
+                          dm_finding *f) {
     size_t n = (size_t)st->map.n * DM_NT;
     float *room = malloc((LISTS + 1) * n * sizeof *room);
     cells o = {0};
