@@ -120,13 +120,13 @@ static double doubt_from(const dm_localise_params *p, const dm_finding *f) {
 
 /* What was seen that cannot be a leak although it is bright enough. */
 typedef struct aside {
-    int c1c2, fat;
+    int c1c2, fat, needle; /* needle: by a place that is a guess */
 } aside;
 
 /* Accepts findings and picks the best: the one that exceeds its own threshold most. */
 static aside accept(const dm_localise_params *p, dm_study *st) {
     dm_answer *a = &st->answer;
-    aside seen = {0, 0};
+    aside seen = {0, 0, 0};
     double best = 0;
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
@@ -134,6 +134,7 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
         if (!can_be_leak(st, f)) {
             seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && over >= 1;
             seen.fat |= f->false_sign == DM_NO_SIGN && over >= 1;
+            seen.needle |= f->false_sign == DM_SIGN_PUNCTURE && !st->levels.anchored && over >= 1;
             continue;
         }
         f->accepted = over >= 1;
@@ -151,6 +152,7 @@ static const char *reason(const dm_localise_params *p, const dm_study *st, aside
     if (c.assessed < p->assessed_least) return "gap_narrow";
     if (doubtful) return "doubtful";
     if (seen.c1c2) return "c1c2_alone";
+    if (seen.needle) return "puncture_unanchored";
     return seen.fat ? "fat_or_fluid" : NULL;
 }
 

@@ -122,6 +122,21 @@ START_TEST(false_signs_are_flagged_and_kept) {
 }
 END_TEST
 
+/* Where the count of levels is a guess, so is the needle's place: a dorsal pool there is no reason to exclude a leak. */
+START_TEST(a_puncture_by_guess_excludes_nothing) {
+    model m = plain;
+    m.n_pools = 1;
+    m.pool[0] = (model_pool){70, 110, 180, 40, 3, 0.6, 0, 0};
+    dm_study *st = run_model(&m, DM_T12, 31);
+    st->levels.anchored = 0;
+    memset(st->qc, 0, sizeof st->qc);
+    ck_assert(dm_good(model_run(gpu, "localise", st)));
+    ck_assert_int_eq(st->answer.kind, DM_CANNOT_TELL);
+    ck_assert(strstr(st->qc, "puncture_unanchored") != NULL);
+    drop(st);
+}
+END_TEST
+
 START_TEST(no_contrast_is_never_a_leak) {
     model m = plain;
     m.filled = 0;
@@ -187,6 +202,7 @@ int main(void) {
     tcase_add_test(t, the_first_phase_places_the_tear);
     tcase_add_test(t, sides_are_the_patients);
     tcase_add_test(t, false_signs_are_flagged_and_kept);
+    tcase_add_test(t, a_puncture_by_guess_excludes_nothing);
     tcase_add_test(t, no_contrast_is_never_a_leak);
     tcase_add_test(t, little_contrast_or_an_unsure_line_cannot_exclude);
     tcase_add_test(t, roots_and_clock);
