@@ -134,7 +134,7 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
         if (!can_be_leak(st, f)) {
             seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && over >= 1;
             seen.fat |= f->false_sign == DM_NO_SIGN && over >= 1;
-            seen.needle |= f->false_sign == DM_SIGN_PUNCTURE && !st->levels.anchored && over >= 1;
+            seen.needle |= f->false_sign == DM_SIGN_PUNCTURE && !st->levels.anchored && !st->map.fat_bright && over >= 1;
             continue;
         }
         f->accepted = over >= 1;
