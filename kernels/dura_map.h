@@ -239,9 +239,9 @@ DM_FN float dm_outer_edge(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, f
     return dm_fabs(r - rd) > 1.5f ? rd : r;
 }
 
-/* Fall of chi-square by a line against even fluid (negative: worse with one) and against fluid that may dim, brightness of the layer outside it, depth of its inner edge.
- * p = profile, sac = the sac's value here, table = args.models rows of DM_MEMBRANE_ROW: columns term by term, the inverse
- * normal matrix, the depth. A profile with a hole gets the gains -most. */
+/* Fall of chi-square by a line against even fluid (negative: worse with one) and against fluid that may dim, brightness of the
+ * layer outside it, depth of its inner edge. p = profile, sac = the sac's value here, table = args.models rows of
+ * DM_MEMBRANE_ROW: columns term by term, the inverse normal matrix, the depth. A profile with a hole gets the gains -most. */
 DM_FN void dm_membrane_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_membrane_args f,
                             DM_GLOBAL const float *DM_RESTRICT table, float rd, float sac, DM_GLOBAL float *out) {
     float y[DM_MEMBRANE_K];

@@ -26,7 +26,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, least_excess_hu, "HU", 0, 200, 50, "Less above tissue than this is muscle, vein or noise on CT, not contrast."),
     DM_PARAM_FLOAT(dm_map_params, dent, "mm", 0.2, 5, 1.0, "The dura lies at most this far inside the convex outline of its slice (in front: inside the median of 55 degrees): what dents deeper is a nerve root."),
     DM_PARAM_FLOAT(dm_map_params, end_margin, "mm", 0, 30, 8, "Nearer to the line's ends nothing is assessed: the surfaces have neighbours on one side only, and the scan may be cut obliquely."),
-    DM_PARAM_FLOAT(dm_map_params, reach_half, "mm", 5, 80, 30, "The canal's wall is compared with its median within this distance along the line: one level to either side."),
+    DM_PARAM_FLOAT(dm_map_params, reach_half, "mm", 5, 32, 30, "The canal's wall is compared with its median within this distance along the line: one level to either side."),
     DM_PARAM_FLOAT(dm_map_params, reach_dent, "mm", 0.2, 20, 0.5, "Bone further inside than this median is taken for it: contrast that touches bone of its own brightness hides the edge. Where bone was seen still counts against a pool."),
     DM_PARAM_FLOAT(dm_map_params, gap_least, "mm", 0.4, 2, 0.8, "Narrower gaps between dura and bone cannot be told from their edges at 0.6 mm blur."),
     DM_PARAM_FLOAT(dm_map_params, height_least, "1", 0.05, 1, 0.5, "A pool that the blur lets stand lower than this share of its value in its gap is counted less in proportion: it is a guess there."),
@@ -224,7 +224,7 @@ static dm_status measure(dm_gpu *gpu, work *w) {
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu cells of the dura map", w->n);
     DM_TRY(dm_curved_polar(gpu, &w->st->crop.raw, sp, 0, sp->ds, sp->n, 0, w->p->step, nr, &w->polar));
     dm_outline(w->st->canal.r_dura, sp->n, w->p->dent, w->r_dura);
-    dm_canal_reach(w->st->canal.r_bone, sp->n, sp->ds, w->p->reach_half, w->p->reach_dent, w->r_bone);
+    DM_TRY(dm_canal_reach(w->st->canal.r_bone, sp->n, sp->ds, w->p->reach_half, w->p->reach_dent, w->r_bone));
     for (size_t c = 0; c < w->n; c++) w->gap[c] = w->r_bone[c] - w->r_dura[c];
     DM_TRY(dm_profiles_open(gpu, w->p, w->st, w->r_dura, w->r_bone, w->polar, nr, &w->pr, w->cells));
     usable(w->p, w->st, w->gap, w->cells, w->use);

@@ -24,7 +24,7 @@ void dm_outline(const float *r, int n, double dent, float *out);
 
 /* How far the canal reaches: r where it is not more than `dent` mm inside the median of its angle within `half` mm along the line,
  * that median elsewhere. Contrast that touches bone of its own brightness draws the bone's surface inwards. out: n * DM_NT. */
-void dm_canal_reach(const float *r, int n, double ds, double half, double dent, float *out);
+dm_status dm_canal_reach(const float *r, int n, double ds, double half, double dent, float *out);
 
 /* References of one study, made by the functions below in this order. Arrays of cells: s index * DM_NT + column. */
 typedef struct dm_references {

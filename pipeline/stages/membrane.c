@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "map_parts.h"
+#include "patches.h"
 #include "ranks.h"
 
 enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST_MODELS = 224, STEPS = 4 };
@@ -132,27 +133,25 @@ static evidence around(const dm_study *st, const float *line, const uint8_t *use
 
 /* Keeps the patches of cells with gain > least of which the share `share` withstands the comparison with
  * fluid that dims: pulsation blurs the sac's edge over a patch, and no cell of it shows a line; of a pool
- * enough cells do. The others' gain becomes -1e9. stack: n * DM_NT. */
-static void keep_lines(evidence *v, const uint8_t *use, int n, float least, double share, int *stack,
-                       uint8_t *mark) {
-    memset(mark, 0, (size_t)n * DM_NT);
-    for (int seed = 0; seed < n * DM_NT; seed++) {
-        if (mark[seed] || !use[seed] || !(v[seed].gain > least)) continue;
-        int count = 0, firm = 0;
-        mark[seed] = 1;
-        stack[count++] = seed; /* every cell of the patch stays on it */
-        for (int at = 0; at < count; at++) {
-            int i = stack[at] / DM_NT, t = stack[at] % DM_NT;
-            firm += v[stack[at]].strict > least;
-            for (int d = 0; d < 9; d++) {
-                int ii = i + d / 3 - 1, tt = (t + d % 3 - 1 + DM_NT) % DM_NT, c = ii * DM_NT + tt;
-                if (ii < 0 || ii >= n || mark[c] || !use[c] || !(v[c].gain > least)) continue;
-                mark[c] = 1;
-                stack[count++] = c;
-            }
-        }
-        for (int at = 0; at < count && firm < share * count; at++) v[stack[at]].gain = -1e9f;
-    }
+ * enough cells do. The gain of all other cells becomes -1e9. */
+static dm_status keep_lines(evidence *v, const uint8_t *use, int n, float least, double share) {
+    size_t cells = (size_t)n * DM_NT;
+    float *gain = malloc(cells * sizeof *gain);
+    int *label = malloc(cells * sizeof *label), *stack = malloc(cells * sizeof *stack);
+    int *count = calloc(2 * (cells + 1), sizeof *count);
+    dm_status status = dm_fail(DM_STUDY, "out_of_memory",
+                               "no memory for the patches of the dura's line in %zu cells", cells);
+    if (!gain || !label || !stack || !count) goto out;
+    int *firm = count + cells + 1;
+    for (size_t c = 0; c < cells; c++) gain[c] = use[c] ? v[c].gain : -1e9f;
+    dm_patches_label(gain, n, least, least, label, stack);
+    for (size_t c = 0; c < cells; c++) count[label[c]]++, firm[label[c]] += v[c].strict > least;
+    for (size_t c = 0; c < cells; c++)
+        if (label[c] == 0 || firm[label[c]] < share * count[label[c]]) v[c].gain = -1e9f;
+    status = dm_ok;
+out:
+    free(gain), free(label), free(stack), free(count);
+    return status;
 }
 
 static void raise_map(const dm_map_params *p, const evidence *v, const uint8_t *use, dm_map *m) {
@@ -171,21 +170,19 @@ dm_status dm_membrane_apply(dm_profiles *pr, const dm_map_params *p, const dm_re
     float *line = malloc(n * DM_MEMBRANE_N * sizeof *line),
           *table = malloc(MOST_MODELS * ROW * sizeof *table);
     evidence *v = malloc(n * sizeof *v);
-    int *stack = malloc(n * sizeof *stack);
-    uint8_t *mark = malloc(n);
     dm_membrane_args f;
     dm_status status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura's line in %zu cells", n);
-    if (!line || !table || !v || !stack || !mark) goto out;
+    if (!line || !table || !v) goto out;
     /* Profiles are means of nine samples that share voxels: their noise is about half a voxel's. */
     double noise = st->crop.noise_sd / 2.2 / ref->sac_middle;
     table_of(sqrt(noise * noise + 0.035 * 0.035), p->membrane, &f, table);
     DM_TRY_OUT(fit(pr, &f, table, use, line));
     for (int i = 0; i < st->spine.n; i++)
         for (int t = 0; t < DM_NT; t++) v[(size_t)i * DM_NT + (size_t)t] = around(st, line, use, i, t);
-    keep_lines(v, use, st->spine.n, (float)p->membrane_from, p->membrane_share, stack, mark);
+    DM_TRY_OUT(keep_lines(v, use, st->spine.n, (float)p->membrane_from, p->membrane_share));
     raise_map(p, v, use, &st->map);
 out:
-    free(line), free(table), free(v), free(stack), free(mark);
+    free(line), free(table), free(v);
     return status;
 }
 

@@ -1,6 +1,6 @@
 #include <math.h>
+#include <stdlib.h>
 
-#include "dialect.h"
 #include "map_parts.h"
 #include "ranks.h"
 
@@ -61,16 +61,16 @@ void dm_outline(const float *r, int n, double dent, float *out) {
     }
 }
 
-void dm_canal_reach(const float *r, int n, double ds, double half, double dent, float *out) {
-    enum { MOST = 129 }; /* samples of a window; longer ones are thinned */
-    int reach = (int)lround(half / ds), step = dm_max(1, (2 * reach + MOST - 1) / MOST);
-    float window[MOST];
-    for (int t = 0; t < DM_NT; t++)
-        for (int i = 0; i < n; i++) {
-            size_t count = 0, c = (size_t)i * DM_NT + (size_t)t;
-            for (int j = i - reach; j <= i + reach; j += step)
-                if (j >= 0 && j < n && count < MOST) window[count++] = r[(size_t)j * DM_NT + (size_t)t];
-            float middle = dm_rank(window, count, 0.5);
-            out[c] = (double)(middle - r[c]) > dent ? middle : r[c];
-        }
+dm_status dm_canal_reach(const float *r, int n, double ds, double half, double dent, float *out) {
+    float *column = malloc(2 * (size_t)n * sizeof *column);
+    if (!column) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the canal's reach at %d positions", n);
+    float *middle = column + n;
+    for (int t = 0; t < DM_NT; t++) {
+        for (int i = 0; i < n; i++) column[i] = r[(size_t)i * DM_NT + (size_t)t];
+        dm_median_line(column, n, (int)lround(half / ds), middle);
+        for (int i = 0; i < n; i++)
+            out[(size_t)i * DM_NT + (size_t)t] = (double)(middle[i] - column[i]) > dent ? middle[i] : column[i];
+    }
+    free(column);
+    return dm_ok;
 }

@@ -40,7 +40,7 @@ static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
     const dm_levels *l = &st->levels;
     const dm_map *m = &st->map;
     double ds = st->spine.ds, s = i * ds;
-    float value[2 * 2 * LEVELS];
+    float value[2 * (2 * LEVELS + 1)];
     size_t n = 0;
     int here = 0;
     while (here < l->n && s >= l->v[here].s_to) here++;

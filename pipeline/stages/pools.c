@@ -5,6 +5,7 @@
 
 #include "dialect.h"
 #include "findings_parts.h"
+#include "patches.h"
 #include "ranks.h"
 
 #define PI 3.14159265358979323846
@@ -57,28 +58,6 @@ static void veto(const dm_findings_params *p, const dm_map *m, double ds, float 
             out[i * DM_NT + t] = 3 * count >= most ? dm_rank(window, count, p->veto_share) : 0;
         }
     }
-}
-
-/* Labels the 8-connected components of v > low that hold a cell > high; theta is a circle. Returns their number. */
-static int components(const float *v, int n, float low, float high, int *label, int *stack) {
-    int next = 0;
-    for (size_t c = 0; c < (size_t)n * DM_NT; c++) label[c] = 0;
-    for (int seed = 0; seed < n * DM_NT; seed++) {
-        if (label[seed] || !(v[seed] > high)) continue;
-        int depth = 0;
-        label[seed] = ++next;
-        stack[depth++] = seed;
-        while (depth) {
-            int at = stack[--depth], i = at / DM_NT, t = at % DM_NT;
-            for (int d = 0; d < 9; d++) {
-                int ii = i + d / 3 - 1, tt = (t + d % 3 - 1 + DM_NT) % DM_NT, c = ii * DM_NT + tt;
-                if (ii < 0 || ii >= n || label[c] || !(v[c] > low)) continue;
-                label[c] = next;
-                stack[depth++] = c;
-            }
-        }
-    }
-    return next;
 }
 
 static void measure(const dm_study *st, const int *label, int count, patch *patches) {
@@ -167,7 +146,7 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     dm_status status = dm_ok;
     if (!w.f || !w.label || !w.piece || !w.stack) goto memory;
     veto(p, &st->map, st->spine.ds, w.f);
-    int count = components(w.f, st->map.n, (float)p->hysteresis_low, (float)p->hysteresis_high, w.label, w.stack);
+    int count = dm_patches_label(w.f, st->map.n, (float)p->hysteresis_low, (float)p->hysteresis_high, w.label, w.stack);
     w.patches = calloc((size_t)count + 1, sizeof *w.patches);
     w.list = calloc((size_t)count + 1, sizeof *w.list);
     w.extent = calloc((size_t)count + 1, sizeof *w.extent);
