@@ -259,10 +259,10 @@ DM_FN void dm_bone_ray_mr(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args
         float outer = dm_ray_mean(s, a.nr, k + step, k + win);
         if (dm_is_outside(outer) || dm_is_outside(dm_ray_mean(s, a.nr, k - win, k))) continue;
         float inner = dm_mean_beyond_sac(s, k - win, k - step, a.dr, level, rd);
-        float edge = dm_clampf((inner - outer) / (0.25f * level), 0.0f, 1.0f) * dm_ramp(-outer, -0.5f * level, 0.2f * level);
+        float edge = dm_ramp(inner - outer, 0.05f * level, 0.2f * level) * dm_ramp(-outer, -0.5f * level, 0.2f * level);
         if (edge > 0.5f) edge *= dm_ray_steepest(s, a.nr, k, win, step, win, outer - inner);
-        if (behind > 1.5f) edge *= 0.4f;
-        if (s[k] < 0.15f * level && r > rd + 1.0f) behind += a.dr;
+        if (behind > 1.0f) edge *= 0.4f;
+        if (s[k] < 0.15f * level && r > rd) behind += a.dr;
         out[k] = edge;
     }
 }
