@@ -69,26 +69,25 @@ static float neck_at(const dm_unrolled *u, const float *level, const float *rd, 
     return front > 0.0f ? dm_ramp(side / front, 1.3f, 0.2f) : 0.0f;
 }
 
+/* Vertebrae from T11 of the position i by the ends of the cord and of the sac (-1 = not seen). Either differs by a vertebra
+ * between people; together they err less. */
+static double place_by(int cord, int end, int i, double pace) {
+    double by_cord = conus + (i - cord) * pace, by_end = S2 - (end - i) * pace;
+    if (cord >= 0 && end >= 0) return 0.5 * (by_cord + by_end);
+    return cord >= 0 ? by_cord : by_end;
+}
+
 void dm_sac_places(const dm_unrolled *u, const float *level, const float *rd, float tissue, float *place) {
     int cord = cord_end(u, level, rd, tissue), end = sac_end(u, level), last = u->a.ns - 1;
-    while (last > 0 && dm_is_outside(level[last])) last--;
-    double pace = u->step / vertebra;
-    if (cord >= 0 && (last - cord) * u->step < 15.0)
-        cord = last, end = -1; /* the cord goes on to where nothing is filled */
-    else if (cord >= 0 && end >= 0 && (end - cord) * u->step < shortest)
-        end = -1;
+    while (last >= 0 && dm_is_outside(level[last])) last--;
+    /* A cord as far as the fluid goes, or no fluid at all: nothing tells of loins. */
+    int unknown = last < 0 || (cord >= 0 && (last - cord) * u->step < 15.0);
+    if (cord >= 0 && end >= 0 && (end - cord) * u->step < shortest) end = -1;
     for (int i = 0; i < u->a.ns; i++) {
-        double at = 0;
-        double by_cord = conus + (i - cord) * pace, by_end = S2 - (end - i) * pace;
-        if (cord >= 0 && end >= 0)
-            at = 0.5 * (by_cord + by_end); /* either differs by a vertebra between people */
-        else if (cord >= 0)
-            at = by_cord;
-        else if (end >= 0)
-            at = by_end;
-        else
-            at = L1 + 2; /* a sac without a cord in a short field: the loins */
-        place[i] = at < 0 ? -neck_at(u, level, rd, i) : (float)at;
+        double at = L1 + 2; /* a sac without either end in a short field: the loins */
+        if (unknown) at = 0;
+        else if (cord >= 0 || end >= 0) at = place_by(cord, end, i, u->step / vertebra);
+        place[i] = at > 0 ? (float)at : -neck_at(u, level, rd, i);
     }
 }
 
