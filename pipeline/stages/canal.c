@@ -153,9 +153,16 @@ static dm_status solve_dura(const params *p, work *w, int with_bone) {
     return dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->level, NULL, w->guide, w->rd, w->qd);
 }
 
+/* Half of the deepest canal straight ahead and behind, of the widest to the sides, mm: bone found without a dura is pulled no
+ * further in. */
+static float widest(int t) {
+    float side = (float)sin(2 * 3.14159265358979323846 * t / DM_NT);
+    return 8.5f + 4.0f * side * side;
+}
+
 /* The bone: outside the dura where that was seen, near it unless an edge says otherwise. */
 static dm_status solve_bone(const params *p, work *w, int last) {
-    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.05f, 0.0f, 1.0f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
+    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.1f, 0.0f, 1.0f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
     const dm_solver solver = {(float)p->along, (float)p->round_bone, last ? 0.15f : 0.0f, 4.0f};
     float far = (float)p->reach, *seen = calloc((size_t)w->n * DM_NT, sizeof *seen);
     if (!seen) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the bone of %d positions", w->n);
@@ -167,7 +174,7 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             seen[ray] = sure ? w->rd[ray] : 0.0f;
             g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
             g[1] = far;
-            g[2] = sure ? w->rd[ray] + usual_gap(p, w, i, t) : 8.0f;
+            g[2] = sure ? w->rd[ray] + usual_gap(p, w, i, t) : widest(t);
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
