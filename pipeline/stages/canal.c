@@ -139,7 +139,9 @@ static float usual_gap(const params *p, const work *w, int i, int t) {
 /* The dura: inside the bone where that is known; where nothing fills the sac it hangs on the bone alone. */
 static dm_status solve_dura(const params *p, work *w, int with_bone) {
     const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {0.1f, 0.1f, 0.0f, 1.0f}, .two = {(float)p->dura_dent, 0.15f, (float)p->dura_dead, (float)p->dura_dent_most}};
-    const dm_solver solver = {(float)p->along, (float)p->round_dura, with_bone ? 0.15f : 0.0f, 4.0f};
+    /* Half a millimetre from one angle to the next: at a radius of 6 mm a slope of 45 degrees, steeper than a round sac has
+     * even about a line that is 3 mm beside its middle. */
+    const dm_solver solver = {(float)p->along, (float)p->round_dura, 2, with_bone ? 0.15f : 0.0f, 4.0f};
     float far = (float)p->reach;
     for (int i = 0; i < w->n; i++)
         for (int t = 0; t < DM_NT; t++) {
@@ -163,7 +165,7 @@ static float widest(int t) {
 /* The bone: outside the dura where that was seen, near it unless an edge says otherwise. */
 static dm_status solve_bone(const params *p, work *w, int last) {
     const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.1f, 0.0f, 1.0f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
-    const dm_solver solver = {(float)p->along, (float)p->round_bone, last ? 0.15f : 0.0f, 4.0f};
+    const dm_solver solver = {(float)p->along, (float)p->round_bone, 3, last ? 0.15f : 0.0f, 4.0f};
     float far = (float)p->reach, *seen = calloc((size_t)w->n * DM_NT, sizeof *seen);
     if (!seen) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the bone of %d positions", w->n);
     for (int i = 0; i < w->n; i++)
@@ -174,7 +176,7 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             seen[ray] = sure ? w->rd[ray] : 0.0f;
             g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
             g[1] = far;
-            g[2] = sure ? w->rd[ray] + usual_gap(p, w, i, t) : widest(t);
+            g[2] = w->bone_leads[i] ? widest(t) : w->rd[ray] + usual_gap(p, w, i, t);
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);

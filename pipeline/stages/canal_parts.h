@@ -22,6 +22,7 @@ typedef struct dm_unrolled {
 
 typedef struct dm_solver {
     float along, round; /* cost per squared sample of radius between neighbours along and round the line */
+    int reach;           /* most samples of radius from one angle to the next */
     float again, again_most;
 } dm_solver;
 

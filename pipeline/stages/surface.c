@@ -119,7 +119,7 @@ static dm_status message(dm_unrolled *u, int along, int dir, float weight, int r
 static dm_status messages(dm_unrolled *u, const dm_solver *s) {
     for (int dir = 1; dir >= -1; dir -= 2) {
         DM_TRY(message(u, 1, dir, s->along, 2));
-        DM_TRY(message(u, 0, dir, s->round, 3));
+        DM_TRY(message(u, 0, dir, s->round, s->reach));
     }
     return dm_ok;
 }
