@@ -4,12 +4,13 @@
  *   --set canal.KEY=VALUE,...
  *   --each           a line per study
  *   --rays FILE      a row per ray, for pictures and for a look at single places
- * A true point of a wall, brought into the frame that was found, has a radius there: what the found surface has more is its
- * error. By modality, region of the spine and sector round it. */
+ * A true point of a wall, brought into the frame that was found, has a radius there: what the found surface
+ * has more is its error. By modality, region of the spine and sector round it. */
 #include "leak_study.h"
 
 enum { SECTORS = 5, REGIONS = 5 };
-static const char *const sector_name[SECTORS] = {"ventral", "ventrolateral", "lateral", "dorsolateral", "dorsal"};
+static const char *const sector_name[SECTORS] = {"ventral", "ventrolateral", "lateral", "dorsolateral",
+                                                 "dorsal"};
 static const char *const region_name[REGIONS] = {"all", "neck", "chest", "loins", "sacrum"};
 
 /* Errors of one surface in one cell of the table. */
@@ -19,7 +20,7 @@ typedef struct errors {
     int n, room;
 } errors;
 
-typedef struct sums { /* of one modality */
+typedef struct sums {                     /* of one modality */
     errors wall[2][REGIONS][SECTORS + 1]; /* dura, bone; the last column = all round */
     double both[2], area[2];              /* of the two walls: overlap and sum of areas */
     errors line;
@@ -60,10 +61,14 @@ static double mean_abs(const errors *e) {
     return e->n ? sum / e->n : NAN;
 }
 
-static int region_of(int level) { return level <= DM_C7 ? 1 : level < DM_L1 ? 2 : level < DM_S1 ? 3 : 4; }
+static int region_of(int level) {
+    return level <= DM_C7 ? 1 : level < DM_L1 ? 2 : level < DM_S1 ? 3 : 4;
+}
 
 /* Middles 0, 45, 90, 135, 180 degrees. */
-static int sector_of(double theta) { return (int)(fmin(theta, 360 - theta) / 45.0 + 0.5); }
+static int sector_of(double theta) {
+    return (int)(fmin(theta, 360 - theta) / 45.0 + 0.5);
+}
 
 /* Found radius at (s, theta). */
 static double found_at(const dm_study *st, const float *r, double s, double theta) {
@@ -71,7 +76,8 @@ static double found_at(const dm_study *st, const float *r, double s, double thet
     int i = (int)at, t = (int)turn % DM_NT, u = (t + 1) % DM_NT;
     double f = at - i, g = turn - floor(turn);
     const float *p = r + (size_t)i * DM_NT, *q = p + DM_NT;
-    return (1 - f) * ((1 - g) * (double)p[t] + g * (double)p[u]) + f * ((1 - g) * (double)q[t] + g * (double)q[u]);
+    return (1 - f) * ((1 - g) * (double)p[t] + g * (double)p[u]) +
+           f * ((1 - g) * (double)q[t] + g * (double)q[u]);
 }
 
 /* One true point of wall w (0 dura, 1 bone). */
@@ -81,74 +87,24 @@ static void score_ray(const plan *p, const bench_case *b, int node, int t, int w
     dm_ph_point_at(b->a, node, truth * cos(turn), truth * sin(turn), q);
     dm_ph_to_patient(b->sc, q, q);
     if (truth < 2 || dm_frame_from_lps(&b->st->spine, q, &s, &at, &r) != 0) return;
-    double found = found_at(b->st, w ? b->st->canal.r_bone : b->st->canal.r_dura, s, at), less = fmin(found, r);
+    double found = found_at(b->st, w ? b->st->canal.r_bone : b->st->canal.r_dura, s, at),
+           less = fmin(found, r);
     int level = b->a->vert[dm_ph_vert_at(b->a, node)].level, i = (int)(s / b->st->spine.ds);
     sums *into[2] = {sum, own};
     for (int k = 0; k < 2; k++) {
         errors(*e)[SECTORS + 1] = into[k]->wall[w];
         keep(&e[0][sector_of(theta)], found - r), keep(&e[0][SECTORS], found - r);
-        keep(&e[region_of(level)][sector_of(theta)], found - r), keep(&e[region_of(level)][SECTORS], found - r);
+        keep(&e[region_of(level)][sector_of(theta)], found - r),
+            keep(&e[region_of(level)][SECTORS], found - r);
         into[k]->both[w] += less * less, into[k]->area[w] += found * found + r * r;
     }
     if (p->rays)
-        fprintf(p->rays, "%d,%d,%d,%.0f,%d,%.1f,%.1f,%.2f,%.2f,%.2f\n", b->a->number, b->st->modality == DM_MR, node, theta, w, s, at, r, found,
-                (double)(w ? b->st->canal.q_bone : b->st->canal.q_dura)[(size_t)i * DM_NT + (size_t)(fmod(at + 360, 360) / 5)]);
+        fprintf(p->rays, "%d,%d,%d,%.0f,%d,%.1f,%.1f,%.2f,%.2f,%.2f\n", b->a->number,
+                b->st->modality == DM_MR, node, theta, w, s, at, r, found,
+                (double)(w ? b->st->canal.q_bone
+                           : b->st->canal.q_dura)[(size_t)i * DM_NT + (size_t)(fmod(at + 360, 360) / 5)]);
 }
 
-/*DUMP*/
-static void dump_case(const bench_case *b, const char *folder) {
-    int from, to;
-    char path[600];
-    bench_view(b, &from, &to);
-    const dm_volume *v = &b->st->crop.clean;
-    dm_affine inv;
-    if (!dm_good(dm_affine_invert(&v->to_lps, &inv))) return;
-    snprintf(path, sizeof path, "%s/dump_%d.raw", folder, b->a->number);
-    FILE *f = fopen(path, "wb");
-    for (int node = from + 4; node <= to - 4; node += 2) {
-        for (int t = 0; t < DM_NT; t++) {
-            float row[104];
-            double turn = 5.0 * t * 0.017453292519943295, q[3], s, at, r;
-            for (int w = 0; w < 2; w++) {
-                double truth = dm_ph_wall_at(b->a, w ? PH_RB : PH_RD, node, 5.0 * t);
-                dm_ph_point_at(b->a, node, truth * cos(turn), truth * sin(turn), q);
-                dm_ph_to_patient(b->sc, q, q);
-                row[1 + 2 * w] = (float)truth;
-                row[2 + 2 * w] = NAN;
-                if (dm_frame_from_lps(&b->st->spine, q, &s, &at, &r) == 0)
-                    row[2 + 2 * w] = (float)(truth + found_at(b->st, w ? b->st->canal.r_bone : b->st->canal.r_dura, s, at) - r);
-            }
-            row[0] = (float)node;
-            row[5] = (float)b->a->vert[dm_ph_vert_at(b->a, node)].level;
-            row[6] = (float)dm_ph_wall_at(b->a, PH_PO, node, 5.0 * t);
-            row[7] = (float)b->a->sac_level;
-            for (int k = 0; k < 96; k++) {
-                double p[3], x[3];
-                dm_ph_point_at(b->a, node, 0.25 * k * cos(turn), 0.25 * k * sin(turn), p);
-                dm_ph_to_patient(b->sc, p, p);
-                dm_affine_apply(&inv, p, x);
-                int i[3] = {(int)floor(x[0]), (int)floor(x[1]), (int)floor(x[2])};
-                double sum = 0;
-                row[8 + k] = NAN;
-                if (i[0] < 0 || i[1] < 0 || i[2] < 0 || i[0] + 1 >= v->nx || i[1] + 1 >= v->ny || i[2] + 1 >= v->nz) continue;
-                for (int c = 0; c < 8; c++) {
-                    double w8 = 1;
-                    size_t o[3];
-                    for (int d = 0; d < 3; d++) {
-                        double fr = x[d] - i[d];
-                        w8 *= (c >> d & 1) ? fr : 1 - fr;
-                        o[d] = (size_t)(i[d] + (c >> d & 1));
-                    }
-                    sum += w8 * (double)v->v[(o[2] * (size_t)v->ny + o[1]) * (size_t)v->nx + o[0]];
-                }
-                row[8 + k] = (float)sum;
-            }
-            fwrite(row, 4, 104, f);
-        }
-    }
-    fclose(f);
-}
-/*DUMP*/
 /* The sac is judged where contrast or fluid fills it. */
 static void score_study(const plan *p, const bench_case *b, sums *sum, sums *own) {
     int from, to, dark = b->st->modality == DM_CT && b->a->sac_level < 100;
@@ -167,18 +123,24 @@ static void score_study(const plan *p, const bench_case *b, sums *sum, sums *own
     sum->studies++, own->studies++;
 }
 
-static double overlap(const sums *s, int w) { return s->area[w] > 0 ? 2 * s->both[w] / s->area[w] : NAN; }
+static double overlap(const sums *s, int w) {
+    return s->area[w] > 0 ? 2 * s->both[w] / s->area[w] : NAN;
+}
 
 static void report(const char *name, sums *s) {
-    printf("%s: %d studies, line %.2f median, %.2f 95 %%, %.1f worst mm; overlap of the rings sac %.3f canal %.3f\n", name, s->studies,
-           quantile(&s->line, 0.5), quantile(&s->line, 0.95), quantile(&s->line, 1), overlap(s, 0), overlap(s, 1));
+    printf("%s: %d studies, line %.2f median, %.2f 95 %%, %.1f worst mm; overlap of the rings sac %.3f canal "
+           "%.3f\n",
+           name, s->studies, quantile(&s->line, 0.5), quantile(&s->line, 0.95), quantile(&s->line, 1),
+           overlap(s, 0), overlap(s, 1));
     for (int w = 0; w < 2; w++)
         for (int g = 0; g < REGIONS; g++) {
             if (!s->wall[w][g][SECTORS].n) continue;
             printf("  %-4s %-6s", w ? "bone" : "dura", region_name[g]);
             for (int k = 0; k <= SECTORS; k++) {
                 errors *e = &s->wall[w][g][k];
-                if (e->n) printf(" | %s %+.2f %.2f %.1f", k < SECTORS ? sector_name[k] : "round", e->sum / e->n, mean_abs(e), quantile(e, 0.95));
+                if (e->n)
+                    printf(" | %s %+.2f %.2f %.1f", k < SECTORS ? sector_name[k] : "round", e->sum / e->n,
+                           mean_abs(e), quantile(e, 0.95));
             }
             printf("\n");
         }
@@ -197,7 +159,8 @@ static void sums_clear(sums *s) {
 static int kept_floats(FILE *f, int writing, dm_volume *v) {
     int n[3] = {v->nx, v->ny, v->nz};
     dm_affine to_lps = v->to_lps;
-    if (!bench_rows(f, writing, n, sizeof n, 1) || !bench_rows(f, writing, &to_lps, sizeof to_lps, 1)) return 0;
+    if (!bench_rows(f, writing, n, sizeof n, 1) || !bench_rows(f, writing, &to_lps, sizeof to_lps, 1))
+        return 0;
     if (!writing && !dm_good(dm_volume_make(v, n[0], n[1], n[2], &to_lps))) return 0;
     return bench_rows(f, writing, v->v, sizeof *v->v, dm_volume_count(v));
 }
@@ -207,9 +170,12 @@ static int kept(const char *path, int writing, dm_study *st) {
     if (!f) return 0;
     int n = st->spine.n, good;
     double ds = st->spine.ds;
-    good = kept_floats(f, writing, &st->crop.clean) && bench_rows(f, writing, &n, sizeof n, 1) && bench_rows(f, writing, &ds, sizeof ds, 1) &&
-           (writing || dm_good(dm_spine_make(&st->spine, n, ds))) && bench_rows(f, writing, st->spine.p, sizeof *st->spine.p, (size_t)n) &&
-           bench_rows(f, writing, st->spine.score, sizeof(float), (size_t)n) && bench_rows(f, writing, st->spine.unsure, 1, (size_t)n) &&
+    good = kept_floats(f, writing, &st->crop.clean) && bench_rows(f, writing, &n, sizeof n, 1) &&
+           bench_rows(f, writing, &ds, sizeof ds, 1) &&
+           (writing || dm_good(dm_spine_make(&st->spine, n, ds))) &&
+           bench_rows(f, writing, st->spine.p, sizeof *st->spine.p, (size_t)n) &&
+           bench_rows(f, writing, st->spine.score, sizeof(float), (size_t)n) &&
+           bench_rows(f, writing, st->spine.unsure, 1, (size_t)n) &&
            (writing || dm_good(dm_frame_build(&st->spine)));
     return fclose(f) == 0 && good;
 }
@@ -222,8 +188,8 @@ static void set_protocol(bench_case *b) {
 static int before_canal(dm_gpu *gpu, const plan *p, bench_case *b) {
     static const char *const stages[] = {"crop", "denoise", "spine"};
     char path[800];
-    snprintf(path, sizeof path, "%s/canal_%llu_%d_%d_%s", p->cache ? p->cache : "", (unsigned long long)p->seed, b->a->number,
-             (int)b->a->protocol, b->a->kind);
+    snprintf(path, sizeof path, "%s/canal_%llu_%d_%d_%s", p->cache ? p->cache : "",
+             (unsigned long long)p->seed, b->a->number, (int)b->a->protocol, b->a->kind);
     set_protocol(b);
     if (p->cache && kept(path, 0, b->st)) return 1;
     dm_study_clear(b->st);
@@ -231,7 +197,12 @@ static int before_canal(dm_gpu *gpu, const plan *p, bench_case *b) {
     set_protocol(b);
     int16_t *v = bench_render(gpu, b);
     if (!v) return 0;
-    b->st->pass[0].scan = (dm_scan){.nx = b->sc->args.nx, .ny = b->sc->args.ny, .nz = b->sc->args.nz, .to_lps = b->sc->to_lps, .scale = 1, .v = v};
+    b->st->pass[0].scan = (dm_scan){.nx = b->sc->args.nx,
+                                    .ny = b->sc->args.ny,
+                                    .nz = b->sc->args.nz,
+                                    .to_lps = b->sc->to_lps,
+                                    .scale = 1,
+                                    .v = v};
     b->st->n_passes = 1;
     for (int k = 0; k < 3; k++)
         if (!bench_run_stage(gpu, stages[k], p->set, b->st)) return 0;
@@ -239,22 +210,28 @@ static int before_canal(dm_gpu *gpu, const plan *p, bench_case *b) {
 }
 
 static void one_case(dm_gpu *gpu, const plan *p, int c, sums *sum) {
-    bench_case b = {.a = bench_calloc(1, sizeof *b.a), .sc = bench_calloc(1, sizeof *b.sc), .st = bench_calloc(1, sizeof *b.st)};
+    bench_case b = {.a = bench_calloc(1, sizeof *b.a),
+                    .sc = bench_calloc(1, sizeof *b.sc),
+                    .st = bench_calloc(1, sizeof *b.st)};
     int kinds = 0, mr = strcmp(p->protocol, "mrm") == 0;
     while (dm_phantom_kinds[kinds]) kinds++;
     if (strcmp(p->protocol, "both") == 0) mr = (c + c / kinds) % 2;
-    if (dm_good(dm_anatomy_make(p->seed, c, p->kind ? p->kind : dm_phantom_kinds[c % kinds], mr ? PH_MRM : PH_CTM, b.a))) {
+    if (dm_good(dm_anatomy_make(p->seed, c, p->kind ? p->kind : dm_phantom_kinds[c % kinds],
+                                mr ? PH_MRM : PH_CTM, b.a))) {
         dm_ph_make_scanner(b.a, 0, b.sc);
         if (before_canal(gpu, p, &b) && bench_run_stage(gpu, "canal", p->set, b.st)) {
             sums *own = bench_calloc(1, sizeof *own);
             score_study(p, &b, &sum[mr], own);
-            if (getenv("DBG")) { double ps[3],ss,aa,rr; dm_ph_point_at(b.a,b.a->conus_s,0,0,ps); dm_ph_to_patient(b.sc,ps,ps); dm_frame_from_lps(&b.st->spine,ps,&ss,&aa,&rr); double s2,q2[3]; dm_ph_point_at(b.a,b.a->sac_end_s,0,0,q2); dm_ph_to_patient(b.sc,q2,q2); dm_frame_from_lps(&b.st->spine,q2,&s2,&aa,&rr); fprintf(stderr,"true conus %.0f (level %d) end %.0f (level %d) n %d\n",ss,b.a->vert[dm_ph_vert_at(b.a,b.a->conus_s)].level,s2,b.a->vert[dm_ph_vert_at(b.a,b.a->sac_end_s)].level,b.st->spine.n);} if (getenv("DUMP")) dump_case(&b, getenv("DUMP")); /*DUMP*/
             if (p->each)
-                printf("%d %s %s %s sac %.0f: line %.2f %.1f; dura %+.2f %.2f %.1f, overlap %.3f; bone %+.2f %.2f %.1f, overlap %.3f\n", c, b.a->kind,
-                       dm_ph_protocol_name(b.a->protocol), b.sc->field, b.a->sac_level, quantile(&own->line, 0.5), quantile(&own->line, 1),
-                       own->wall[0][0][SECTORS].sum / own->wall[0][0][SECTORS].n, mean_abs(&own->wall[0][0][SECTORS]),
-                       quantile(&own->wall[0][0][SECTORS], 0.99), overlap(own, 0), own->wall[1][0][SECTORS].sum / own->wall[1][0][SECTORS].n,
-                       mean_abs(&own->wall[1][0][SECTORS]), quantile(&own->wall[1][0][SECTORS], 0.99), overlap(own, 1));
+                printf("%d %s %s %s sac %.0f: line %.2f %.1f; dura %+.2f %.2f %.1f, overlap %.3f; bone %+.2f "
+                       "%.2f %.1f, overlap %.3f\n",
+                       c, b.a->kind, dm_ph_protocol_name(b.a->protocol), b.sc->field, b.a->sac_level,
+                       quantile(&own->line, 0.5), quantile(&own->line, 1),
+                       own->wall[0][0][SECTORS].sum / own->wall[0][0][SECTORS].n,
+                       mean_abs(&own->wall[0][0][SECTORS]), quantile(&own->wall[0][0][SECTORS], 0.99),
+                       overlap(own, 0), own->wall[1][0][SECTORS].sum / own->wall[1][0][SECTORS].n,
+                       mean_abs(&own->wall[1][0][SECTORS]), quantile(&own->wall[1][0][SECTORS], 0.99),
+                       overlap(own, 1));
             fflush(stdout);
             sums_clear(own);
             free(own);
@@ -284,7 +261,8 @@ int main(int argc, char **argv) {
     dm_gpu *gpu = NULL;
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
     if (p.rays) fputs("case,mr,node,theta,bone,s,at,r,found,q\n", p.rays);
-    for (int c = atoi(option(argc, argv, "--from", "0")); c < atoi(option(argc, argv, "--cases", "1")); c++) one_case(gpu, &p, c, sum);
+    for (int c = atoi(option(argc, argv, "--from", "0")); c < atoi(option(argc, argv, "--cases", "1")); c++)
+        one_case(gpu, &p, c, sum);
     printf("error of the surfaces, mm, by sector: mean, mean of the absolute, 95 %% of the absolute\n");
     for (int mr = 0; mr < 2; mr++)
         if (sum[mr].studies) report(mr ? "MR" : "CT", &sum[mr]);
