@@ -72,9 +72,11 @@ static void put_walls(const page *p, const tally *t) {
             for (int k = 0; k < SECTORS; k++) {
                 const wall_error *e = &t->wall[w][r][k];
                 if (!e->n) continue;
-                snprintf(name, sizeof name, "%s, %s, %s: found less true", wall[w], region_names[r], sector_names[k]);
+                snprintf(name, sizeof name, "%s, %s, %s: found less true", wall[w], region_names[r],
+                         sector_names[k]);
                 put(p, name, e->sum / e->n, e->n, "mm");
-                snprintf(name, sizeof name, "%s, %s, %s: absolute", wall[w], region_names[r], sector_names[k]);
+                snprintf(name, sizeof name, "%s, %s, %s: absolute", wall[w], region_names[r],
+                         sector_names[k]);
                 put(p, name, e->absolute / e->n, e->n, "mm");
             }
 }

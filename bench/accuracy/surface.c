@@ -234,7 +234,8 @@ static int region_at(const cJSON *truth, int node) {
 }
 
 static void keep_error(wall_error row[SECTORS], int column, double error) {
-    int turn = column <= COLUMNS / 2 ? column : COLUMNS - column; /* sectors of 45 degrees round their middles */
+    int turn =
+        column <= COLUMNS / 2 ? column : COLUMNS - column; /* sectors of 45 degrees round their middles */
     wall_error *e = &row[(2 * turn * (SECTORS - 1) + COLUMNS / 2) / COLUMNS];
     e->sum += error, e->absolute += fabs(error), e->n++;
 }

@@ -69,8 +69,8 @@ static float neck_at(const dm_unrolled *u, const float *level, const float *rd, 
     return front > 0.0f ? dm_ramp(side / front, 1.3f, 0.2f) : 0.0f;
 }
 
-/* Vertebrae from T11 of the position i by the ends of the cord and of the sac (-1 = not seen). Either differs by a vertebra
- * between people; together they err less. */
+/* Vertebrae from T11 of the position i by the ends of the cord and of the sac (-1 = not seen). Either differs
+ * by a vertebra between people; together they err less. */
 static double place_by(int cord, int end, int i, double pace) {
     double by_cord = conus + (i - cord) * pace, by_end = S2 - (end - i) * pace;
     if (cord >= 0 && end >= 0) return 0.5 * (by_cord + by_end);
@@ -85,8 +85,10 @@ void dm_sac_places(const dm_unrolled *u, const float *level, const float *rd, fl
     if (cord >= 0 && end >= 0 && (end - cord) * u->step < shortest) end = -1;
     for (int i = 0; i < u->a.ns; i++) {
         double at = L1 + 2; /* a sac without either end in a short field: the loins */
-        if (unknown) at = 0;
-        else if (cord >= 0 || end >= 0) at = place_by(cord, end, i, u->step / vertebra);
+        if (unknown)
+            at = 0;
+        else if (cord >= 0 || end >= 0)
+            at = place_by(cord, end, i, u->step / vertebra);
         place[i] = at > 0 ? (float)at : -neck_at(u, level, rd, i);
     }
 }
