@@ -35,6 +35,8 @@ static const scene WATER = {DM_MR, DM_FLUID, 1000, 250, 600, 60, 200, 150, 25, 0
 
 static const scene CAUDA = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 1};
 
+static const scene NO_CORD = {DM_CT, DM_IODINE, 700, 700, -80, 600, 90, 50, 20, 0, 1e9, 0};
+
 static void middle(double z, double *x, double *y) {
     *x = 6 * sin(z / 40);
     *y = 8 * cos(z / 60);
@@ -171,6 +173,38 @@ END_TEST
 START_TEST(fluid_in_mr) { check_scene(&WATER, 0.15, 0.4); }
 END_TEST
 START_TEST(no_contrast_no_sac) { check_scene(&PLAIN, 0, 0.15); }
+END_TEST
+
+/* Dice of the area inside a surface and inside the true cylinder, ray by ray. */
+static double dice(const dm_study *s, const float *r, double truth) {
+    double both = 0, sum = 0;
+    for (int i = 20; i < s->spine.n - 20; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            double p[3], x, y, found;
+            dm_frame_to_lps(&s->spine, i * s->spine.ds, t * 5.0, (double)r[i * DM_NT + t], p);
+            middle(p[2], &x, &y);
+            found = hypot(p[0] - x, p[1] - y);
+            both += 2 * fmin(found, truth) * fmin(found, truth);
+            sum += found * found + truth * truth;
+        }
+    return both / sum;
+}
+
+/* Where a method that starts from the cord is lost without a word (PropSeg: sac Dice .965 on a plain phantom, .006 without a
+ * cord, .042 without contrast): the sac is found without a cord; without contrast the canal is, and the sac is said to be unknown. */
+START_TEST(no_cord_no_contrast) {
+    dm_study *s = calloc(1, sizeof *s);
+    solve(&NO_CORD, s);
+    double sac = dice(s, s->canal.r_dura, DURA), canal = dice(s, s->canal.r_bone, BONE);
+    ck_assert_msg(sac > 0.97 && canal > 0.96, "no cord: sac Dice %.3f, canal %.3f", sac, canal);
+    dm_study_clear(s);
+    solve(&PLAIN, s);
+    canal = dice(s, s->canal.r_bone, BONE);
+    ck_assert_msg(canal > 0.96, "no contrast: canal Dice %.3f", canal);
+    for (int i = 0; i < s->canal.n; i++) ck_assert_int_eq(s->canal.filled[i], 0);
+    dm_study_clear(s);
+    free(s);
+}
 END_TEST
 
 /* A pool between dura and bone: the dura stays inside it. */
@@ -321,6 +355,7 @@ int main(void) {
     TCase *c = tcase_create("canal");
     tcase_set_timeout(c, 120);
     tcase_add_test(c, kernels_agree_with_their_references);
+    tcase_add_test(c, no_cord_no_contrast);
     tcase_add_test(c, sunk_roots_make_no_dent);
     tcase_add_test(c, places_by_cord_and_sac);
     tcase_add_test(c, myelogram);
