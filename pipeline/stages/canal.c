@@ -164,7 +164,7 @@ static float widest(int t) {
 
 /* The bone: outside the dura where that was seen, near it unless an edge says otherwise. */
 static dm_status solve_bone(const params *p, work *w, int last) {
-    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.1f, 0.0f, 1.0f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
+    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.1f, 0.0f, 0.5f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
     const dm_solver solver = {(float)p->along, (float)p->round_bone, 3, last ? 0.15f : 0.0f, 4.0f};
     float far = (float)p->reach, *seen = calloc((size_t)w->n * DM_NT, sizeof *seen);
     if (!seen) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the bone of %d positions", w->n);
