@@ -140,7 +140,7 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
     dm_profiles pr = {.gpu = gpu};
     dm_status status = dm_ok;
     const dm_fit_args f = {.width = 0.6f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 1.5f,
-                           .shape = (int)(seed % 3), .rim_least = 0.3f, .edge_least = 0.15f};
+                           .shape = (int)(seed % 3), .beyond = 2.0f, .edge_least = 0.15f};
     DM_TRY_OUT(made_up_make(edge, seed, &m));
     pr.args = m.args;
     size_t nr = (size_t)m.args.nr;
