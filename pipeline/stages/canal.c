@@ -174,7 +174,8 @@ static void span_dents(const float *r, float *out) {
             float ra = r[a], rb = r[(a + span) % DM_NT], both = ra * rb * sine[span];
             for (int d = 1; d < span; d++) {
                 float *o = out + (a + d) % DM_NT;
-                *o = fmaxf(*o, both / (ra * sine[d] + rb * sine[span - d]));
+                float under = ra * sine[d] + rb * sine[span - d];
+                if (under > 0.0f) *o = fmaxf(*o, both / under);
             }
         }
 }
@@ -194,7 +195,7 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             seen[ray] = sure ? w->rd[ray] : 0.0f;
             g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
             g[1] = far;
-            g[2] = w->bone_leads[i] ? widest(t) : ring[t] + usual_gap(p, w, i, t);
+            g[2] = w->bone_leads[i] || w->rd[ray] <= 0.0f ? widest(t) : ring[t] + usual_gap(p, w, i, t); /* 0: not yet solved */
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     }
