@@ -5,34 +5,12 @@
  * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
  * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned exchanges
  * head and feet of every piece: how many are refused or flagged (without it: how many are so wrongly). */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "frame.h"
-#include "ingest.h"
-#include "level.h"
-#include "phantom.h"
-#include "scanner.h"
-#include "stage.h"
-#include "truth.h"
+#include "level_subject.h"
+#include "levels_parts.h"
 
 extern const dm_stage dm_stage_levels;
 
 enum { MAX_LENGTHS = 8, BINS = 6, GROUPS = 64 };
-
-typedef struct place {
-    int level;
-    double s; /* of the middle of the vertebra on the study's line */
-} place;
-
-typedef struct subject {
-    char name[80];
-    dm_study *study;
-    int n, last_thoracic;
-    place truth[DM_MAX_VERTEBRAE];
-} subject;
 
 typedef struct counts {
     char name[64];
@@ -47,7 +25,8 @@ typedef struct bin {
 typedef struct bench {
     dm_gpu *gpu;
     void *params;
-    int crops, each, turned, n_lengths;
+    FILE *readings; /* NULL or where every reading goes */
+    int crops, each, turned, n_lengths, n_pieces;
     double length[MAX_LENGTHS];
     uint64_t state;
     counts group[GROUPS];
@@ -71,142 +50,6 @@ static int flag(int argc, char **argv, const char *name) {
 static double unit(bench *b) {
     b->state ^= b->state << 13, b->state ^= b->state >> 7, b->state ^= b->state << 17;
     return (double)(b->state >> 11) / 9007199254740992.0;
-}
-
-/* ---- what is measured ---- */
-
-static int run_stage(bench *b, const char *name, dm_study *study) {
-    for (int i = 0; i < dm_stage_count; i++) {
-        if (strcmp(dm_stages[i]->name, name) != 0) continue;
-        void *params = calloc(1, dm_stages[i]->params_size + 1);
-        if (!params) return 0;
-        dm_params_preset(dm_stages[i]->params, dm_stages[i]->n_params, params);
-        dm_status s = dm_stages[i]->run(b->gpu, params, study);
-        free(params);
-        if (!dm_good(s)) printf("%s stopped: %s\n", name, s.text);
-        return dm_good(s);
-    }
-    return 0;
-}
-
-/* Vertebra `level` with its canal's centre at p; left out where the line does not pass. */
-static void add_truth(subject *o, int level, const double p[3]) {
-    double s, theta, r;
-    if (level == DM_LEVEL_NONE || o->n >= DM_MAX_VERTEBRAE) return;
-    if (dm_frame_from_lps(&o->study->spine, p, &s, &theta, &r) < 0 || r > 15) return;
-    o->truth[o->n++] = (place){level, s};
-    if (level >= DM_T1 && level <= DM_T13 && level > o->last_thoracic) o->last_thoracic = level;
-}
-
-static int true_line(const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st) {
-    int from = a->n_nodes, to = -1;
-    for (int i = 0; i < a->n_nodes - 1; i++) {
-        double p[3];
-        dm_ph_point_at(a, i, 0, 0, p);
-        if (!dm_ph_in_view(sc, p)) continue;
-        if (i < from) from = i;
-        to = i;
-    }
-    if (to <= from || !dm_good(dm_spine_make(&st->spine, 2 * (to - from) + 1, 0.5))) return 0;
-    for (int i = 0; i < st->spine.n; i++) {
-        double p[3];
-        dm_ph_point_at(a, from + 0.5 * i, 0, 0, p);
-        dm_ph_to_patient(sc, p, st->spine.p[i]);
-        st->spine.score[i] = 1, st->spine.unsure[i] = 0;
-    }
-    return dm_good(dm_frame_build(&st->spine));
-}
-
-static int render(bench *b, const dm_anatomy *a, const dm_ph_scanner *sc, int found, dm_study *st) {
-    dm_scan *scan = &st->pass[0].scan;
-    size_t voxels = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
-    *scan = (dm_scan){.nx = sc->args.nx,
-                      .ny = sc->args.ny,
-                      .nz = sc->args.nz,
-                      .to_lps = sc->to_lps,
-                      .scale = 1,
-                      .v = malloc(voxels * sizeof(int16_t))};
-    st->n_passes = 1;
-    st->modality = a->protocol == PH_MRM ? DM_MR : DM_CT;
-    st->contrast = a->protocol == PH_PLAIN ? DM_CONTRAST_NONE : st->modality == DM_MR ? DM_FLUID : DM_IODINE;
-    if (!scan->v || !dm_good(dm_ph_render(b->gpu, sc, a, scan->v))) return 0;
-    if (found) return run_stage(b, "crop", st) && run_stage(b, "spine", st);
-    dm_volume *raw = &st->crop.raw;
-    if (!dm_good(dm_volume_make(raw, scan->nx, scan->ny, scan->nz, &scan->to_lps))) return 0;
-    for (size_t i = 0; i < voxels; i++) raw->v[i] = (float)scan->v[i];
-    return true_line(a, sc, st);
-}
-
-static int phantom_subject(bench *b, uint64_t seed, int number, dm_ph_protocol protocol, int found,
-                           subject *o) {
-    dm_anatomy *a = calloc(1, sizeof *a);
-    dm_ph_scanner *sc = calloc(1, sizeof *sc);
-    int kinds = 0, good = a && sc;
-    while (dm_phantom_kinds[kinds]) kinds++;
-    good = good && dm_good(dm_anatomy_make(seed, number, dm_phantom_kinds[number % kinds], protocol, a));
-    if (good) {
-        dm_ph_make_scanner(a, 0, sc);
-        good = render(b, a, sc, found, o->study);
-    }
-    for (int i = 0; good && i < a->n_verts && a->vert[i].level <= DM_S1; i++) {
-        double p[3];
-        dm_ph_point_at(a, 0.5 * (a->vert[i].body_top + a->vert[i].body_low), 0, 0, p);
-        dm_ph_to_patient(sc, p, p);
-        add_truth(o, a->vert[i].level, p);
-    }
-    if (good)
-        snprintf(o->name, sizeof o->name, "%llu/%d %s %s T%d L%d", (unsigned long long)seed, number,
-                 dm_ph_protocol_name(protocol), sc->field, a->n_thoracic, a->n_lumbar);
-    if (a) dm_anatomy_clear(a);
-    free(a), free(sc);
-    return good;
-}
-
-static int read_truth(const char *path, subject *o) {
-    char line[600];
-    int column[4] = {-1, -1, -1, -1};
-    static const char *const names[4] = {"level", "x_mm", "y_mm", "z_mm"};
-    FILE *f = fopen(path, "r");
-    if (!f) return 0;
-    for (int row = 0; fgets(line, sizeof line, f); row++) {
-        double p[3] = {NAN, NAN, NAN};
-        int level = DM_LEVEL_NONE, at = 0;
-        line[strcspn(line, "\r\n")] = 0;
-        char *rest = line;
-        for (char *word = strsep(&rest, ","); word; word = strsep(&rest, ","), at++)
-            for (int k = 0; k < 4; k++) {
-                if (row == 0 && strcmp(word, names[k]) == 0) column[k] = at;
-                if (row == 0 || column[k] != at) continue;
-                if (k == 0)
-                    level = dm_level_parse(word);
-                else
-                    p[k - 1] = atof(word);
-            }
-        if (row > 0) add_truth(o, level, p);
-    }
-    fclose(f);
-    return o->n > 0;
-}
-
-static int real_subject(bench *b, const char *path, const char *truth, subject *o) {
-    dm_protocols protocols = {0};
-    const dm_key key = {{0}};
-    const dm_ingest_options reading = {
-        .protocols = &protocols, .key = &key, .threads = 2, .hold = 2ull << 30};
-    dm_ingested in = {0};
-    int good = dm_good(dm_protocols_load(NULL, &protocols)) && dm_good(dm_ingest(path, &reading, &in)) &&
-               dm_good(in.study[0].status);
-    if (good) {
-        *o->study = in.study[0].study;
-        in.study[0].study = (dm_study){0};
-        good = run_stage(b, "crop", o->study) && run_stage(b, "spine", o->study) && read_truth(truth, o);
-    }
-    const char *slash = strrchr(path, '/');
-    snprintf(o->name, sizeof o->name, "%s", slash ? slash + 1 : path);
-    if (!good) fprintf(stderr, "bench_levels: %s or %s cannot be used\n", path, truth);
-    dm_ingested_clear(&in);
-    dm_protocols_clear(&protocols);
-    return good;
 }
 
 /* ---- pieces ---- */
@@ -309,6 +152,45 @@ static void calibrate(bench *b, int modality, double p, int right) {
     }
 }
 
+/* Share of the true vertebrae, as in share_right, that one reading of the column names rightly; origin = s of the piece's first mm on the
+ * whole's line. */
+static double reading_right(const subject *o, const dm_column *c, const dm_reading *r, double origin, double length) {
+    int seen = 0, right = 0;
+    for (int i = 0; i < o->n; i++) {
+        double s = o->truth[i].s - origin;
+        int j = 0;
+        if (o->truth[i].level == DM_C1 || o->truth[i].level >= DM_S1 || s < 4 || s > length - 4) continue;
+        while (j < r->path.n && c->s0 + r->path.at[j] < s) j++;
+        seen++;
+        right += r->chain.level[r->path.from + j] == o->truth[i].level;
+    }
+    return seen ? (double)right / seen : NAN;
+}
+
+/* One row per reading of a piece: whether it is right, its chain's prior, and what each cue gives. */
+static void write_readings(bench *b, const subject *o, const dm_study *piece, double origin, double length) {
+    dm_column column;
+    dm_anchors anchors = {0};
+    dm_labelling label;
+    dm_ballot ballot = {0};
+    b->n_pieces++;
+    if (dm_good(dm_column_measure(b->gpu, piece, b->params, &column)) && column.first <= column.last &&
+        dm_good(dm_anchors_find(&column, b->params, &anchors)) &&
+        dm_good(dm_label(&column, &anchors, b->params, &label, &ballot)))
+        for (int i = 0; i < ballot.n; i++) {
+            const dm_reading *r = &ballot.reading[i];
+            fprintf(b->readings, "%d,%s,%s,%s,%.2f,%d,%.3f", b->n_pieces, o->name, piece->modality == DM_MR ? "mr" : "ct",
+                    reach_of(o, origin, origin + length), reading_right(o, &column, r, origin, length), r->chain_number,
+                    r->chain.log_prior);
+            for (int k = 0; k < DM_CUES; k++) fprintf(b->readings, ",%.3f", r->cue[k]);
+            for (int k = 0; k < ballot.n_places; k++) fprintf(b->readings, "%s%s", k ? " " : ",", dm_level_name(r->names[k]));
+            fprintf(b->readings, "\n");
+        }
+    dm_ballot_clear(&ballot);
+    dm_anchors_clear(&anchors);
+    dm_column_clear(&column);
+}
+
 /* The piece with head and feet exchanged in its header. */
 static void turn(dm_study *st) {
     dm_spine turned = {0}, *old = &st->spine;
@@ -325,6 +207,7 @@ static void score(bench *b, const subject *o, int i0, int i1, int length) {
     dm_study *piece = piece_of(o->study, i0, i1);
     double s0 = i0 * o->study->spine.ds, s1 = i1 * o->study->spine.ds;
     if (b->turned) turn(piece);
+    if (b->readings) write_readings(b, o, piece, s0, s1 - s0);
     dm_status status = dm_stage_levels.run(b->gpu, b->params, piece);
     int flagged = strstr(piece->qc, "orientation") != NULL;
     b->pose[o->study->modality == DM_MR][!dm_good(status) ? 0 : flagged ? 1 : 2 + piece->levels.anchored]++;
@@ -404,6 +287,12 @@ static int set_up(bench *b, int argc, char **argv) {
     b->each = flag(argc, argv, "--each");
     b->turned = flag(argc, argv, "--turned");
     b->state = 88172645463325252ull;
+    const char *readings = option(argc, argv, "--readings", NULL);
+    if (readings && !(b->readings = fopen(readings, "w"))) return fprintf(stderr, "%s cannot be written\n", readings), 0;
+    if (b->readings)
+        fputs("piece,subject,modality,reach,right,chain,log_prior,disc,front,rib,first,dens,skull,sacrum,conus,fused,spacing,ends,size,"
+              "names\n",
+              b->readings);
     snprintf(text, sizeof text, "%s", option(argc, argv, "--length", "0,140,220,320"));
     for (char *save = NULL, *word = strtok_r(text, ",", &save); word && b->n_lengths < MAX_LENGTHS;
          word = strtok_r(NULL, ",", &save))
@@ -426,10 +315,11 @@ static int set_up(bench *b, int argc, char **argv) {
 static void one(bench *b, int argc, char **argv, int number, char **real) {
     subject o = {.study = calloc(1, sizeof(dm_study))};
     if (!o.study) abort();
-    int good = real ? real_subject(b, real[0], real[1], &o)
-                    : phantom_subject(b, strtoull(option(argc, argv, "--seed", "1"), NULL, 10), number,
-                                      protocol_of(option(argc, argv, "--protocol", "ctm")),
-                                      strcmp(option(argc, argv, "--line", "true"), "found") == 0, &o);
+    int good = real ? real_subject(b->gpu, real[0], real[1], &o)
+                    : kept_subject(b->gpu, strtoull(option(argc, argv, "--seed", "1"), NULL, 10), number,
+                                   protocol_of(option(argc, argv, "--protocol", "ctm")),
+                                   strcmp(option(argc, argv, "--line", "true"), "found") == 0,
+                                   option(argc, argv, "--cache", NULL), &o);
     if (good) measure(b, &o);
     dm_study_clear(o.study);
     free(o.study);
@@ -443,6 +333,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[i], "--real") == 0) one(&b, argc, argv, 0, argv + i + 1);
     for (int c = from; c < from + cases; c++) one(&b, argc, argv, c, NULL);
     report(&b);
+    if (b.readings) fclose(b.readings);
     dm_gpu_close(b.gpu);
     free(b.params);
     return 0;

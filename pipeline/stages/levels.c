@@ -115,10 +115,10 @@ static void write_vertebrae(const dm_study *study, const dm_column *c, const dm_
 
 /* Anchors that the path rests on. The rib alone is no anchor: its end, or its beginning, is. */
 static void name_anchors(const dm_labelling *label, char *out, size_t size) {
-    const char *names[3] = {"c2", "ribs", "sacrum"};
-    int on[3] = {label->dens > 0.8, label->first > 0.5 || label->rib_end, label->sacrum > 1.5};
+    const char *names[4] = {"skull", "c2", "ribs", "sacrum"};
+    int on[4] = {label->skull > 1, label->dens > 0.8, label->first > 0.5 || label->rib_end, label->sacrum > 1.5};
     out[0] = 0;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (on[i]) snprintf(out + strlen(out), size - strlen(out), "%s%s", out[0] ? "+" : "", names[i]);
 }
 
@@ -191,7 +191,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
     dm_status status = dm_column_measure(gpu, study, params, &column);
     if (dm_good(status) && column.first <= column.last) {
         status = dm_anchors_find(&column, params, &anchors);
-        if (dm_good(status)) status = dm_label(&column, &anchors, params, &label);
+        if (dm_good(status)) status = dm_label(&column, &anchors, params, &label, NULL);
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
         if (dm_good(status)) status = check_pose(gpu, study, params, &label);
         if (dm_good(status) && study->modality == DM_CT &&
