@@ -1,19 +1,23 @@
 /* bench_levels [--seed S] [--from I] [--cases N] [--protocol ctm|mrm|ct_plain] [--line true|found]
  *              [--real STUDY TRUTH.csv]... [--crops K] [--length MM,MM,...] [--set KEY=VALUE,...] [--each]
- * [--turned] The stage levels alone, over random pieces of digital phantoms and of real scans: how often the
+ *              [--turned] [--company] [--cache DIR] [--readings FILE]
+ * The stage levels alone, over random pieces of digital phantoms and of real scans: how often the
  * names are right when the stage says so and when it does not, by what is in view and by anchor, and whether
  * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
  * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned exchanges
- * head and feet of every piece: how many are refused or flagged (without it: how many are so wrongly). */
+ * head and feet of every piece: how many are refused or flagged (without it: how many are so wrongly).
+ * --company gives every piece a second series that overlaps it and votes. --cache keeps phantoms in a folder. --readings writes every
+ * explanation of every piece with what each cue gives: what the weights of level_vote.c are fitted to. */
 #include "level_subject.h"
 #include "levels_parts.h"
+#include "series_vote.h"
 
 extern const dm_stage dm_stage_levels;
 
 enum { MAX_LENGTHS = 8, BINS = 6, GROUPS = 64 };
 
 typedef struct counts {
-    char name[64];
+    char name[96];
     int n[2][2]; /* anchored, right */
 } counts;
 
@@ -26,7 +30,7 @@ typedef struct bench {
     dm_gpu *gpu;
     void *params;
     FILE *readings; /* NULL or where every reading goes */
-    int crops, each, turned, n_lengths, n_pieces;
+    int crops, each, turned, company, n_lengths, n_pieces;
     double length[MAX_LENGTHS];
     uint64_t state;
     counts group[GROUPS];
@@ -176,7 +180,7 @@ static void write_readings(bench *b, const subject *o, const dm_study *piece, do
     b->n_pieces++;
     if (dm_good(dm_column_measure(b->gpu, piece, b->params, &column)) && column.first <= column.last &&
         dm_good(dm_anchors_find(&column, b->params, &anchors)) &&
-        dm_good(dm_label(&column, &anchors, b->params, &label, &ballot)))
+        dm_good(dm_label(&column, &anchors, b->params, NULL, &label, &ballot)))
         for (int i = 0; i < ballot.n; i++) {
             const dm_reading *r = &ballot.reading[i];
             fprintf(b->readings, "%d,%s,%s,%s,%.2f,%d,%.3f", b->n_pieces, o->name, piece->modality == DM_MR ? "mr" : "ct",
@@ -203,12 +207,38 @@ static void turn(dm_study *st) {
     *old = turned;
 }
 
+/* A second series of the same patient, 260 mm long, that shares 60 to 130 mm with the piece i0..i1 and moved 2 mm along the spine since:
+ * the piece is named again with its vote. 0 = there is no room for one. */
+static int keep_company(bench *b, const subject *o, dm_study *piece, int i0, int i1) {
+    double ds = o->study->spine.ds;
+    int n = o->study->spine.n, length = (int)(260 / ds), shared = (int)((60 + 70 * unit(b)) / ds), up = unit(b) < 0.5;
+    int from = up ? i0 + shared - length : i1 - shared, to = up ? i0 + shared : i1 - shared + length;
+    if (from < 0 || to > n) from = up ? i1 - shared : i0 + shared - length, to = from + length;
+    if (from < 0 || to > n) return 0;
+    dm_study *other = piece_of(o->study, from, to - 1);
+    dm_level_votes *votes = calloc(1, sizeof *votes);
+    if (!votes) abort();
+    for (int k = 0; k < other->spine.n; k++) other->spine.p[k][2] += 2;
+    other->crop.raw.to_lps.m[2][3] += 2;
+    if (dm_good(dm_stage_levels.run(b->gpu, b->params, other))) dm_votes_collect(piece, &other, 1, votes);
+    dm_study_clear(other);
+    free(other);
+    if (votes->n == 0) {
+        free(votes);
+        return 1;
+    }
+    piece->votes = votes;
+    dm_study_unflag(piece, "unanchored");
+    return dm_good(dm_stage_levels.run(b->gpu, b->params, piece));
+}
+
 static void score(bench *b, const subject *o, int i0, int i1, int length) {
     dm_study *piece = piece_of(o->study, i0, i1);
     double s0 = i0 * o->study->spine.ds, s1 = i1 * o->study->spine.ds;
     if (b->turned) turn(piece);
     if (b->readings) write_readings(b, o, piece, s0, s1 - s0);
     dm_status status = dm_stage_levels.run(b->gpu, b->params, piece);
+    if (b->company && dm_good(status) && !keep_company(b, o, piece, i0, i1)) status = dm_fail(DM_STUDY, "alone", "no room beside it");
     int flagged = strstr(piece->qc, "orientation") != NULL;
     b->pose[o->study->modality == DM_MR][!dm_good(status) ? 0 : flagged ? 1 : 2 + piece->levels.anchored]++;
     if (b->each && (!dm_good(status) || flagged))
@@ -218,7 +248,7 @@ static void score(bench *b, const subject *o, int i0, int i1, int length) {
         double share = share_right(o, piece, s0, s1);
         if (!isnan(share)) {
             int right = share >= 0.8;
-            char name[64];
+            char name[96];
             const char *kind = o->study->modality == DM_MR ? "MR" : "CT", *reach = reach_of(o, s0, s1);
             snprintf(name, sizeof name, "%s, %s", kind, reach);
             count(b, name, l->anchored, right);
@@ -286,6 +316,7 @@ static int set_up(bench *b, int argc, char **argv) {
     b->crops = atoi(option(argc, argv, "--crops", "4"));
     b->each = flag(argc, argv, "--each");
     b->turned = flag(argc, argv, "--turned");
+    b->company = flag(argc, argv, "--company");
     b->state = 88172645463325252ull;
     const char *readings = option(argc, argv, "--readings", NULL);
     if (readings && !(b->readings = fopen(readings, "w"))) return fprintf(stderr, "%s cannot be written\n", readings), 0;

@@ -40,6 +40,9 @@ static const double WEIGHT[2][DM_CUES] = {[DM_CT] = {[DM_CUE_DISC] = 0.75,
  * a millionth on CT, and on MR as little where all cues speak against them. */
 static const double SIFT[2] = {[DM_CT] = 19, [DM_MR] = 40};
 
+/* Least probability that another series' view may give to a level: a view may be wrong as a whole in one of so many. */
+static const double UNHEARD = 0.005;
+
 typedef struct vote {
     const dm_column *c;
     const dm_anchors *a;
@@ -81,10 +84,10 @@ static dm_status find_reference(vote *v) {
     return dm_ok;
 }
 
-static int name_at(const dm_reading *a, double s) {
+int dm_chain_name_at(const dm_chain *chain, const dm_disc_path *path, double at) {
     int j = 0;
-    while (j < a->path.n && a->path.at[j] < s) j++;
-    return a->chain.level[a->path.from + j];
+    while (j < path->n && path->at[j] < at) j++;
+    return chain->level[path->from + j];
 }
 
 static void weigh(const vote *v, const dm_chain_fit *f, dm_reading *r) {
@@ -109,7 +112,7 @@ static dm_status add_answer(vote *v, int h, int k, double floor_score) {
     *a = (dm_reading){.chain_number = h, .chain = f->chain, .middle_disc = k};
     DM_TRY(dm_chain_fit_path(f, v->c, v->p, best_k, best_i, &a->path));
     weigh(v, f, a);
-    for (int j = 0; j < v->b.n_places; j++) a->names[j] = name_at(a, v->b.place[j]);
+    for (int j = 0; j < v->b.n_places; j++) a->names[j] = dm_chain_name_at(&a->chain, &a->path, v->b.place[j]);
     v->b.n++;
     return dm_ok;
 }
@@ -118,41 +121,79 @@ static int same_names(const vote *v, const dm_reading *a, const dm_reading *b) {
     return memcmp(a->names, b->names, (size_t)v->b.n_places * sizeof *a->names) == 0;
 }
 
-/* Weight of all that name the vertebrae as `a` does, each chain counted once (with its best path), of the
- * whole; `total` in units of the best weight. */
-static double share(const vote *v, const dm_reading *a, double top, double total) {
-    double best[DM_CHAINS] = {0}, sum = 0;
-    for (int j = 0; j < v->b.n; j++) {
-        const dm_reading *b = &v->b.reading[j];
-        if (same_names(v, a, b))
-            best[b->chain_number] = fmax(best[b->chain_number], exp(b->log_weight - top));
+/* Weight of reading j in units of exp(top): 0 when one of the same chain gives the same names better. */
+static double weight_of(const vote *v, int j, double top) {
+    const dm_reading *r = &v->b.reading[j];
+    for (int i = 0; i < v->b.n; i++) {
+        const dm_reading *q = &v->b.reading[i];
+        int better = q->log_weight > r->log_weight || (q->log_weight == r->log_weight && i < j);
+        if (better && q->chain_number == r->chain_number && same_names(v, q, r)) return 0;
     }
-    for (int h = 0; h < DM_CHAINS; h++) sum += best[h];
+    return exp(r->log_weight - top);
+}
+
+/* Share of all that name the vertebrae as `a` does. */
+static double share(const vote *v, const dm_reading *a, const double *weight) {
+    double sum = 0, total = 0;
+    for (int j = 0; j < v->b.n; j++) {
+        total += weight[j];
+        if (same_names(v, a, &v->b.reading[j])) sum += weight[j];
+    }
     return sum / total;
 }
 
-/* 1 when an earlier explanation of the same chain gives the same names. */
-static int repeated(const vote *v, int j) {
-    for (int i = 0; i < j; i++)
-        if (v->b.reading[i].chain_number == v->b.reading[j].chain_number &&
-            same_names(v, &v->b.reading[i], &v->b.reading[j]))
-            return 1;
-    return 0;
+/* How probable each level is at each place. */
+static void tell(const vote *v, const double *weight, dm_level_view *out) {
+    double total = 0;
+    for (int j = 0; j < v->b.n; j++) total += weight[j];
+    *out = (dm_level_view){.n = v->b.n_places, .weight = 1};
+    for (int k = 0; k < out->n; k++) {
+        out->s[k] = v->c->s0 + v->b.place[k];
+        for (int j = 0; j < v->b.n; j++) out->p[k][v->b.reading[j].names[k]] += (float)(weight[j] / total);
+    }
 }
 
-/* Weight of all different answers. */
-static double all_weights(const vote *v, double top) {
-    double total = 0;
-    for (int h = 0; h < DM_CHAINS; h++)
-        for (int j = 0; j < v->b.n; j++) {
-            if (v->b.reading[j].chain_number != h || repeated(v, j)) continue;
-            double best = 0;
-            for (int i = j; i < v->b.n; i++)
-                if (v->b.reading[i].chain_number == h && same_names(v, &v->b.reading[i], &v->b.reading[j]))
-                    best = fmax(best, exp(v->b.reading[i].log_weight - top));
-            total += best;
-        }
-    return total;
+/* 1 where index `at` lies well within a vertebra of the path. */
+static int is_within(const dm_disc_path *path, double at) {
+    double nearest = 1e9;
+    for (int j = 0; j < path->n; j++) nearest = fmin(nearest, fabs(path->at[j] - at));
+    return nearest >= 4 && at > path->at[0] - 10 && at < path->at[path->n - 1] + 10;
+}
+
+int dm_view_agrees(const dm_level_view *view, const dm_labelling *label, const dm_column *c) {
+    int n = 0, same = 0;
+    for (int k = 0; k < view->n; k++) {
+        double at = view->s[k] - c->s0;
+        int best = 0;
+        if (!is_within(&label->path, at)) continue;
+        for (int level = DM_C1; level <= DM_S5; level++)
+            if (view->p[k][level] > view->p[k][best]) best = level;
+        n++, same += best == dm_chain_name_at(&label->chain, &label->path, at);
+    }
+    return n > 0 && same >= 0.8 * n;
+}
+
+/* Mean over the places of a view that lie well within a vertebra of the reading of the log-probability that the view gives to the
+ * reading's names there. */
+static double agreement(const vote *v, const dm_level_view *view, const dm_reading *r) {
+    double sum = 0;
+    int n = 0;
+    for (int k = 0; k < view->n; k++) {
+        double at = view->s[k] - v->c->s0;
+        if (!is_within(&r->path, at)) continue;
+        sum += log(fmax((double)view->p[k][dm_chain_name_at(&r->chain, &r->path, at)], UNHEARD));
+        n++;
+    }
+    return n ? sum / n : 0;
+}
+
+/* Votes of other series: evidence on the same bones, so each counts only as far as it stands alone (logarithmic pooling). */
+static void hear(vote *v, const dm_level_votes *votes) {
+    for (int j = 0; j < v->b.n; j++) {
+        dm_reading *r = &v->b.reading[j];
+        r->log_weight *= votes->own;
+        for (int k = 0; k < votes->n; k++) r->log_weight += votes->view[k].weight * agreement(v, &votes->view[k], r);
+    }
 }
 
 static void anchors_on(const vote *v, const dm_reading *a, dm_labelling *out) {
@@ -176,13 +217,12 @@ static void anchors_on(const vote *v, const dm_reading *a, dm_labelling *out) {
 }
 
 static dm_status decide(vote *v, dm_labelling *out) {
-    double top = -1e30, best = 0;
+    double weight[MAX_ANSWERS], top = -1e30, best = 0;
     int chosen = 0;
-    for (int j = 0; j < v->b.n; j++)
-        if (v->b.reading[j].log_weight > top) top = v->b.reading[j].log_weight;
-    double total = all_weights(v, top);
+    for (int j = 0; j < v->b.n; j++) top = fmax(top, v->b.reading[j].log_weight);
+    for (int j = 0; j < v->b.n; j++) weight[j] = weight_of(v, j, top);
     for (int j = 0; j < v->b.n; j++) {
-        double q = share(v, &v->b.reading[j], top, total);
+        double q = share(v, &v->b.reading[j], weight);
         if (q > best * (1 + 1e-9) ||
             (q > best * (1 - 1e-9) && v->b.reading[j].log_weight > v->b.reading[chosen].log_weight))
             best = q, chosen = j;
@@ -194,19 +234,21 @@ static dm_status decide(vote *v, dm_labelling *out) {
                           .score = v->reference.score / v->p->temperature};
     for (int j = 0; j < v->b.n; j++) {
         const dm_reading *b = &v->b.reading[j];
-        double q = same_names(v, a, b) ? 0 : share(v, b, top, total);
+        double q = same_names(v, a, b) ? 0 : share(v, b, weight);
         if (q > out->alt_posterior) out->alt_posterior = q, out->alt_shift = b->middle_disc - a->middle_disc;
     }
     anchors_on(v, a, out);
+    tell(v, weight, &out->view);
     return dm_ok;
 }
 
-static dm_status run(vote *v, dm_labelling *out) {
+static dm_status run(vote *v, const dm_level_votes *votes, dm_labelling *out) {
     for (int h = 0; h < DM_CHAINS; h++) DM_TRY(dm_chain_fit_make(v->c, v->a, v->p, h, &v->fit[h]));
     DM_TRY(find_reference(v));
     double floor_score = v->reference.score - SIFT[v->c->modality];
     for (int h = 0; h < DM_CHAINS; h++)
         for (int k = 0; k < v->fit[h].chain.n - 1; k++) DM_TRY(add_answer(v, h, k, floor_score));
+    if (votes) hear(v, votes);
     return decide(v, out);
 }
 
@@ -216,11 +258,11 @@ void dm_ballot_clear(dm_ballot *ballot) {
 }
 
 dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_levels_params *params,
-                   dm_labelling *out, dm_ballot *ballot) {
+                   const dm_level_votes *votes, dm_labelling *out, dm_ballot *ballot) {
     vote v = {.c = column, .a = anchors, .p = params, .b.reading = calloc(MAX_ANSWERS, sizeof(dm_reading))};
     *out = (dm_labelling){0};
     dm_status status =
-        v.b.reading ? run(&v, out) : dm_fail(DM_STUDY, "out_of_memory", "no memory for the vote on levels");
+        v.b.reading ? run(&v, votes, out) : dm_fail(DM_STUDY, "out_of_memory", "no memory for the vote on levels");
     for (int h = 0; h < DM_CHAINS; h++) dm_chain_fit_clear(&v.fit[h]);
     if (ballot)
         *ballot = v.b;

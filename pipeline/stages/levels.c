@@ -148,17 +148,28 @@ static int count_found(const dm_column *c, const dm_levels_params *p, const dm_l
     return n;
 }
 
+/* Anchors that other series stand on, where they say what is written here. */
+static void add_series(const dm_level_votes *votes, const dm_labelling *label, const dm_column *c, char *out, size_t size) {
+    for (int k = 0; k < votes->n; k++)
+        if (votes->view[k].anchors[0] && dm_view_agrees(&votes->view[k], label, c))
+            snprintf(out + strlen(out), size - strlen(out), "%sseries:%s", out[0] ? "+" : "", votes->view[k].anchors);
+}
+
 static dm_status write_levels(dm_study *study, const dm_column *c, const dm_levels_params *p,
                               const dm_labelling *label) {
     dm_levels *out = &study->levels;
-    char anchors[24];
+    char anchors[64];
     write_vertebrae(study, c, p, label, out);
-    name_anchors(label, anchors, sizeof anchors);
+    out->view = label->view;
+    name_anchors(label, out->view.anchors, sizeof out->view.anchors);
+    snprintf(anchors, sizeof anchors, "%s", out->view.anchors);
+    if (study->votes) add_series(study->votes, label, c, anchors, sizeof anchors);
     name_transitional(&label->chain, out);
     out->posterior = label->posterior;
     out->alt_posterior = label->alt_posterior;
     out->alt_shift = label->alt_shift;
     out->anchored = anchors[0] && label->posterior >= p->anchored && count_found(c, p, label) >= 2;
+    if (!out->anchored) out->view.anchors[0] = 0;
     snprintf(out->count_method, sizeof out->count_method, "%s", out->anchored ? anchors : "unanchored");
     return dm_ok;
 }
@@ -191,7 +202,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
     dm_status status = dm_column_measure(gpu, study, params, &column);
     if (dm_good(status) && column.first <= column.last) {
         status = dm_anchors_find(&column, params, &anchors);
-        if (dm_good(status)) status = dm_label(&column, &anchors, params, &label, NULL);
+        if (dm_good(status)) status = dm_label(&column, &anchors, params, study->votes, &label, NULL);
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
         if (dm_good(status)) status = check_pose(gpu, study, params, &label);
         if (dm_good(status) && study->modality == DM_CT &&

@@ -169,10 +169,16 @@ typedef struct dm_labelling {
     int alt_shift;
     double rib, first, dens, skull, sacrum; /* what each anchor gives on the path, nats */
     int rib_end;                     /* the last rib is seen on the path */
+    dm_level_view view;              /* all readings together: its s, p and n */
 } dm_labelling;
-/* ballot: NULL, or takes what was chosen from, then to be cleared. */
+/* votes: NULL or what other series say. ballot: NULL, or takes what was chosen from, then to be cleared. */
 dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_levels_params *params,
-                   dm_labelling *out, dm_ballot *ballot);
+                   const dm_level_votes *votes, dm_labelling *out, dm_ballot *ballot);
+
+/* Name that an explanation gives to index `at`. */
+int dm_chain_name_at(const dm_chain *chain, const dm_disc_path *path, double at);
+/* 1 where the names that another series finds most probable are, in 4 of 5 places that both see, those of the labelling. */
+int dm_view_agrees(const dm_level_view *view, const dm_labelling *label, const dm_column *column);
 
 /* The best score (as dm_labelling.score) that the same scan reaches with head and feet exchanged; -1e30 when
  * it shows no column. */
