@@ -1,13 +1,13 @@
 /* bench_levels [--seed S] [--from I] [--cases N] [--protocol ctm|mrm|ct_plain] [--line true|found]
  *              [--real STUDY TRUTH.csv]... [--crops K] [--length MM,MM,...] [--set KEY=VALUE,...] [--each]
- *              [--turned] [--company] [--cache DIR] [--readings FILE]
+ *              [--turned feet|front|sides] [--company] [--cache DIR] [--readings FILE]
  * The stage levels alone, over random pieces of digital phantoms and of real scans: how often the
  * names are right when the stage says so and when it does not, by what is in view and by anchor, and whether
  * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
- * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned exchanges
- * head and feet of every piece: how many are refused or flagged (without it: how many are so wrongly).
- * --company gives every piece a second series that overlaps it and votes. --cache keeps phantoms in a folder. --readings writes every
- * explanation of every piece with what each cue gives: what the weights of level_vote.c are fitted to. */
+ * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned reverses
+ * an axis of the patient in the header of every piece: how many are refused or flagged (without it: how many are so wrongly).
+ * --company gives every piece a second series that overlaps it and votes. --cache keeps phantoms in a folder. --readings only writes
+ * every explanation of every piece with what each cue gives: what the weights of level_vote.c are fitted to. */
 #include "level_subject.h"
 #include "levels_parts.h"
 #include "series_vote.h"
@@ -30,7 +30,8 @@ typedef struct bench {
     dm_gpu *gpu;
     void *params;
     FILE *readings; /* NULL or where every reading goes */
-    int crops, each, turned, company, n_lengths, n_pieces;
+    int crops, each, company, n_lengths, n_pieces;
+    int turned; /* axis that is reversed, -1 = none */
     double length[MAX_LENGTHS];
     uint64_t state;
     counts group[GROUPS];
@@ -195,13 +196,13 @@ static void write_readings(bench *b, const subject *o, const dm_study *piece, do
     dm_column_clear(&column);
 }
 
-/* The piece with head and feet exchanged in its header. */
-static void turn(dm_study *st) {
+/* The piece with one axis of the patient reversed in its header: 0 left and right, 1 front and back, 2 head and feet. */
+static void turn(dm_study *st, int axis) {
     dm_spine turned = {0}, *old = &st->spine;
     if (!dm_good(dm_spine_make(&turned, old->n, old->ds))) abort();
-    for (int k = 0; k < 4; k++) st->crop.raw.to_lps.m[2][k] = -st->crop.raw.to_lps.m[2][k];
+    for (int k = 0; k < 4; k++) st->crop.raw.to_lps.m[axis][k] = -st->crop.raw.to_lps.m[axis][k];
     for (int i = 0; i < old->n; i++)
-        for (int c = 0; c < 3; c++) turned.p[i][c] = (c == 2 ? -1 : 1) * old->p[old->n - 1 - i][c];
+        for (int c = 0; c < 3; c++) turned.p[i][c] = (c == axis ? -1 : 1) * old->p[axis == 2 ? old->n - 1 - i : i][c];
     if (!dm_good(dm_frame_build(&turned))) abort();
     dm_spine_clear(old);
     *old = turned;
@@ -235,15 +236,20 @@ static int keep_company(bench *b, const subject *o, dm_study *piece, int i0, int
 static void score(bench *b, const subject *o, int i0, int i1, int length) {
     dm_study *piece = piece_of(o->study, i0, i1);
     double s0 = i0 * o->study->spine.ds, s1 = i1 * o->study->spine.ds;
-    if (b->turned) turn(piece);
-    if (b->readings) write_readings(b, o, piece, s0, s1 - s0);
+    if (b->turned >= 0) turn(piece, b->turned);
+    if (b->readings) {
+        write_readings(b, o, piece, s0, s1 - s0);
+        dm_study_clear(piece);
+        free(piece);
+        return;
+    }
     dm_status status = dm_stage_levels.run(b->gpu, b->params, piece);
     if (b->company && dm_good(status) && !keep_company(b, o, piece, i0, i1)) status = dm_fail(DM_STUDY, "alone", "no room beside it");
     int flagged = strstr(piece->qc, "orientation") != NULL;
     b->pose[o->study->modality == DM_MR][!dm_good(status) ? 0 : flagged ? 1 : 2 + piece->levels.anchored]++;
     if (b->each && (!dm_good(status) || flagged))
         printf("%-36s %4.0f..%4.0f %s\n", o->name, s0, s1, flagged ? "orientation flagged" : status.text);
-    if (dm_good(status) && !b->turned) {
+    if (dm_good(status) && b->turned < 0) {
         const dm_levels *l = &piece->levels;
         double share = share_right(o, piece, s0, s1);
         if (!isnan(share)) {
@@ -292,7 +298,7 @@ static void report(const bench *b) {
     for (int i = 0; i < b->n_groups; i++)
         printf("%-36s %15d %15d %15d %15d\n", b->group[i].name, b->group[i].n[1][1], b->group[i].n[1][0],
                b->group[i].n[0][1], b->group[i].n[0][0]);
-    printf("\n%-36s %15s %15s %15s %15s\n", b->turned ? "turned pieces" : "orientation", "refused", "flagged",
+    printf("\n%-36s %15s %15s %15s %15s\n", b->turned >= 0 ? "turned pieces" : "orientation", "refused", "flagged",
            "unnoticed, un.", "unnoticed, anch.");
     for (int m = 0; m < 2; m++)
         printf("%-36s %15d %15d %15d %15d\n", m ? "MR" : "CT", b->pose[m][0], b->pose[m][1], b->pose[m][2],
@@ -311,11 +317,18 @@ static dm_ph_protocol protocol_of(const char *text) {
     return strcmp(text, "mrm") == 0 ? PH_MRM : strcmp(text, "ct_plain") == 0 ? PH_PLAIN : PH_CTM;
 }
 
+static int axis_of(const char *text) {
+    static const char *const axes[3] = {"sides", "front", "feet"};
+    for (int k = 0; k < 3; k++)
+        if (strcmp(text, axes[k]) == 0) return k;
+    return -1;
+}
+
 static int set_up(bench *b, int argc, char **argv) {
     char text[400];
     b->crops = atoi(option(argc, argv, "--crops", "4"));
     b->each = flag(argc, argv, "--each");
-    b->turned = flag(argc, argv, "--turned");
+    b->turned = axis_of(option(argc, argv, "--turned", ""));
     b->company = flag(argc, argv, "--company");
     b->state = 88172645463325252ull;
     const char *readings = option(argc, argv, "--readings", NULL);

@@ -69,7 +69,8 @@ static double fused_beyond(const dm_column *c, int upper, int lower, int i) {
     if (upper == DM_C2) return -0.7 * fmax(0, dm_profile_max(c->d[4 - DM_WIDTH_LOW], c->n, i - 16, i - 10));
     if (lower != DM_S1) return 0;
     double next = -0.7 * dm_profile_max(c->d[10 - DM_WIDTH_LOW], c->n, i + 17, i + 36);
-    return isnan(next) ? 0 : c->modality == DM_CT ? fmin(0, next) : fmin(1.5, next);
+    double most = c->modality == DM_MR && i + 36 <= c->last ? 1.5 : 0;
+    return isnan(next) ? 0 : fmin(most, next);
 }
 
 /* What one disc of the chain gains at index i, spacing and ends apart. There is no disc between atlas and

@@ -24,18 +24,18 @@ static const double WEIGHT[2][DM_CUES] = {[DM_CT] = {[DM_CUE_DISC] = 0.75,
                                                      [DM_CUE_SPACING] = 0.9,
                                                      [DM_CUE_ENDS] = 1,
                                                      [DM_CUE_SIZE] = 1.4},
-                                          [DM_MR] = {[DM_CUE_DISC] = 0.12,
-                                                     [DM_CUE_FRONT] = 0.75,
+                                          [DM_MR] = {[DM_CUE_DISC] = 0.22,
+                                                     [DM_CUE_FRONT] = 1,
                                                      [DM_CUE_RIB] = 0,
                                                      [DM_CUE_FIRST] = 0,
-                                                     [DM_CUE_DENS] = 0.31,
+                                                     [DM_CUE_DENS] = 0.8,
                                                      [DM_CUE_SKULL] = 0.8,
-                                                     [DM_CUE_SACRUM] = 0.24,
-                                                     [DM_CUE_CONUS] = 0.95,
-                                                     [DM_CUE_FUSED] = 0.42,
-                                                     [DM_CUE_SPACING] = 0.24,
-                                                     [DM_CUE_ENDS] = 0.33,
-                                                     [DM_CUE_SIZE] = 2.4}};
+                                                     [DM_CUE_SACRUM] = 0.55,
+                                                     [DM_CUE_CONUS] = 1,
+                                                     [DM_CUE_FUSED] = 0.75,
+                                                     [DM_CUE_SPACING] = 0.65,
+                                                     [DM_CUE_ENDS] = 0.75,
+                                                     [DM_CUE_SIZE] = 1}};
 /* Explanations whose raw score lies so many nats under the best are not looked at: their weight is less than
  * a millionth on CT, and on MR as little where all cues speak against them. */
 static const double SIFT[2] = {[DM_CT] = 19, [DM_MR] = 40};

@@ -38,6 +38,9 @@ static const dm_param TABLE[] = {
           "Disc evidence below which a disc is placed by the spacing alone (inferred)."),
     FLOAT(turned, "1", 0, 0.5, 0.005,
           "Share of scans whose header turns the patient, taken before the scan is looked at: a guess."),
+    FLOAT(behind, "1", 0, 1, 0.2,
+          "Front and back are doubted where what lies behind the canal looks so much more like a column of bodies than what lies in "
+          "front of it."),
 };
 
 static uint64_t device_bytes(const dm_study *study, const void *params) {
@@ -174,10 +177,17 @@ static dm_status write_levels(dm_study *study, const dm_column *c, const dm_leve
     return dm_ok;
 }
 
-/* Refuses a study that almost certainly stands on its head, and doubts one that may. */
+/* Nothing about the levels is trusted in a study whose header may turn the patient. */
+static void doubt_pose(dm_study *study) {
+    study->levels.anchored = 0;
+    snprintf(study->levels.count_method, sizeof study->levels.count_method, "unanchored");
+    dm_study_flag(study, "orientation");
+}
+
+/* Refuses a study that almost certainly stands on its head, and doubts one that may, or whose front may be its back. */
 static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params *p,
                             const dm_labelling *label) {
-    double rival;
+    double rival, front;
     DM_TRY(dm_turned_score(gpu, study, p, &rival));
     double turned = 1 / (1 + exp(label->score - rival) * (1 - p->turned) / p->turned);
     if (turned > 0.95)
@@ -185,10 +195,9 @@ static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params
                        "The vertebrae read far better with head and feet exchanged: the header turns the "
                        "patient wrongly; "
                        "mend the orientation and run again.");
-    if (turned > 0.05) {
-        study->levels.anchored = 0;
-        dm_study_flag(study, "orientation");
-    }
+    if (turned > 0.05) doubt_pose(study);
+    DM_TRY(dm_bodies_in_front(gpu, study, &front));
+    if (front < -p->behind) doubt_pose(study);
     return dm_ok;
 }
 

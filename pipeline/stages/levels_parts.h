@@ -10,7 +10,7 @@
 
 typedef struct dm_levels_params {
     double pitch_sd, pitch_floor, scale_sd, whole_penalty, tilt_sd, front_weight, rib_weight,
-        first_rib_weight, dens_weight, sacrum_weight, bone_hu, full_hu, temperature, anchored, found, turned;
+        first_rib_weight, dens_weight, sacrum_weight, bone_hu, full_hu, temperature, anchored, found, turned, behind;
 } dm_levels_params;
 
 enum { DM_WIDTHS = 10, DM_WIDTH_LOW = 3 }; /* disc heights 3 .. 12 mm, one profile of disc evidence each */
@@ -183,6 +183,11 @@ int dm_view_agrees(const dm_level_view *view, const dm_labelling *label, const d
 /* The best score (as dm_labelling.score) that the same scan reaches with head and feet exchanged; -1e30 when
  * it shows no column. */
 dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params, double *score);
+
+/* How much more what lies in front of the line looks like a column of bodies and discs than what lies behind it does: in front less behind
+ * of the correlation, along the spine, of the midline with its sides; -2 .. 2, on scans that lie as told .4 and more (pose.c). NaN where
+ * less than 60 mm of either are in view. */
+dm_status dm_bodies_in_front(dm_gpu *gpu, const dm_study *study, double *score);
 
 /* CT: 1 = the largest solid organ before T10 to L2 lies on the left, where the liver should not be; 0 = it
  * does not, or neither belly nor liver is in view. */
