@@ -5,9 +5,11 @@
  * names are right when the stage says so and when it does not, by what is in view and by anchor, and whether
  * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
  * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned reverses
- * an axis of the patient in the header of every piece: how many are refused or flagged (without it: how many are so wrongly).
- * --company gives every piece a second series that overlaps it and votes. --cache keeps phantoms in a folder. --readings only writes
- * every explanation of every piece with what each cue gives: what the weights of level_vote.c are fitted to. */
+ * an axis of the patient in the header of every piece: how many are refused or flagged (without it: how many
+ * are so wrongly).
+ * --company gives every piece a second series that overlaps it and votes. --cache keeps phantoms in a folder.
+ * --readings only writes every explanation of every piece with what each cue gives: what the weights of
+ * level_vote.c are fitted to. */
 #include "level_subject.h"
 #include "levels_parts.h"
 #include "series_vote.h"
@@ -157,9 +159,10 @@ static void calibrate(bench *b, int modality, double p, int right) {
     }
 }
 
-/* Share of the true vertebrae, as in share_right, that one reading of the column names rightly; origin = s of the piece's first mm on the
- * whole's line. */
-static double reading_right(const subject *o, const dm_column *c, const dm_reading *r, double origin, double length) {
+/* Share of the true vertebrae, as in share_right, that one reading of the column names rightly; origin = s of
+ * the piece's first mm on the whole's line. */
+static double reading_right(const subject *o, const dm_column *c, const dm_reading *r, double origin,
+                            double length) {
     int seen = 0, right = 0;
     for (int i = 0; i < o->n; i++) {
         double s = o->truth[i].s - origin;
@@ -184,11 +187,12 @@ static void write_readings(bench *b, const subject *o, const dm_study *piece, do
         dm_good(dm_label(&column, &anchors, b->params, NULL, &label, &ballot)))
         for (int i = 0; i < ballot.n; i++) {
             const dm_reading *r = &ballot.reading[i];
-            fprintf(b->readings, "%d,%s,%s,%s,%.2f,%d,%.3f", b->n_pieces, o->name, piece->modality == DM_MR ? "mr" : "ct",
-                    reach_of(o, origin, origin + length), reading_right(o, &column, r, origin, length), r->chain_number,
-                    r->chain.log_prior);
+            fprintf(b->readings, "%d,%s,%s,%s,%.2f,%d,%.3f", b->n_pieces, o->name,
+                    piece->modality == DM_MR ? "mr" : "ct", reach_of(o, origin, origin + length),
+                    reading_right(o, &column, r, origin, length), r->chain_number, r->chain.log_prior);
             for (int k = 0; k < DM_CUES; k++) fprintf(b->readings, ",%.3f", r->cue[k]);
-            for (int k = 0; k < ballot.n_places; k++) fprintf(b->readings, "%s%s", k ? " " : ",", dm_level_name(r->names[k]));
+            for (int k = 0; k < ballot.n_places; k++)
+                fprintf(b->readings, "%s%s", k ? " " : ",", dm_level_name(r->names[k]));
             fprintf(b->readings, "\n");
         }
     dm_ballot_clear(&ballot);
@@ -196,23 +200,26 @@ static void write_readings(bench *b, const subject *o, const dm_study *piece, do
     dm_column_clear(&column);
 }
 
-/* The piece with one axis of the patient reversed in its header: 0 left and right, 1 front and back, 2 head and feet. */
+/* The piece with one axis of the patient reversed in its header: 0 left and right, 1 front and back, 2 head
+ * and feet. */
 static void turn(dm_study *st, int axis) {
     dm_spine turned = {0}, *old = &st->spine;
     if (!dm_good(dm_spine_make(&turned, old->n, old->ds))) abort();
     for (int k = 0; k < 4; k++) st->crop.raw.to_lps.m[axis][k] = -st->crop.raw.to_lps.m[axis][k];
     for (int i = 0; i < old->n; i++)
-        for (int c = 0; c < 3; c++) turned.p[i][c] = (c == axis ? -1 : 1) * old->p[axis == 2 ? old->n - 1 - i : i][c];
+        for (int c = 0; c < 3; c++)
+            turned.p[i][c] = (c == axis ? -1 : 1) * old->p[axis == 2 ? old->n - 1 - i : i][c];
     if (!dm_good(dm_frame_build(&turned))) abort();
     dm_spine_clear(old);
     *old = turned;
 }
 
-/* A second series of the same patient, 260 mm long, that shares 60 to 130 mm with the piece i0..i1 and moved 2 mm along the spine since:
- * the piece is named again with its vote. 0 = there is no room for one. */
+/* A second series of the same patient, 260 mm long, that shares 60 to 130 mm with the piece i0..i1 and moved
+ * 2 mm along the spine since: the piece is named again with its vote. 0 = there is no room for one. */
 static int keep_company(bench *b, const subject *o, dm_study *piece, int i0, int i1) {
     double ds = o->study->spine.ds;
-    int n = o->study->spine.n, length = (int)(260 / ds), shared = (int)((60 + 70 * unit(b)) / ds), up = unit(b) < 0.5;
+    int n = o->study->spine.n, length = (int)(260 / ds), shared = (int)((60 + 70 * unit(b)) / ds),
+        up = unit(b) < 0.5;
     int from = up ? i0 + shared - length : i1 - shared, to = up ? i0 + shared : i1 - shared + length;
     if (from < 0 || to > n) from = up ? i1 - shared : i0 + shared - length, to = from + length;
     if (from < 0 || to > n) return 0;
@@ -244,7 +251,8 @@ static void score(bench *b, const subject *o, int i0, int i1, int length) {
         return;
     }
     dm_status status = dm_stage_levels.run(b->gpu, b->params, piece);
-    if (b->company && dm_good(status) && !keep_company(b, o, piece, i0, i1)) status = dm_fail(DM_STUDY, "alone", "no room beside it");
+    if (b->company && dm_good(status) && !keep_company(b, o, piece, i0, i1))
+        status = dm_fail(DM_STUDY, "alone", "no room beside it");
     int flagged = strstr(piece->qc, "orientation") != NULL;
     b->pose[o->study->modality == DM_MR][!dm_good(status) ? 0 : flagged ? 1 : 2 + piece->levels.anchored]++;
     if (b->each && (!dm_good(status) || flagged))
@@ -298,8 +306,8 @@ static void report(const bench *b) {
     for (int i = 0; i < b->n_groups; i++)
         printf("%-36s %15d %15d %15d %15d\n", b->group[i].name, b->group[i].n[1][1], b->group[i].n[1][0],
                b->group[i].n[0][1], b->group[i].n[0][0]);
-    printf("\n%-36s %15s %15s %15s %15s\n", b->turned >= 0 ? "turned pieces" : "orientation", "refused", "flagged",
-           "unnoticed, un.", "unnoticed, anch.");
+    printf("\n%-36s %15s %15s %15s %15s\n", b->turned >= 0 ? "turned pieces" : "orientation", "refused",
+           "flagged", "unnoticed, un.", "unnoticed, anch.");
     for (int m = 0; m < 2; m++)
         printf("%-36s %15d %15d %15d %15d\n", m ? "MR" : "CT", b->pose[m][0], b->pose[m][1], b->pose[m][2],
                b->pose[m][3]);
@@ -332,9 +340,11 @@ static int set_up(bench *b, int argc, char **argv) {
     b->company = flag(argc, argv, "--company");
     b->state = 88172645463325252ull;
     const char *readings = option(argc, argv, "--readings", NULL);
-    if (readings && !(b->readings = fopen(readings, "w"))) return fprintf(stderr, "%s cannot be written\n", readings), 0;
+    if (readings && !(b->readings = fopen(readings, "w")))
+        return fprintf(stderr, "%s cannot be written\n", readings), 0;
     if (b->readings)
-        fputs("piece,subject,modality,reach,right,chain,log_prior,disc,front,rib,first,dens,skull,sacrum,conus,fused,spacing,ends,size,"
+        fputs("piece,subject,modality,reach,right,chain,log_prior,disc,front,rib,first,dens,skull,sacrum,"
+              "conus,fused,spacing,ends,size,"
               "names\n",
               b->readings);
     snprintf(text, sizeof text, "%s", option(argc, argv, "--length", "0,140,220,320"));

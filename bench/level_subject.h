@@ -1,5 +1,6 @@
-/* Subjects for bench_levels: digital phantoms and real scans brought as far as the centre line, with the true places of their
- * vertebrae; phantoms may be kept in a folder so that the stage levels can be run again and again. */
+/* Subjects for bench_levels: digital phantoms and real scans brought as far as the centre line, with the true
+ * places of their vertebrae; phantoms may be kept in a folder so that the stage levels can be run again and
+ * again. */
 #ifndef DM_LEVEL_SUBJECT_H
 #define DM_LEVEL_SUBJECT_H
 
@@ -91,7 +92,7 @@ static inline int render(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *
 }
 
 static inline int phantom_subject(dm_gpu *gpu, uint64_t seed, int number, dm_ph_protocol protocol, int found,
-                           subject *o) {
+                                  subject *o) {
     dm_anatomy *a = calloc(1, sizeof *a);
     dm_ph_scanner *sc = calloc(1, sizeof *sc);
     int kinds = 0, good = a && sc;
@@ -179,12 +180,15 @@ static inline int keep_subject(FILE *f, int out, subject *o) {
     dm_study *st = o->study;
     dm_volume *raw = &st->crop.raw;
     dm_grid *g = &st->crop.coarse;
-    int head[9] = {(int)st->modality, (int)st->contrast, raw->nx, raw->ny, raw->nz, g->n[0], g->n[1], g->n[2], st->spine.n};
-    int good = keep_block(f, out, head, sizeof head) && keep_block(f, out, &raw->to_lps, sizeof raw->to_lps) &&
-               keep_block(f, out, g->origin, sizeof g->origin) && keep_block(f, out, &g->step, sizeof g->step) &&
-               keep_block(f, out, &st->spine.ds, sizeof st->spine.ds) && keep_block(f, out, o->name, sizeof o->name) &&
-               keep_block(f, out, &o->n, sizeof o->n) && keep_block(f, out, &o->last_thoracic, sizeof o->last_thoracic) &&
-               keep_block(f, out, o->truth, sizeof o->truth);
+    int head[9] = {(int)st->modality, (int)st->contrast, raw->nx, raw->ny,    raw->nz,
+                   g->n[0],           g->n[1],           g->n[2], st->spine.n};
+    int good =
+        keep_block(f, out, head, sizeof head) && keep_block(f, out, &raw->to_lps, sizeof raw->to_lps) &&
+        keep_block(f, out, g->origin, sizeof g->origin) && keep_block(f, out, &g->step, sizeof g->step) &&
+        keep_block(f, out, &st->spine.ds, sizeof st->spine.ds) &&
+        keep_block(f, out, o->name, sizeof o->name) && keep_block(f, out, &o->n, sizeof o->n) &&
+        keep_block(f, out, &o->last_thoracic, sizeof o->last_thoracic) &&
+        keep_block(f, out, o->truth, sizeof o->truth);
     if (!good) return 0;
     st->modality = (dm_modality)head[0], st->contrast = (dm_contrast)head[1];
     raw->nx = head[2], raw->ny = head[3], raw->nz = head[4];
@@ -200,12 +204,12 @@ static inline int keep_subject(FILE *f, int out, subject *o) {
 }
 
 /* As phantom_subject, from the folder `cache` when it is there, else kept in it; NULL = no folder. */
-static inline int kept_subject(dm_gpu *gpu, uint64_t seed, int number, dm_ph_protocol protocol, int found, const char *cache,
-                               subject *o) {
+static inline int kept_subject(dm_gpu *gpu, uint64_t seed, int number, dm_ph_protocol protocol, int found,
+                               const char *cache, subject *o) {
     char path[600];
     if (!cache) return phantom_subject(gpu, seed, number, protocol, found, o);
-    snprintf(path, sizeof path, "%s/%s_%llu_%d_%d.subject", cache, dm_ph_protocol_name(protocol), (unsigned long long)seed, number,
-             found);
+    snprintf(path, sizeof path, "%s/%s_%llu_%d_%d.subject", cache, dm_ph_protocol_name(protocol),
+             (unsigned long long)seed, number, found);
     FILE *f = fopen(path, "rb");
     if (f) {
         int good = keep_subject(f, 0, o);

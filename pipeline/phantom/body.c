@@ -218,7 +218,8 @@ static void vessels(dm_anatomy *a) {
     }
 }
 
-/* The brain stem goes on from the line's upper end, at p, as the cord comes; only MR shows it (in CT its cisterns stay dark). */
+/* The brain stem goes on from the line's upper end, at p, as the cord comes; only MR shows it (in CT its
+ * cisterns stay dark). */
 static void enter_skull(dm_anatomy *a, const double p[3]) {
     double below[3], up[3], norm = 0;
     dm_ph_point_at(a, 12, 0, 0, below);

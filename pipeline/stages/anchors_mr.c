@@ -1,5 +1,5 @@
-/* Landmarks that MR shows: skull and brain stem, axis, end of the cord, sacrum, end of the sac. Each gives a log-likelihood ratio
- * per mm. */
+/* Landmarks that MR shows: skull and brain stem, axis, end of the cord, sacrum, end of the sac. Each gives a
+ * log-likelihood ratio per mm. */
 #include <math.h>
 
 #include "levels_parts.h"
@@ -17,14 +17,14 @@ double dm_marrow_alae(const dm_column *c, const float *body, int i) {
     return unlike < 0.3 ? 0 : dm_clip(5 * (unlike - fabs(log(ala / sacral)) - 0.15), -1, 1.5);
 }
 
-/* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 34 mm above its lower
+/* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 31 mm above its lower
  * one, but for the seam of the dens 14 to 23 mm above, which looks like a disc in about two of three. So a
  * seam speaks for the disc below it by log(0.7 / 0.3), a column without one for neither, and any other disc
  * against. */
 static void find_axis(const dm_column *c, double weight, float *llr) {
     const float *d = c->d[4 - DM_WIDTH_LOW];
-    for (int i = c->first + 34; i <= c->last; i++) {
-        double loud = fmax(dm_profile_max(d, c->n, i - 34, i - 24), dm_profile_max(d, c->n, i - 13, i - 8));
+    for (int i = c->first + 31; i <= c->last; i++) {
+        double loud = fmax(dm_profile_max(d, c->n, i - 31, i - 24), dm_profile_max(d, c->n, i - 13, i - 8));
         double seam = dm_profile_max(d, c->n, i - 23, i - 14);
         llr[i] = (float)(weight * (loud > 0 ? fmax(-loud, -2) : seam > 0 ? 0.85 : 0));
     }
@@ -72,9 +72,12 @@ static void find_soft_anchors(const dm_column *c, const dm_levels_params *p, dm_
     }
 }
 
-enum { HEAD = 70 }; /* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's */
+enum {
+    HEAD = 70
+}; /* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's */
 
-/* Beside the line at i lies brain: as bright as the cord, on both sides, which muscle, bone and fat are not. */
+/* Beside the line at i lies brain: as bright as the cord, on both sides, which muscle, bone and fat are not.
+ */
 static int brain_beside(const dm_column *c, int i, double cord) {
     for (int side = 0; side < 2; side++) {
         double v = dm_profile_mean(c->beside[side], c->n, i - 3, i + 3) / cord;
@@ -83,7 +86,8 @@ static int brain_beside(const dm_column *c, int i, double cord) {
     return 1;
 }
 
-/* Lowest place above which brain lies beside the line for 8 mm and below which, for 30 mm, it does not; -1 = none. */
+/* Lowest place above which brain lies beside the line for 8 mm and below which, for 30 mm, it does not; -1 =
+ * none. */
 static int find_brain(const dm_column *c, int top) {
     for (int i = top + HEAD; i >= top + 8; i--) {
         double cord = dm_profile_mean(c->core, c->n, i + 20, i + 70), low = 0;
@@ -97,11 +101,14 @@ static int find_brain(const dm_column *c, int top) {
     return -1;
 }
 
-/* How much brighter than along the canal below it is behind and beside the canal at i: where laminae were lies the cistern, where
- * the walls were lie cisterns and brain stem. Geometric mean of both; 0 where either is not. */
+/* How much brighter than along the canal below it is behind and beside the canal at i: where laminae were
+ * lies the cistern, where the walls were lie cisterns and brain stem. Geometric mean of both; 0 where either
+ * is not. */
 static double opening(const dm_column *c, int i) {
-    double behind = dm_profile_mean(c->behind, c->n, i - 2, i + 2) / dm_profile_mean(c->behind, c->n, i + 12, i + 50);
-    double beside = dm_profile_mean(c->near, c->n, i - 12, i - 4) / dm_profile_mean(c->near, c->n, i + 12, i + 50);
+    double behind =
+        dm_profile_mean(c->behind, c->n, i - 2, i + 2) / dm_profile_mean(c->behind, c->n, i + 12, i + 50);
+    double beside =
+        dm_profile_mean(c->near, c->n, i - 12, i - 4) / dm_profile_mean(c->near, c->n, i + 12, i + 50);
     return behind > 1.3 && beside > 1.2 ? sqrt(behind * beside) : 0;
 }
 
@@ -116,16 +123,19 @@ static int find_opening(const dm_column *c, int top) {
     return at;
 }
 
-/* The cord lies in the canal below i, and the column before it is as shallow as a neck's (where that is seen). */
+/* The cord lies in the canal below i, and the column before it is as shallow as a neck's (where that is
+ * seen). */
 static int neck_below(const dm_column *c, int i) {
-    double cord = dm_profile_mean(c->core, c->n, i + 15, i + 60) / dm_profile_mean(c->fluid, c->n, i + 15, i + 60);
+    double cord =
+        dm_profile_mean(c->core, c->n, i + 15, i + 60) / dm_profile_mean(c->fluid, c->n, i + 15, i + 60);
     double front = NAN;
     for (int k = i + 20; k < i + 90; k += 10) front = fmin(front, dm_profile_mean(c->front, c->n, k, k + 9));
     return cord < 0.7 && !(front > 33);
 }
 
-/* The canal opens into the skull 7 mm above the tip of the dens (basion to dens up to 8.5 mm, 10.3174/ajnr.A0660), C2/3 lies 38 mm
- * below that tip; the pole of the cerebellum lies 5 to 20 mm above the opening. What is seen of both is worth more than one. */
+/* The canal opens into the skull 7 mm above the tip of the dens (basion to dens up to 8.5
+ * mm, 10.3174/ajnr.A0660), C2/3 lies 38 mm below that tip; the pole of the cerebellum lies 5 to 20 mm above
+ * the opening. What is seen of both is worth more than one. */
 static void find_skull(const dm_column *c, dm_anchors *a) {
     int top = 0;
     while (top < c->n - 1 && isnan(c->core[top])) top++;

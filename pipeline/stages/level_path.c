@@ -63,8 +63,8 @@ static double disc_at(const dm_column *c, int upper, int i) {
     return isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
 }
 
-/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name, on MR, where every disc
- * shows, a place without one for it. */
+/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name,
+ * on MR, where every disc shows, a place without one for it. */
 static double fused_beyond(const dm_column *c, int upper, int lower, int i) {
     if (upper == DM_C2) return -0.7 * fmax(0, dm_profile_max(c->d[4 - DM_WIDTH_LOW], c->n, i - 16, i - 10));
     if (lower != DM_S1) return 0;

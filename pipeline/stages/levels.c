@@ -39,7 +39,8 @@ static const dm_param TABLE[] = {
     FLOAT(turned, "1", 0, 0.5, 0.005,
           "Share of scans whose header turns the patient, taken before the scan is looked at: a guess."),
     FLOAT(behind, "1", 0, 1, 0.2,
-          "Front and back are doubted where what lies behind the canal looks so much more like a column of bodies than what lies in "
+          "Front and back are doubted where what lies behind the canal looks so much more like a column of "
+          "bodies than what lies in "
           "front of it."),
 };
 
@@ -119,7 +120,8 @@ static void write_vertebrae(const dm_study *study, const dm_column *c, const dm_
 /* Anchors that the path rests on. The rib alone is no anchor: its end, or its beginning, is. */
 static void name_anchors(const dm_labelling *label, char *out, size_t size) {
     const char *names[4] = {"skull", "c2", "ribs", "sacrum"};
-    int on[4] = {label->skull > 1, label->dens > 0.8, label->first > 0.5 || label->rib_end, label->sacrum > 1.5};
+    int on[4] = {label->skull > 1, label->dens > 0.8, label->first > 0.5 || label->rib_end,
+                 label->sacrum > 1.5};
     out[0] = 0;
     for (int i = 0; i < 4; i++)
         if (on[i]) snprintf(out + strlen(out), size - strlen(out), "%s%s", out[0] ? "+" : "", names[i]);
@@ -152,10 +154,12 @@ static int count_found(const dm_column *c, const dm_levels_params *p, const dm_l
 }
 
 /* Anchors that other series stand on, where they say what is written here. */
-static void add_series(const dm_level_votes *votes, const dm_labelling *label, const dm_column *c, char *out, size_t size) {
+static void add_series(const dm_level_votes *votes, const dm_labelling *label, const dm_column *c, char *out,
+                       size_t size) {
     for (int k = 0; k < votes->n; k++)
         if (votes->view[k].anchors[0] && dm_view_agrees(&votes->view[k], label, c))
-            snprintf(out + strlen(out), size - strlen(out), "%sseries:%s", out[0] ? "+" : "", votes->view[k].anchors);
+            snprintf(out + strlen(out), size - strlen(out), "%sseries:%s", out[0] ? "+" : "",
+                     votes->view[k].anchors);
 }
 
 static dm_status write_levels(dm_study *study, const dm_column *c, const dm_levels_params *p,
@@ -184,7 +188,8 @@ static void doubt_pose(dm_study *study) {
     dm_study_flag(study, "orientation");
 }
 
-/* Refuses a study that almost certainly stands on its head, and doubts one that may, or whose front may be its back. */
+/* Refuses a study that almost certainly stands on its head, and doubts one that may, or whose front may be
+ * its back. */
 static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params *p,
                             const dm_labelling *label) {
     double rival, front;
@@ -201,6 +206,14 @@ static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params
     return dm_ok;
 }
 
+/* Above the foramen magnum there is no spine: the line has followed the fluid into the cisterns. */
+static void end_at_skull(dm_study *study, const dm_column *c, const dm_anchors *a,
+                         const dm_labelling *label) {
+    if (a->s_skull < 0 || !(label->skull > 1)) return;
+    for (int i = 0; i < study->spine.n && i * study->spine.ds < c->s0 + a->s_skull; i++)
+        study->spine.unsure[i] = 1;
+}
+
 static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
     dm_column column;
     dm_anchors anchors = {0};
@@ -213,6 +226,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
         status = dm_anchors_find(&column, params, &anchors);
         if (dm_good(status)) status = dm_label(&column, &anchors, params, study->votes, &label, NULL);
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
+        if (dm_good(status)) end_at_skull(study, &column, &anchors, &label);
         if (dm_good(status)) status = check_pose(gpu, study, params, &label);
         if (dm_good(status) && study->modality == DM_CT &&
             dm_sides_mirrored(&study->crop.coarse, &study->spine, &study->levels))
@@ -226,7 +240,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
 
 const dm_stage dm_stage_levels = {.name = "levels",
                                   .reads = "crop.raw, crop.coarse, spine",
-                                  .fills = "levels",
+                                  .fills = "levels; spine.unsure above the skull",
                                   .params = TABLE,
                                   .n_params = sizeof TABLE / sizeof *TABLE,
                                   .params_size = sizeof(dm_levels_params),

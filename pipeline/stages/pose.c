@@ -1,6 +1,7 @@
-/* Does the patient lie as the header says? Head and feet: the column is read told and turned (turned.c). Front and back: bodies and discs
- * reach across the midline, so along the spine what lies in it changes as what lies beside it does; behind the canal processes stand in
- * the midline and laminae, joints and muscle beside it, which do not. True of CT and of any weighting of MR. */
+/* Does the patient lie as the header says? Head and feet: the column is read told and turned (turned.c).
+ * Front and back: bodies and discs reach across the midline, so along the spine what lies in it changes as
+ * what lies beside it does; behind the canal processes stand in the midline and laminae, joints and muscle
+ * beside it, which do not. True of CT and of any weighting of MR. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -13,7 +14,8 @@ enum { A_FROM = -36, A_TO = 24, L_TO = 14, NA = A_TO - A_FROM + 1, NL = 2 * L_TO
 /* Depths of the three slabs, mm ventral of the line: column, laminae and joints, processes. */
 static const int SLAB[3][2] = {{12, 24}, {-24, -14}, {-36, -24}};
 
-/* Means of a slab in the midline (|l| <= 3) and beside it (|l| 6 to 14) at one mm of the spine; NaN where less than half is in view. */
+/* Means of a slab in the midline (|l| <= 3) and beside it (|l| 6 to 14) at one mm of the spine; NaN where
+ * less than half is in view. */
 static void sheet_means(const float *v, const int slab[2], float *mid, float *side) {
     double sum[2] = {0, 0};
     int n[2] = {0, 0}, of[2] = {0, 0};

@@ -44,7 +44,8 @@ static double length_of(const dm_spine *s) {
     return (s->n - 1) * s->ds;
 }
 
-/* Offset of the other series along the study's line, from the discs that both may see; NaN = they do not match. */
+/* Offset of the other series along the study's line, from the discs that both may see; NaN = they do not
+ * match. */
 static double offset_of(const dm_study *study, const dm_study *other) {
     double own[DM_MAX_VERTEBRAE], theirs[DM_MAX_VERTEBRAE];
     int m = discs_of(&study->levels, own), all = discs_of(&other->levels, theirs), n = 0;
@@ -81,21 +82,25 @@ static void add_view(const dm_study *study, const dm_study *other, dm_level_vote
     dm_level_view *view = &votes->view[votes->n++];
     *view = other->levels.view;
     for (int k = 0; k < view->n; k++) view->s[k] = brought(study, &other->spine, view->s[k]) + offset;
-    *where = (stretch){brought(study, &other->spine, 0), brought(study, &other->spine, length_of(&other->spine))};
+    *where =
+        (stretch){brought(study, &other->spine, 0), brought(study, &other->spine, length_of(&other->spine))};
 }
 
 void dm_votes_collect(const dm_study *study, dm_study *const *others, int n, dm_level_votes *votes) {
     stretch where[DM_MAX_PASSES + 1] = {{0, length_of(&study->spine)}};
     *votes = (dm_level_votes){0};
-    for (int i = 0; i < n && votes->n < DM_MAX_PASSES; i++) add_view(study, others[i], votes, &where[votes->n + 1]);
+    for (int i = 0; i < n && votes->n < DM_MAX_PASSES; i++)
+        add_view(study, others[i], votes, &where[votes->n + 1]);
     votes->own = stands_alone(where, votes->n + 1, 0);
     for (int k = 0; k < votes->n; k++) votes->view[k].weight = stands_alone(where, votes->n + 1, k + 1);
 }
 
 /* ---- asking ---- */
 
-/* A study of its own from pass i, as far as its levels; 0 where it shows none. The volume stays the study's. */
-static int measure(dm_gpu *gpu, const dm_protocol *protocol, const dm_study *study, int i, dm_study *other, dm_status *status) {
+/* A study of its own from pass i, as far as its levels; 0 where it shows none. The volume stays the study's.
+ */
+static int measure(dm_gpu *gpu, const dm_protocol *protocol, const dm_study *study, int i, dm_study *other,
+                   dm_status *status) {
     static const char *const stages[] = {"crop", "spine", "levels"};
     other->modality = study->modality, other->contrast = study->contrast;
     other->pass[0] = study->pass[i];
@@ -118,8 +123,8 @@ static int may_be_asked(const dm_study *study, int i) {
 }
 
 /* The other series that can be heard, measured; *n of them, the caller's. */
-static dm_status ask_all(dm_gpu *gpu, const dm_protocol *protocol, const dm_study *study, dm_study *others[DM_MAX_PASSES],
-                         int *n) {
+static dm_status ask_all(dm_gpu *gpu, const dm_protocol *protocol, const dm_study *study,
+                         dm_study *others[DM_MAX_PASSES], int *n) {
     *n = 0;
     for (int i = 1; i < study->n_passes; i++) {
         dm_status status;

@@ -1,4 +1,5 @@
-/* Straight columns of bodies, discs, pedicles and ribs whose numbers are known, as studies that have come as far as their line. */
+/* Straight columns of bodies, discs, pedicles and ribs whose numbers are known, as studies that have come as
+ * far as their line. */
 #ifndef DM_COLUMN_MODEL_H
 #define DM_COLUMN_MODEL_H
 
@@ -109,12 +110,13 @@ static inline double tissue(const model *m, double s, double a, double l) {
 /* The same column in T2 MR: bright fluid to the end of the sac, the cord in it to the conus, dark rims of the
  * discs. */
 static inline double signal(const model *m, double conus, double sac_end, double s, double a, double l) {
-    double r = hypot(a, l), inside = m->skull ? m->from[0] - 14 - s : 0;
+    double r = hypot(a, l), inside = m->skull ? from_of(m, DM_C2 + 1) - 46 - s : 0;
     if (inside > 0) return r < 6 ? 250 : r < 14 || (inside < 14 && a < 0 && r < 18) ? 700 : 260;
     if (r < 8 && s < sac_end) return r < 3.5 && s < conus ? 250 : 700;
     int v = 0;
     while (v < m->n - 1 && s >= m->from[v + 1]) v++;
-    double edge = fmin(s - m->from[v], m->from[v + 1] - s);
+    double edge = m->from[v + 1] - s;
+    if (m->level[v] > DM_C2) edge = fmin(edge, s - m->from[v]); /* no disc ends the dens */
     if (m->seam > 0) edge = fmin(edge, fabs(from_of(m, DM_C2 + 1) - m->seam - s));
     if (s < m->from[0] || s >= m->from[m->n] || a < 8 || fabs(l) > 17) return 120;
     if (a > (m->level[v] < DM_T1 + 9 ? 23 + 0.75 * (m->level[v] - DM_C2) : 40)) return 120;
@@ -174,7 +176,8 @@ static inline void free_study(dm_study *study) {
 }
 
 /* Every vertebra of the model that lies in view has its name and its discs, within tolerance. */
-static inline void names_are_right(const model *m, const dm_study *study, double top, double low, double tolerance) {
+static inline void names_are_right(const model *m, const dm_study *study, double top, double low,
+                                   double tolerance) {
     for (int i = 0; i < m->n; i++) {
         if (m->level[i] >= DM_S1 || m->from[i] < top + 4 || m->from[i + 1] > low - 4) continue;
         const dm_vertebra *found = NULL;
@@ -212,7 +215,8 @@ static inline void reverse(dm_study *study, int axis) {
     for (int k = 0; k < 4; k++) study->crop.raw.to_lps.m[axis][k] *= -1;
     ck_assert(dm_good(dm_spine_make(&turned, s->n, s->ds)));
     for (int i = 0; i < s->n; i++)
-        for (int c = 0; c < 3; c++) turned.p[i][c] = (c == axis ? -1 : 1) * s->p[axis == 2 ? s->n - 1 - i : i][c];
+        for (int c = 0; c < 3; c++)
+            turned.p[i][c] = (c == axis ? -1 : 1) * s->p[axis == 2 ? s->n - 1 - i : i][c];
     ck_assert(dm_good(dm_frame_build(&turned)));
     dm_spine_clear(s);
     *s = turned;

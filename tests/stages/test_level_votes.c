@@ -1,11 +1,12 @@
-/* What names a column beside its own discs: the skull on MR, other series of the study; and whether it lies as its header says. */
+/* What names a column beside its own discs: the skull on MR, other series of the study; and whether it lies
+ * as its header says. */
 #include "column_model.h"
 
 #include "series_vote.h"
 
 START_TEST(on_mr_the_skull_names_a_neck) {
     model m = make_model(DM_C1, DM_T1 + 4, 12, 1);
-    m.seam = 18, m.from[1] = m.from[0];
+    m.from[0] = m.from[1] = m.from[2] - 39; /* one column from the tip of the dens to C2/3 */
     double low = m.from[m.n] - 4;
     for (int skull = 0; skull < 2; skull++) {
         m.skull = skull;
@@ -21,7 +22,8 @@ START_TEST(on_mr_the_skull_names_a_neck) {
 }
 END_TEST
 
-/* A piece of chest without a landmark, and a series that shows the neck and the first ribs or the chest only. */
+/* A piece of chest without a landmark, and a series that shows the neck and the first ribs or the chest only.
+ */
 static dm_study *chest_with(const model *m, double top, double low, double shift) {
     dm_study *chest = make_study(m, 190, 330, 2), *other = make_study(m, top, low, 2);
     run_levels(chest);
@@ -84,7 +86,8 @@ START_TEST(a_patient_seen_from_behind_is_doubted) {
         void *params = calloc(1, dm_stage_levels.params_size);
         dm_params_preset(dm_stage_levels.params, dm_stage_levels.n_params, params);
         dm_status status = dm_stage_levels.run(gpu, params, study);
-        ck_assert_msg(!strcmp(status.code, "orientation") || strstr(study->qc, "orientation"), "%s", study->qc);
+        ck_assert_msg(!strcmp(status.code, "orientation") || strstr(study->qc, "orientation"), "%s",
+                      study->qc);
         ck_assert_int_eq(study->levels.anchored, 0);
         free(params);
         free_study(study);
