@@ -253,7 +253,7 @@ static void score(bench *b, const subject *o, int i0, int i1, int length) {
     dm_status status = dm_stage_levels.run(b->gpu, b->params, piece);
     if (b->company && dm_good(status) && !keep_company(b, o, piece, i0, i1))
         status = dm_fail(DM_STUDY, "alone", "no room beside it");
-    int flagged = strstr(piece->qc, "orientation") != NULL;
+    int flagged = strstr(piece->qc, "orientation") || strstr(piece->qc, "mirrored");
     b->pose[o->study->modality == DM_MR][!dm_good(status) ? 0 : flagged ? 1 : 2 + piece->levels.anchored]++;
     if (b->each && (!dm_good(status) || flagged))
         printf("%-36s %4.0f..%4.0f %s\n", o->name, s0, s1, flagged ? "orientation flagged" : status.text);
