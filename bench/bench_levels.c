@@ -76,6 +76,31 @@ static void extent(const dm_study *st, int axis, int i0, int i1, int *low, int *
     *low = (int)fmax(floor(least), 0), *high = (int)fmin(ceil(most), n[axis] - 1);
 }
 
+static void copy_grid(const dm_grid *from, dm_grid *to) {
+    size_t n = (size_t)from->n[0] * (size_t)from->n[1] * (size_t)from->n[2];
+    *to = *from;
+    to->v = n ? malloc(n * sizeof(float)) : NULL;
+    if (n && !to->v) abort();
+    if (n) memcpy(to->v, from->v, n * sizeof(float));
+}
+
+/* The grid with one axis of the patient reversed. */
+static void turn_grid(dm_grid *g, int axis) {
+    dm_grid old = *g;
+    if (!old.v) return;
+    copy_grid(&old, g);
+    g->origin[axis] = -(old.origin[axis] + old.step * (old.n[axis] - 1));
+    size_t at = 0;
+    for (int k = 0; k < g->n[2]; k++)
+        for (int j = 0; j < g->n[1]; j++)
+            for (int i = 0; i < g->n[0]; i++) {
+                int q[3] = {i, j, k};
+                q[axis] = g->n[axis] - 1 - q[axis];
+                g->v[at++] = old.v[((size_t)q[2] * (size_t)g->n[1] + (size_t)q[1]) * (size_t)g->n[0] + (size_t)q[0]];
+            }
+    free(old.v);
+}
+
 /* The part of a study that a scan of points i0..i1 of its line would have held. */
 static dm_study *piece_of(const dm_study *whole, int i0, int i1) {
     const dm_volume *v = &whole->crop.raw;
@@ -103,6 +128,7 @@ static dm_study *piece_of(const dm_study *whole, int i0, int i1) {
     }
     if (!dm_good(dm_frame_build(&st->spine))) abort();
     st->modality = whole->modality, st->contrast = whole->contrast;
+    copy_grid(&whole->crop.coarse, &st->crop.coarse);
     return st;
 }
 
@@ -206,6 +232,7 @@ static void turn(dm_study *st, int axis) {
     dm_spine turned = {0}, *old = &st->spine;
     if (!dm_good(dm_spine_make(&turned, old->n, old->ds))) abort();
     for (int k = 0; k < 4; k++) st->crop.raw.to_lps.m[axis][k] = -st->crop.raw.to_lps.m[axis][k];
+    turn_grid(&st->crop.coarse, axis);
     for (int i = 0; i < old->n; i++)
         for (int c = 0; c < 3; c++)
             turned.p[i][c] = (c == axis ? -1 : 1) * old->p[axis == 2 ? old->n - 1 - i : i][c];
