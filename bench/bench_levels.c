@@ -96,7 +96,8 @@ static void turn_grid(dm_grid *g, int axis) {
             for (int i = 0; i < g->n[0]; i++) {
                 int q[3] = {i, j, k};
                 q[axis] = g->n[axis] - 1 - q[axis];
-                g->v[at++] = old.v[((size_t)q[2] * (size_t)g->n[1] + (size_t)q[1]) * (size_t)g->n[0] + (size_t)q[0]];
+                g->v[at++] =
+                    old.v[((size_t)q[2] * (size_t)g->n[1] + (size_t)q[1]) * (size_t)g->n[0] + (size_t)q[0]];
             }
     free(old.v);
 }
@@ -241,15 +242,16 @@ static void turn(dm_study *st, int axis) {
     *old = turned;
 }
 
-/* A second series of the same patient, 260 mm long, that shares 60 to 130 mm with the piece i0..i1 and moved
- * 2 mm along the spine since: the piece is named again with its vote. 0 = there is no room for one. */
+/* A second series of the same patient, up to 260 mm long, that shares 60 to 130 mm with the piece i0..i1 and
+ * moved 2 mm along the spine since: the piece is named again with its vote. 0 = there is no room for one. */
 static int keep_company(bench *b, const subject *o, dm_study *piece, int i0, int i1) {
     double ds = o->study->spine.ds;
-    int n = o->study->spine.n, length = (int)(260 / ds), shared = (int)((60 + 70 * unit(b)) / ds),
-        up = unit(b) < 0.5;
-    int from = up ? i0 + shared - length : i1 - shared, to = up ? i0 + shared : i1 - shared + length;
-    if (from < 0 || to > n) from = up ? i1 - shared : i0 + shared - length, to = from + length;
-    if (from < 0 || to > n) return 0;
+    int n = o->study->spine.n, shared = (int)((60 + 70 * unit(b)) / ds), longest = (int)(260 / ds);
+    int above = i0 + shared, below = n - (i1 - shared),
+        up = above > longest && below > longest ? unit(b) < 0.5 : above > below;
+    int room = up ? above : below, length = room < longest ? room : longest;
+    int from = up ? above - length : i1 - shared, to = from + length;
+    if (length < 2 * shared) return 0;
     dm_study *other = piece_of(o->study, from, to - 1);
     dm_level_votes *votes = calloc(1, sizeof *votes);
     if (!votes) abort();
@@ -278,8 +280,11 @@ static void score(bench *b, const subject *o, int i0, int i1, int length) {
         return;
     }
     dm_status status = dm_stage_levels.run(b->gpu, b->params, piece);
-    if (b->company && dm_good(status) && !keep_company(b, o, piece, i0, i1))
-        status = dm_fail(DM_STUDY, "alone", "no room beside it");
+    if (b->company && dm_good(status) && !keep_company(b, o, piece, i0, i1)) {
+        dm_study_clear(piece);
+        free(piece);
+        return;
+    }
     int flagged = strstr(piece->qc, "orientation") || strstr(piece->qc, "mirrored");
     b->pose[o->study->modality == DM_MR][!dm_good(status) ? 0 : flagged ? 1 : 2 + piece->levels.anchored]++;
     if (b->each && (!dm_good(status) || flagged))
