@@ -76,6 +76,18 @@ enum {
     HEAD = 70
 }; /* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's */
 
+/* Signal of the cord: the darkest 10 mm of the middle of the canal 15 to 90 mm below i (a line may slip out
+ * of the cord where it enters the skull); NaN where nothing is much darker than the fluid beside it. */
+static double cord_below(const dm_column *c, int i) {
+    double least = NAN, share = NAN;
+    for (int k = i + 15; k < i + 90; k += 10) {
+        double core = dm_profile_mean(c->core, c->n, k, k + 9),
+               fluid = dm_profile_mean(c->fluid, c->n, k, k + 9);
+        least = fmin(least, core), share = fmin(share, core / fluid);
+    }
+    return share < 0.7 ? least : NAN;
+}
+
 /* Beside the line at i lies brain: as bright as the cord, on both sides, which muscle, bone and fat are not.
  */
 static int brain_beside(const dm_column *c, int i, double cord) {
@@ -90,7 +102,7 @@ static int brain_beside(const dm_column *c, int i, double cord) {
  * none. */
 static int find_brain(const dm_column *c, int top) {
     for (int i = top + HEAD; i >= top + 8; i--) {
-        double cord = dm_profile_mean(c->core, c->n, i + 20, i + 70), low = 0;
+        double cord = cord_below(c, i), low = 0;
         for (int side = 0; side < 2; side++)
             low = fmax(low, dm_profile_mean(c->beside[side], c->n, i + 8, i + 40));
         if (!(low < 0.66 * cord)) continue;
@@ -102,14 +114,16 @@ static int find_brain(const dm_column *c, int top) {
 }
 
 /* How much brighter than along the canal below it is behind and beside the canal at i: where laminae were
- * lies the cistern, where the walls were lie cisterns and brain stem. Geometric mean of both; 0 where either
- * is not. */
+ * lies the cistern, where the walls were lie cisterns and brain stem. Geometric mean of both, 0 where either
+ * is not; a line that slips into the cistern behind the stem sees fluid behind it alone. */
 static double opening(const dm_column *c, int i) {
-    double behind =
-        dm_profile_mean(c->behind, c->n, i - 2, i + 2) / dm_profile_mean(c->behind, c->n, i + 12, i + 50);
+    double here = dm_profile_mean(c->behind, c->n, i - 2, i + 2),
+           below = dm_profile_mean(c->behind, c->n, i + 12, i + 50);
+    double fluid = dm_profile_mean(c->fluid, c->n, i + 12, i + 50), behind = here / below;
     double beside =
         dm_profile_mean(c->near, c->n, i - 12, i - 4) / dm_profile_mean(c->near, c->n, i + 12, i + 50);
-    return behind > 1.3 && beside > 1.2 ? sqrt(behind * beside) : 0;
+    if (behind > 1.3 && beside > 1.2) return sqrt(behind * beside);
+    return behind > 1.8 && here > 0.62 * fluid ? 1.41 : 0;
 }
 
 /* The place of the widest opening; -1 = none. */
@@ -123,14 +137,11 @@ static int find_opening(const dm_column *c, int top) {
     return at;
 }
 
-/* The cord lies in the canal below i, and the column before it is as shallow as a neck's (where that is
- * seen). */
+/* The column before the canal below i is as shallow as a neck's, where that is seen. */
 static int neck_below(const dm_column *c, int i) {
-    double cord =
-        dm_profile_mean(c->core, c->n, i + 15, i + 60) / dm_profile_mean(c->fluid, c->n, i + 15, i + 60);
     double front = NAN;
-    for (int k = i + 20; k < i + 90; k += 10) front = fmin(front, dm_profile_mean(c->front, c->n, k, k + 9));
-    return cord < 0.7 && !(front > 33);
+    for (int k = i + 15; k < i + 90; k += 10) front = fmin(front, dm_profile_mean(c->front, c->n, k, k + 9));
+    return !isnan(cord_below(c, i)) && !(front > 33);
 }
 
 /* The canal opens into the skull 7 mm above the tip of the dens (basion to dens up to 8.5

@@ -209,7 +209,7 @@ static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params
 /* Above the foramen magnum there is no spine: the line has followed the fluid into the cisterns. */
 static void end_at_skull(dm_study *study, const dm_column *c, const dm_anchors *a,
                          const dm_labelling *label) {
-    if (a->s_skull < 0 || !(label->skull > 1)) return;
+    if (a->s_skull < 0 || !(label->skull > 0)) return;
     for (int i = 0; i < study->spine.n && i * study->spine.ds < c->s0 + a->s_skull; i++)
         study->spine.unsure[i] = 1;
 }
