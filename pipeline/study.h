@@ -117,7 +117,7 @@ typedef struct dm_levels {
     dm_vertebra v[DM_MAX_VERTEBRAE]; /* from head to feet, neighbours touch */
     int anchored;                    /* 0: the best guess, not to be trusted */
     char count_method[64];           /* "skull", "c2", "ribs", "sacrum", "ribs+sacrum", "sacrum+series:ribs", "unanchored" */
-    dm_level_view view;              /* what this volume alone shows */
+    dm_level_view view;              /* the same as probabilities, for other series */
     double posterior;                /* of the labelling written, 0..1 */
     int alt_shift;                   /* second best: every label moved by this many (+1 = one further down) */
     double alt_posterior;

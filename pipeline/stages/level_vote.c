@@ -178,7 +178,7 @@ int dm_view_agrees(const dm_level_view *view, const dm_labelling *label, const d
 }
 
 /* Mean over the places of a view that lie well within a vertebra of the reading of the log-probability that
- * the view gives to the reading's names there. */
+ * the view gives to the reading's names there; a reading that lies elsewhere is unheard of. */
 static double agreement(const vote *v, const dm_level_view *view, const dm_reading *r) {
     double sum = 0;
     int n = 0;
@@ -188,7 +188,7 @@ static double agreement(const vote *v, const dm_level_view *view, const dm_readi
         sum += log(fmax((double)view->p[k][dm_chain_name_at(&r->chain, &r->path, at)], UNHEARD));
         n++;
     }
-    return n ? sum / n : 0;
+    return n ? sum / n : log(UNHEARD);
 }
 
 /* Votes of other series: evidence on the same bones, so each counts only as far as it stands alone

@@ -21,7 +21,7 @@ double dm_match_discs(const double *other, int n, const double *own, int m) {
         sum -= 0.001 * fabs(d); /* of equal ones the smaller */
         if (sum > most) most = sum, at = d;
     }
-    return n >= 3 && most >= 0.6 * n ? at : NAN;
+    return n >= 2 && most >= 0.6 * n ? at : NAN;
 }
 
 /* Discs that were seen, mm on their own line. */

@@ -19,8 +19,8 @@ dm_status dm_series_vote(dm_gpu *gpu, const dm_protocol *protocol, dm_study *stu
 void dm_votes_collect(const dm_study *study, dm_study *const *others, int n, dm_level_votes *votes);
 
 /* Offset in mm along the line at which n discs of another series lie on m of the study's own (both mm on the
- * study's line, in order); NaN where fewer than three pairs or less than three of five discs match within
- * about 2 mm. */
+ * study's line, in order); NaN with fewer than two discs, or where less than three of five match within about
+ * 2 mm. 8 mm is half of the least distance between discs: a match one vertebra off cannot be. */
 double dm_match_discs(const double *other, int n, const double *own, int m);
 
 #endif

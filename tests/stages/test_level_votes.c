@@ -66,7 +66,7 @@ START_TEST(discs_match_within_a_small_move) {
     const double own[6] = {0, 20, 41, 63, 86, 110};
     double moved[4] = {17, 38, 60, 83}, wrong[4] = {10, 28, 49, 72};
     ck_assert_double_eq_tol(dm_match_discs(moved, 4, own, 6), 3, 0.51);
-    ck_assert_double_nan(dm_match_discs(moved, 2, own, 6));
+    ck_assert_double_nan(dm_match_discs(moved, 1, own, 6));
     for (int i = 0; i < 4; i++) wrong[i] = 15.0 * i + 9;
     ck_assert_double_nan(dm_match_discs(wrong, 4, own, 6));
 }
