@@ -44,10 +44,10 @@ DM_FN float dm_range_extreme(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a
 
 /* The figures of one cell (DM_CELL_N floats into out): brightest of the sac's rim; darkest between the surfaces, whole,
  * on the dura's side and on the bone's side (`band` mm of the gap each); brightest just beyond the bone's edge; rise after
- * the darkest point. */
+ * the darkest point. The gap ends `edge` mm beyond the bone's edge (negative: before it, where bone is dark). */
 DM_FN void dm_shell_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd, float rb, float band,
-                         DM_GLOBAL float *out) {
-    float in = rd - 0.2f, far = rb + 0.3f;
+                         float edge, DM_GLOBAL float *out) {
+    float in = rd - 0.2f, far = dm_fmax(rb + edge, in);
     out[DM_CELL_INNER] = dm_range_extreme(p, a, dm_fmax(rd - 2.8f, 0.0f), dm_fmax(rd - 0.8f, 0.0f), 1.0f);
     float dark = dm_range_extreme(p, a, in, far, -1.0f);
     out[DM_CELL_DARK] = dark;
