@@ -74,10 +74,10 @@ static double fused_beyond(const dm_column *c, int upper, int lower, int i) {
 }
 
 /* What a rib (+) or its absence (-) of so many nats speaks against the name of a vertebra: never for it, or a
- * chain with more vertebrae would gain by each. The last rib may be a stub that ends beside the processes: in
- * 2 %, general knowledge; whole missing pairs are the chains with 11. */
+ * chain with more vertebrae would gain by each. The last ribs may both be stubs that end beside the
+ * processes: in 1 %, general knowledge; whole missing pairs are the chains with 11. */
 static double rib_fits(const dm_chain *chain, int level, double rib) {
-    const double stub = 0.02;
+    const double stub = 0.01;
     int chest = level >= DM_T1 && level <= DM_T13;
     if (!chest) return -rib - fabs(rib);
     if (level < DM_T1 + chain->thoracic - 1) return rib - fabs(rib);

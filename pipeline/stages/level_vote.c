@@ -17,7 +17,7 @@ enum { MAX_ANSWERS = DM_CHAINS * DM_MAX_CHAIN };
  * than the search allows. */
 static const double WEIGHT[2][DM_CUES] = {[DM_CT] = {[DM_CUE_DISC] = 0.78,
                                                      [DM_CUE_FRONT] = 1.05,
-                                                     [DM_CUE_RIB] = 0.9,
+                                                     [DM_CUE_RIB] = 1,
                                                      [DM_CUE_FIRST] = 1,
                                                      [DM_CUE_DENS] = 1,
                                                      [DM_CUE_SKULL] = 0,
