@@ -23,6 +23,11 @@ void dm_directions(float out[3 * DM_DIRECTIONS]);
  * of the rays fall. */
 int dm_ball_fit(const dm_volume *volume, const dm_hough_args *g, const float *directions, dm_ball *b);
 
+/* The ball's inside, out to 0.7 of its radius, rays to the sac (45 degrees) left out: its mean as a share of
+ * the sac above soft tissue, its s.d. as a share of the ball's value. */
+void dm_ball_inside(const dm_volume *volume, const dm_hough_args *g, const float *directions,
+                    const dm_ball *b, double *mean, double *uneven);
+
 /* The stalk: along the straight way from the ball to an LPS point of the sac, the 15th percentile of the
  * value as a share of the ball's. */
 double dm_ball_neck(const dm_volume *volume, const dm_hough_args *g, const dm_ball *b, const double sac[3]);
