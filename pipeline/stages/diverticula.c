@@ -198,6 +198,12 @@ static double probability(const dm_search *s, const dm_diverticula_params *p, co
     return 1 / (1 + exp(-x));
 }
 
+static int lies_in(const dm_diverticulum *d, const double p[3]) {
+    double apart = 0;
+    for (int x = 0; x < 3; x++) apart += (d->lps[x] - p[x]) * (d->lps[x] - p[x]);
+    return apart < d->diameter_mm * d->diameter_mm / 4;
+}
+
 /* Measures one ball where it lies and keeps it when it is the best so far. */
 static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_hough_args *g,
                   const dm_study *st, dm_ball *b, double *best, sight *out) {
@@ -213,6 +219,11 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
     if (2 * b->r < p->least || 2 * b->r > p->most || r < dura + b->r + 0.5) return;
     double score = probability(s, p, g, st, b, along, theta, r);
     if (score < p->score || score <= out->d.score) return;
+    if (out->d.score > 0 && lies_in(&out->d, b->c)) {
+        out->d.score =
+            score; /* the same ball, seen from a worse centre: balls come in the order of their edges */
+        return;
+    }
     out->d = (dm_diverticulum){.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
                                .side = theta > 0 ? DM_LEFT : DM_RIGHT,
                                .s = along,

@@ -60,7 +60,7 @@ static const dm_param table[] = {
     TRAP(metal_ml, "ml", 0.01, 10, 0.2, "Less of it is a needle's tip or a clip."),
     TRAP(metal_reach, "mm", 0, 30, 3, "Streaks of metal spoil the slices within this distance of it."),
     TRAP(motion, "1", 1.5, 20, 3, "A step between neighbouring slices that is this many times the usual difference is motion."),
-    DIVERTICULUM(score, "1", 0.01, 1, 0.3, "Least probability of a diverticulum that is listed: below it false rows grow faster than what is found (bench_sacs)."),
+    DIVERTICULUM(score, "1", 0.01, 1, 0.25, "Least probability of a diverticulum that is listed: below it false rows grow faster than what is found (bench_sacs)."),
     DIVERTICULUM(least, "mm", 3, 10, 5.2, "Smaller balls are normal root sleeves: 3 to 5 mm wide (medical notes 5.2)."),
     DIVERTICULUM(most, "mm", 6, 20, 12.5, "Larger balls are the lateral masses of the neck: the search ends at this size."),
     DIVERTICULUM(prominent, "mm", 4, 12, 6, "Larger diverticula are prominent."),

@@ -75,7 +75,7 @@ static void make_study(dm_study *st, const scene *c) {
             .level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
-static const dm_diverticula_params preset = {.score = 0.3,
+static const dm_diverticula_params preset = {.score = 0.25,
                                              .least = 5.2,
                                              .most = 12.5,
                                              .prominent = 6,
