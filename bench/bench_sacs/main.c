@@ -1,9 +1,10 @@
 /* bench_sacs [--seed S] [--from I] [--cases N] [--kinds K,K] [--protocol ctm|mrm] [--cache DIR] [--each]
- * [--dump DIR]
+ * [--dump DIR] [--pictures DIR] [--seen]
  *            [--set STAGE.KEY=VALUE,...]
  * Diverticula, fistula veins and misleading signs on digital phantoms, always with the frame of the real
  * stages: what was found and its size, free-response figures of veins, false signs. --cache keeps each study
- * as the stage levels left it, so that the stages after it cost a second a study. */
+ * as the stage levels left it, so that the stages after it cost a second a study. --seen renders each study
+ * again without its diverticula and veins, to tell what the scan itself does not show. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "curved.h"
 #include "phantom.h"
+#include "pictures.h"
 #include "sacs.h"
 #include "stage.h"
 
@@ -20,6 +22,12 @@ static const char *option(int argc, char **argv, const char *name, const char *f
     for (int i = 1; i + 1 < argc; i++)
         if (strcmp(argv[i], name) == 0) return argv[i + 1];
     return fallback;
+}
+
+static int has(int argc, char **argv, const char *name) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], name) == 0) return 1;
+    return 0;
 }
 
 /* ---- stages ---- */
@@ -113,6 +121,15 @@ static void dump(dm_gpu *gpu, const char *folder, const bench *b) {
     fclose(f);
 }
 
+/* The pictures that a run writes of a study. */
+static void draw(const char *folder, const bench *b) {
+    char path[600];
+    if (!folder) return;
+    snprintf(path, sizeof path, "%s/%d_%s", folder, b->a->number, b->a->kind);
+    dm_status s = dm_pictures_write(b->st, path);
+    if (!dm_good(s)) printf("  %s\n", s.text);
+}
+
 static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int number, const char *kind,
                     dm_ph_protocol pr, totals *t, int each) {
     dm_anatomy *a = calloc(1, sizeof *a);
@@ -130,9 +147,13 @@ static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int numbe
     for (int k = AFTER_LEVELS + 1; good && k < dm_stage_count; k++)
         good = run_stage(gpu, dm_stages[k], set, st);
     if (good) {
-        const bench b = {a, sc, st, t, each};
+        shown what;
+        bench b = {a, sc, st, t, each, NULL};
+        int asked = has(argc, argv, "--seen") && a->n_blebs + a->n_veins > 0;
+        if (asked && look_without(gpu, &b, &what)) b.shown = &what;
         t->studies++;
         score_blebs(&b), score_veins(&b), score_signs(&b);
+        draw(option(argc, argv, "--pictures", NULL), &b);
         if (option(argc, argv, "--dump", NULL)) dump(gpu, option(argc, argv, "--dump", NULL), &b);
         if (each)
             printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score,
@@ -148,12 +169,11 @@ static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int numbe
 int main(int argc, char **argv) {
     uint64_t seed = strtoull(option(argc, argv, "--seed", "1"), NULL, 10);
     int from = atoi(option(argc, argv, "--from", "0")), cases = atoi(option(argc, argv, "--cases", "1")),
-        n = 0, each = 0;
+        n = 0, each = has(argc, argv, "--each");
     const char *protocol = option(argc, argv, "--protocol", "ctm");
     char kinds[200], *kind[16];
     dm_gpu *gpu = NULL;
     totals *t = calloc(1, sizeof *t);
-    for (int i = 1; i < argc; i++) each |= strcmp(argv[i], "--each") == 0;
     snprintf(kinds, sizeof kinds, "%s",
              option(argc, argv, "--kinds", "fistula,diverticula,diverticulum_leak,c1c2,puncture,none"));
     for (char *save = NULL, *w = strtok_r(kinds, ",", &save); w && n < 16; w = strtok_r(NULL, ",", &save))

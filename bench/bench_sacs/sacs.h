@@ -3,6 +3,7 @@
 #define DM_BENCH_SACS_H
 
 #include "anatomy.h"
+#include "gpu.h"
 #include "scanner.h"
 #include "study.h"
 
@@ -18,12 +19,22 @@ typedef struct totals {
     int blebs, blebs_found, bleb_rows, bleb_false, arms;
     double size[MOST_MARKS], relative[MOST_MARKS];
     int n_size;
-    int veins, fair_veins, n_marks; /* fair: at least 1.5 mm at CNR >= 4 */
+    int shown_blebs,
+        shown_blebs_found; /* of 5 mm, adding a tenth of the sac or more to what is there without */
+    int shown[MOST_MARKS], shown_veins; /* fair veins of which the scan shows 5 mm */
+    int veins, fair_veins, n_marks;     /* fair: at least 1.5 mm at CNR >= 4 */
     mark marks[MOST_MARKS];
     int fair[MOST_MARKS];
     int signs[SIGNS], flagged[SIGNS], taken[SIGNS]; /* true ones in view; of these */
     int clean[SIGNS], false_flags[SIGNS];           /* studies without one; of these flagged */
 } totals;
+
+/* What the scan shows of each: HU (or signal) that a diverticulum adds at its middle to what is there without
+ * it; mm over which a vein adds twice a voxel's noise or more on the mean of seven (most of the rest runs
+ * through bone as bright). */
+typedef struct shown {
+    double bleb[PH_MAX_TRUTH], vein_mm[PH_MAX_TRUTH];
+} shown;
 
 typedef struct bench {
     const dm_anatomy *a;
@@ -31,6 +42,7 @@ typedef struct bench {
     const dm_study *st;
     totals *t;
     int each;
+    const shown *shown; /* NULL: not asked for */
 } bench;
 
 /* Between two LPS points, mm. */
@@ -40,6 +52,9 @@ double distance(const double p[3], const double q[3]);
 void score_blebs(const bench *b);
 void score_veins(const bench *b);
 void report(totals *t);
+
+/* seen.c: renders the study twice. Returns 0 when it cannot. */
+int look_without(dm_gpu *gpu, const bench *b, shown *out);
 
 /* signs.c: the same for what misleads. */
 void score_signs(const bench *b);

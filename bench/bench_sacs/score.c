@@ -53,7 +53,10 @@ void score_blebs(const bench *b) {
                                      : "MISS",
                    q->level_root, q->side, q->diameter, q->leaking, where,
                    best >= 0 ? f->d[best].diameter_mm : 0.0, best >= 0 ? f->d[best].score : 0.0);
+        if (b->each && b->shown) printf("    adds %.0f at its middle\n", b->shown->bleb[i]);
         if (q->diameter < 5) continue;
+        int plain = b->shown && b->shown->bleb[i] >= 0.1 * b->a->sac_level;
+        b->t->shown_blebs += plain, b->t->shown_blebs_found += plain && best >= 0;
         b->t->blebs++, b->t->blebs_found += best >= 0;
         if (best >= 0 && b->t->n_size < MOST_MARKS)
             b->t->size[b->t->n_size++] = f->d[best].diameter_mm - q->diameter;
@@ -82,8 +85,10 @@ void score_veins(const bench *b) {
     char where[64];
     for (int i = 0; i < b->a->n_veins; i++) {
         double p[3];
-        t->fair[t->veins++] = is_fair(b, &b->a->vein[i]);
-        t->fair_veins += t->fair[t->veins - 1];
+        t->fair[t->veins] = is_fair(b, &b->a->vein[i]);
+        t->shown[t->veins] = t->fair[t->veins] && b->shown && b->shown->vein_mm[i] >= 5;
+        t->fair_veins += t->fair[t->veins], t->shown_veins += t->shown[t->veins];
+        t->veins++;
         dm_ph_to_patient(b->sc, b->a->vein[i].p, p);
         place_of(b->st, p, where);
         if (b->each)
@@ -91,6 +96,7 @@ void score_veins(const bench *b) {
                    b->a->vein[i].level_root, b->a->vein[i].side, b->a->vein[i].length, b->a->vein[i].diameter,
                    b->a->vein[i].hu, b->sc->noise, where,
                    is_fair(b, &b->a->vein[i]) ? "" : " (below the goal's limits)");
+        if (b->each && b->shown) printf("    shows over %.0f mm\n", b->shown->vein_mm[i]);
     }
     for (int k = 0; k < f->n; k++) {
         const dm_finding *q = &f->f[k];
@@ -104,7 +110,8 @@ void score_veins(const bench *b) {
                 distance(p, q->lps) < 12 + 0.5 * b->a->vein[i].length)
                 hit = first + i + 1;
         }
-        if (t->n_marks < MOST_MARKS) t->marks[t->n_marks++] = (mark){q->score, hit};
+        if (t->n_marks < MOST_MARKS && q->false_sign == DM_NO_SIGN)
+            t->marks[t->n_marks++] = (mark){q->score, hit};
         place_of(b->st, q->lps, where);
         if (b->each)
             printf("  %s vein %s %s score %.3f length %.0f d %.1f peak %.0f sign %s at %s\n",
@@ -122,18 +129,18 @@ static int by_score(const void *a, const void *b) {
     return x > y ? -1 : x < y;
 }
 
-/* Share of the fair veins found where false marks reach `rate` a study. */
-static double sensitivity(totals *t, double rate, double *at_score) {
-    int *seen = calloc((size_t)t->veins + 1, sizeof *seen), n = 0, wrong = 0;
+/* Share of those veins that count (there are `of`) found where false marks reach `rate` a study. */
+static double sensitivity(const totals *t, const int *counts, int of, double rate, double *at_score) {
+    int *found = calloc((size_t)t->veins + 1, sizeof *found), n = 0, wrong = 0;
     *at_score = 0;
-    for (int k = 0; seen && k < t->n_marks; k++) {
+    for (int k = 0; found && k < t->n_marks; k++) {
         if (!t->marks[k].hit && ++wrong > rate * t->studies) break;
         int v = t->marks[k].hit;
         *at_score = t->marks[k].score;
-        if (v && !seen[v]) seen[v] = 1, n += t->fair[v - 1];
+        if (v && !found[v]) found[v] = 1, n += counts[v - 1];
     }
-    free(seen);
-    return t->fair_veins ? (double)n / t->fair_veins : NAN;
+    free(found);
+    return of ? (double)n / of : NAN;
 }
 
 void report(totals *t) {
@@ -143,18 +150,26 @@ void report(totals *t) {
            "%.2f F1 %.3f\n",
            t->studies, t->blebs, t->blebs_found, t->bleb_rows, t->bleb_false, t->arms, precision, recall,
            2 * precision * recall / fmax(precision + recall, 1e-9));
+    if (t->shown_blebs)
+        printf("of those the scan shows (a tenth of the sac above what is there without): %d found %d\n",
+               t->shown_blebs, t->shown_blebs_found);
     double sum = 0;
     for (int i = 0; i < t->n_size; i++) sum += t->size[i], t->relative[i] = fabs(t->size[i]);
     qsort(t->relative, (size_t)t->n_size, sizeof *t->relative, by_value);
     if (t->n_size)
-        printf("size error: mean %+.2f, median %.2f, 90 %% %.2f, worst %.2f mm\n", sum / t->n_size,
-               t->relative[t->n_size / 2], t->relative[(int)(0.9 * (t->n_size - 1) + 0.5)],
+        printf("size error: mean %+.2f, median %.2f, 95 %% %.2f, worst %.2f mm\n", sum / t->n_size,
+               t->relative[t->n_size / 2], t->relative[(int)(0.95 * (t->n_size - 1) + 0.5)],
                t->relative[t->n_size - 1]);
     qsort(t->marks, (size_t)t->n_marks, sizeof *t->marks, by_score);
-    printf("veins %d, of these >= 1.5 mm at CNR >= 4: %d, marks %d\n", t->veins, t->fair_veins, t->n_marks);
+    printf("veins %d, of these >= 1.5 mm at CNR >= 4: %d (the scan shows 5 mm of %d), marks %d\n", t->veins,
+           t->fair_veins, t->shown_veins, t->n_marks);
     const double rate[5] = {0.125, 0.25, 0.5, 1, 2};
     for (int i = 0; i < 5; i++) {
-        double score, s = sensitivity(t, rate[i], &score);
-        printf("  sensitivity %.2f at %.3f false marks a study (score %.3f)\n", s, rate[i], score);
+        double score, s = sensitivity(t, t->fair, t->fair_veins, rate[i], &score);
+        printf("  sensitivity %.2f at %.3f false marks a study (score %.3f)", s, rate[i], score);
+        if (t->shown_veins)
+            printf(", of those the scan shows %.2f",
+                   sensitivity(t, t->shown, t->shown_veins, rate[i], &score));
+        printf("\n");
     }
 }
