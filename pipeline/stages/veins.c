@@ -165,6 +165,19 @@ static float usual(const work *w, double s, double a, double l) {
     return dm_rank(seen, (size_t)n, w->p->rank);
 }
 
+/* 1 = the scan ends within 3 mm in the plane or along the line: what it cuts off looks like a tube's edge. */
+static int near_end(const work *w, int x, int y, int z) {
+    enum { IN_PLANE = 4, ASKEW = 3, ALONG = 3 }; /* samples */
+    static const int dx[10] = {IN_PLANE, -IN_PLANE, 0, 0, ASKEW, ASKEW, -ASKEW, -ASKEW, 0, 0},
+                     dy[10] = {0, 0, IN_PLANE, -IN_PLANE, ASKEW, -ASKEW, ASKEW, -ASKEW, 0, 0},
+                     dz[10] = {0, 0, 0, 0, 0, 0, 0, 0, ALONG, -ALONG};
+    for (int k = 0; k < 10; k++) {
+        int i = dm_clampi(x + dx[k], 0, NL - 1), j = dm_clampi(y + dy[k], 0, NA - 1), h = z + dz[k];
+        if (h < 0 || h >= w->nz || dm_is_outside(w->box[dm_at(i, j, h, NL, NA)])) return 1;
+    }
+    return 0;
+}
+
 /* Where a vein may be: outside the canal and its sleeves, beside the spine, not bone, not marrow, not a
  * diverticulum. */
 static int may_be_vein(const work *w, int row, int x, int y, int z) {
@@ -176,7 +189,7 @@ static int may_be_vein(const work *w, int row, int x, int y, int z) {
     if (r <= (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + w->p->wall_gap) return 0;
     /* 1.4 mm: a bone's blurred edge is a tube to the filter */
     return w->wide[at] <= w->core && !near_bone(w, x, y, z, 2, 1) && enclosed(w, x, y, z) < 7 &&
-           !in_diverticulum(w, z * DS, a, l);
+           !near_end(w, x, y, z) && !in_diverticulum(w, z * DS, a, l);
 }
 
 static int row_at(const work *w, int z) {
