@@ -47,6 +47,8 @@ typedef struct bench {
 
 /* Between two LPS points, mm. */
 double distance(const double p[3], const double q[3]);
+/* An LPS point in the study's own coordinates, in words. */
+void place_of(const dm_study *st, const double lps[3], char out[64]);
 
 /* score.c: adds a study's diverticula and veins to the totals, says each when asked; prints the totals. */
 void score_blebs(const bench *b);

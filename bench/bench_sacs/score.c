@@ -13,7 +13,7 @@ double distance(const double p[3], const double q[3]) {
                 (p[2] - q[2]) * (p[2] - q[2]));
 }
 
-static void place_of(const dm_study *st, const double lps[3], char out[64]) {
+void place_of(const dm_study *st, const double lps[3], char out[64]) {
     double s, theta, r;
     dm_frame_from_lps(&st->spine, lps, &s, &theta, &r);
     snprintf(out, 64, "s %.1f theta %.0f r %.1f", s, theta, r);

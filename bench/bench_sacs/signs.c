@@ -68,9 +68,12 @@ static void score_places(const bench *b, int here[SIGNS]) {
         if (which != SPUR) near |= (int)(f->signs >> kinds[which].sign & 1);
         here[which] = 1;
         b->t->signs[which]++, b->t->flagged[which] += near, b->t->taken[which] += taken;
-        if (b->each && which < SPUR)
-            printf("  sign %s: %s%s\n", kinds[which].name, near ? "flagged" : "NOT FLAGGED",
+        if (b->each && which < SPUR) {
+            char where[64];
+            place_of(b->st, p, where);
+            printf("  sign %s at %s: %s%s\n", kinds[which].name, where, near ? "flagged" : "NOT FLAGGED",
                    taken ? ", TAKEN" : "");
+        }
     }
 }
 

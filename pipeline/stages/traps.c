@@ -8,6 +8,7 @@
 #include "frame.h"
 #include "grid.h"
 #include "level.h"
+#include "needle.h"
 #include "places.h"
 #include "ranks.h"
 
@@ -250,6 +251,12 @@ static void note(dm_study *st, dm_false_sign sign, const char *flag) {
     dm_study_flag(st, flag);
 }
 
+/* Its pool may lie where none is found; its track tells of it all the same. */
+static int needle_track(const dm_traps_params *p, const dm_study *st) {
+    double l1, at, least = fmax(p->needle_hu, 2 * st->crop.noise_sd);
+    return st->canal.n > 0 && dm_lumbar_top(&st->levels, &l1) && dm_needle_length(st, l1, least, &at) >= p->needle_mm;
+}
+
 void dm_traps_free(dm_traps *t) {
     free(t->metal), free(t->motion);
     *t = (dm_traps){0};
@@ -269,6 +276,7 @@ dm_status dm_traps_study(const dm_traps_params *p, dm_study *st, dm_traps *out) 
     if (st->modality != DM_CT) return dm_ok;
     if (metal(p, st, out->metal) >= p->metal_ml) note(st, DM_SIGN_METAL, "metal");
     if (dm_trap_renal_ml(p, st) > 0) note(st, DM_SIGN_RENAL, "renal_contrast");
+    if (needle_track(p, st)) note(st, DM_SIGN_PUNCTURE, "needle_track");
     st->findings.aorta_hu = dm_trap_aorta_hu(st);
     if (st->findings.aorta_hu > p->aorta_hu) note(st, DM_SIGN_IV, "iv_contrast");
     return dm_ok;
