@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blood.h"
 #include "curved.h"
 #include "frame.h"
 #include "level.h"
@@ -335,44 +336,15 @@ static int is_vein(const work *w, const piece *q) {
     return length <= p->most_mm && length >= p->least_mm;
 }
 
-/* What is usual in this patient along the ridges of tubes, HU: roots with a trace of contrast, and veins. */
-typedef struct blood {
-    double least;             /* below this no vein is hyperdense */
-    double root, root_spread; /* 0, 0: the roots do not show */
-    double middle, spread;    /* of what is neither bright nor a root */
-} blood;
-
-static void middle_of(float *value, size_t n, double least_spread, double *middle, double *spread) {
-    float m = dm_rank(value, n, 0.5);
-    for (size_t i = 0; i < n; i++) value[i] = fabsf(value[i] - m);
-    *middle = (double)m, *spread = fmax(least_spread, 1.48 * (double)dm_rank(value, n, 0.5));
-}
-
-static int is_root(const blood *b, double value) {
-    return b->root_spread > 0 && fabs(value - b->root) < 3.5 * b->root_spread;
-}
-
-/* No vein of the study's own is twice as bright as the least fistula vein unless its blood is enhanced.
- * Brighter tubes at three places or more that agree within a fifth are its roots. */
-static blood blood_of(const work *w) {
-    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN,
-                 noise = fmax(w->st->crop.noise_sd / 4, 5);
-    float value[MOST_PIECES], rest[MOST_PIECES];
-    size_t n = 0, m = 0;
-    blood b = {.least = w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp)};
-    for (int i = 0; i < w->n; i++) {
-        if (!is_vein(w, &w->pieces[i])) continue;
-        float v = (float)(w->pieces[i].value / w->pieces[i].weight);
-        if ((double)v > 2 * b.least)
-            value[n++] = v;
-        else
-            rest[m++] = v;
-    }
-    if (n >= 3) middle_of(value, n, noise, &b.root, &b.root_spread);
-    if (b.root_spread > 0.2 * b.root) b.root = b.root_spread = 0;
-    b.middle = b.least, b.spread = noise;
-    if (m >= 4) middle_of(rest, m, noise, &b.middle, &b.spread);
-    return b;
+/* The study's own: values of all pieces that could be veins. */
+static dm_blood own_blood(const work *w) {
+    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN;
+    float value[MOST_PIECES];
+    size_t n = 0;
+    for (int i = 0; i < w->n; i++)
+        if (is_vein(w, &w->pieces[i])) value[n++] = (float)(w->pieces[i].value / w->pieces[i].weight);
+    return dm_blood_of(value, n, w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp),
+                       fmax(w->st->crop.noise_sd / 4, 5));
 }
 
 /* Gas within 8 mm of the piece's box, below the lungs: bowel, whose contents and wall may shine. */
@@ -390,18 +362,19 @@ static int by_bowel(const work *w, const piece *q) {
 }
 
 /* What besides a fistula may shine here. */
-static dm_false_sign sign_of(const work *w, const blood *b, const piece *q, double value) {
+static dm_false_sign sign_of(const work *w, const dm_blood *b, const piece *q, double value) {
     if (value < w->st->findings.aorta_hu + b->spread) return DM_SIGN_IV;
     return by_bowel(w, q) ? DM_SIGN_BOWEL : DM_NO_SIGN;
 }
 
-static void keep(const work *w, const blood *b, const piece *q) {
+static void keep(const work *w, const dm_blood *b, const piece *q) {
     const dm_veins_params *p = w->p;
     dm_findings *f = &w->st->findings;
     if (!is_vein(w, q) || f->n >= DM_MAX_FINDINGS) return;
     double length = length_of(q), n = (double)q->voxels, value = q->value / q->weight;
-    double bright = 1 / (1 + exp(-(value - fmax(b->least, b->middle + p->own * b->spread)) / b->spread));
-    if (is_root(b, value)) bright *= p->root;
+    double bright = dm_blood_bright(b, value, p->own);
+    if (dm_blood_is_root(b, value)) bright *= p->root;
+    if (value > p->calcium_hu) bright *= p->calcium;
     double score = p->unit * q->excess / n / 10 * length / 20 * exp(-fmax(q->near - 8, 0) / 12) * bright;
     if (value < b->least || score < p->list_score) return;
     int row = (int)lround(q->near_s / w->st->spine.ds);
@@ -459,7 +432,7 @@ dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
     make_mask(&w);
     find_pieces(&w);
     chain_pieces(&w);
-    const blood b = blood_of(&w);
+    const dm_blood b = own_blood(&w);
     for (int i = 0; i < w.n; i++) keep(&w, &b, &w.pieces[i]);
 out:
     work_free(&w);
