@@ -75,7 +75,7 @@ static void make_study(dm_study *st, const scene *c) {
             .level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
-static const dm_diverticula_params preset = {.score = 0.25,
+static const dm_diverticula_params preset = {.score = 0.18,
                                              .least = 5.2,
                                              .most = 12.5,
                                              .prominent = 6,
@@ -87,14 +87,14 @@ static const dm_diverticula_params preset = {.score = 0.25,
                                              .cyst = 7,
                                              .cyst_score = 0.58,
                                              .cyst_angle = 130,
-                                             .odds_base = 2.5,
-                                             .odds_size = 10.5,
-                                             .odds_edge = 0.43,
-                                             .odds_uneven = -13.6,
+                                             .odds_base = 2.4,
+                                             .odds_size = 10.4,
+                                             .odds_edge = 0.92,
+                                             .odds_uneven = -15.9,
                                              .odds_neck = 1.82,
-                                             .odds_lift = 1.8,
-                                             .odds_value = 1.15,
-                                             .odds_rim = -11};
+                                             .odds_lift = 1.65,
+                                             .odds_value = 0.84,
+                                             .odds_rim = -9.9};
 
 static dm_study *find_in(const scene *c) {
     dm_study *st = calloc(1, sizeof *st);
