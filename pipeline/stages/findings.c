@@ -57,6 +57,7 @@ static const dm_param table[] = {
     TRAP(renal_ml, "ml", 0.05, 20, 0.3, "Smaller bright parts are stones."),
     TRAP(aorta_hu, "HU", 60, 300, 100, "Blood brighter than this holds contrast; without it it has 30 to 50 HU."),
     TRAP(needle_hu, "HU", 20, 500, 60, "A line behind the loins that is brighter than its surroundings by this (and by twice the noise) ..."),
+    TRAP(needle_share, "1", 0.02, 1, 0.1, "... on MR by this share of the sac (the needle's fluid is thinner than a voxel) ..."),
     TRAP(needle_mm, "mm", 3, 14, 7, "... over this length is the needle's track."),
     TRAP(metal_hu, "HU", 1800, 3071, 2500, "No bone is as bright as this."),
     TRAP(metal_ml, "ml", 0.01, 10, 0.2, "Less of it is a needle's tip or a clip."),

@@ -22,12 +22,14 @@ static height height_at(const dm_study *st, double s) {
     return h;
 }
 
-/* Mean of five samples round a place `back` mm behind the line and l to the left; beyond the scan far too bright for a line. */
+/* Mean of five samples round a place `back` mm behind the line and l to the left; beyond the scan far too
+ * bright for a line. */
 static double value(const dm_study *st, const height *h, double back, double l) {
     static const double da[5] = {0, 0.6, -0.6, 0, 0}, dl[5] = {0, 0, 0, 0.4, -0.4};
     double sum = 0, p[3];
     for (int k = 0; k < 5; k++) {
-        for (int x = 0; x < 3; x++) p[x] = h->point[x] - (back + da[k]) * h->front[x] + (l + dl[k]) * h->left[x];
+        for (int x = 0; x < 3; x++)
+            p[x] = h->point[x] - (back + da[k]) * h->front[x] + (l + dl[k]) * h->left[x];
         float v = dm_volume_sample(&st->crop.raw, p);
         if (dm_is_outside(v)) return 1e6;
         sum += (double)v;
@@ -36,7 +38,8 @@ static double value(const dm_study *st, const height *h, double back, double l) 
 }
 
 /* How much brighter than its surroundings the brightest place of the midline is. */
-static double ridge(const dm_study *st, const height *here, const height *above, const height *below, double back) {
+static double ridge(const dm_study *st, const height *here, const height *above, const height *below,
+                    double back) {
     double best = -1e6;
     for (int k = 0; k < ACROSS; k++) {
         double l = k - ACROSS / 2, around = fmax(value(st, here, back, l - 4), value(st, here, back, l + 4));
