@@ -44,5 +44,5 @@ double dm_blood_bright(const dm_blood *b, double value, double own) {
 }
 
 int dm_blood_is_root(const dm_blood *b, double value) {
-    return b->root_spread > 0 && fabs(value - b->root) < 3.5 * b->root_spread;
+    return b->root_spread > 0 && fabs(value - b->root) < fmax(3.5 * b->root_spread, 0.15 * b->root);
 }

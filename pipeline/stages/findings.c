@@ -95,7 +95,7 @@ static const dm_param table[] = {
     VEIN(blood_hu, "HU", 0, 70, 45, "Blood without contrast: the part of a vein's brightness that does not change with the tube voltage."),
     VEIN(own, "1", 0, 6, 1.5, "A vein counts in full when it is brighter than the study's own veins by this many of their spreads."),
     VEIN(root, "1", 0, 1, 0.05, "What is as bright as the study's own roots counts this much."),
-    VEIN(calcium_hu, "HU", 150, 2000, 350, "Brighter tubes are calcium and thin bone rather than contrast: fistula veins have 60 to 140 HU, seldom more (medical notes 2.2) ..."),
+    VEIN(calcium_hu, "HU", 150, 2000, 300, "Tubes that are brighter anywhere are calcium and thin bone rather than contrast: fistula veins have 60 to 140 HU, seldom more (medical notes 2.2) ..."),
     VEIN(calcium, "1", 0, 1, 0.2, "... and count this much."),
     VEIN(bone_hu, "HU", 150, 350, 200, "Bone after the blur of 0.9 mm; rays that end there enclose marrow."),
     VEIN(core_hu, "HU", 80, 300, 160, "And after a blur of 2.5 mm: no vein is that thick."),

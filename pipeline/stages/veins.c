@@ -374,7 +374,7 @@ static void keep(const work *w, const dm_blood *b, const piece *q) {
     double length = length_of(q), n = (double)q->voxels, value = q->value / q->weight;
     double bright = dm_blood_bright(b, value, p->own);
     if (dm_blood_is_root(b, value)) bright *= p->root;
-    if (value > p->calcium_hu) bright *= p->calcium;
+    if (q->peak > p->calcium_hu) bright *= p->calcium;
     double score = p->unit * q->excess / n / 10 * length / 20 * exp(-fmax(q->near - 8, 0) / 12) * bright;
     if (value < b->least || score < p->list_score) return;
     int row = (int)lround(q->near_s / w->st->spine.ds);
