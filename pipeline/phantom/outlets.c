@@ -129,8 +129,8 @@ static void start_of(const dm_anatomy *a, course way, int side, double f, double
     start[2] = f;
 }
 
-static void keep_vein(dm_anatomy *a, int side, const double start[3], double length, double radius,
-                      double hu, int first) {
+static void keep_vein(dm_anatomy *a, int side, const double start[3], double length, double radius, double hu,
+                      int first) {
     if (a->n_veins >= PH_MAX_TRUTH) return;
     dm_ph_vein *v = &a->vein[a->n_veins++];
     *v = (dm_ph_vein){.length = length,

@@ -163,8 +163,9 @@ static double vessel_at(const section *f, double a, double l) {
     return stands_free(f, a, l, middle) ? (double)middle : NAN;
 }
 
-/* Inside a vertebral body, whose marrow is even and where old as bright as enhanced blood: 17 mm to front and back of a point 25 mm
- * before the line, 15 mm to the sides. A great vessel touches it at most; its middle lies 10 mm further out. */
+/* Inside a vertebral body, whose marrow is even and where old as bright as enhanced blood: 17 mm to front and
+ * back of a point 25 mm before the line, 15 mm to the sides. A great vessel touches it at most; its middle
+ * lies 10 mm further out. */
 static int in_body(double a, double l) {
     double x = (a - 25) / 17, y = l / 15;
     return x * x + y * y < 1;
@@ -261,7 +262,8 @@ static double sac_of(const dm_study *st) {
     return n ? (double)dm_rank(v, n, 0.5) : 0;
 }
 
-/* The needle's pool may lie where none is found; its track tells of it all the same. Not where fat is as bright as fluid. */
+/* The needle's pool may lie where none is found; its track tells of it all the same. Not where fat is as
+ * bright as fluid. */
 static int needle_track(const dm_traps_params *p, const dm_study *st) {
     double l1, at, least = st->modality == DM_CT ? p->needle_hu : p->needle_share * sac_of(st);
     if (st->canal.n == 0 || st->map.fat_bright || !(least > 0) || !dm_lumbar_top(&st->levels, &l1)) return 0;
