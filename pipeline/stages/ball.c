@@ -88,6 +88,7 @@ static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *di
     double shift = sqrt(a[0][4] * a[0][4] + a[1][4] * a[1][4] + a[2][4] * a[2][4]);
     for (int i = 0; i < 3 && shift < 1.5; i++) b->c[i] += a[i][4];
     b->r = (double)dm_rank(radius, (size_t)n, 0.5);
+    b->r_bare = (double)dm_rank(radius, (size_t)n, 0.35);
     return 1;
 }
 

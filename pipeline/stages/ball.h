@@ -8,6 +8,7 @@
 enum { DM_DIRECTIONS = 64 };
 
 typedef struct dm_ball {
+    double r_bare;            /* mm; of the ball without lobes and what else lengthens some of its rays */
     double c[3], r, v;        /* LPS; mm; value inside as a share of the sac above soft tissue */
     double score, falls, rim; /* of the Hough transform (hough.h) */
     float sac, soft;          /* HU or signal */

@@ -214,9 +214,9 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
     int row = row_of(st, along), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
     if (row < 0) return;
     double dura = (double)st->canal.r_dura[row * DM_NT + column], ball = looks(p, &p->root, b);
-    if (ball > *best && r > dura) *best = ball, out->width = 2 * b->r;
-    /* A ball that touches the sac is a bulge of it, or the mouth of a sleeve. */
-    if (2 * b->r < p->least || 2 * b->r > p->most || r < dura + b->r + 0.5) return;
+    if (ball > *best && r > dura) *best = ball, out->width = 2 * b->r_bare;
+    /* A ball that reaches into the sac is a bulge of it, or the mouth of a sleeve. */
+    if (2 * b->r < p->least || 2 * b->r > p->most || r < dura + b->r) return;
     double score = probability(s, p, g, st, b, along, theta, r);
     if (score < p->score || score <= out->d.score) return;
     if (out->d.score > 0 && lies_in(&out->d, b->c)) {
@@ -227,10 +227,10 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
     out->d = (dm_diverticulum){.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
                                .side = theta > 0 ? DM_LEFT : DM_RIGHT,
                                .s = along,
-                               .diameter_mm = 2 * b->r,
+                               .diameter_mm = 2 * b->r_bare,
                                .volume_mm3 = dm_ball_volume(v, g, b),
                                .score = score,
-                               .prominent = 2 * b->r > p->prominent};
+                               .prominent = 2 * b->r_bare > p->prominent};
     memcpy(out->d.lps, b->c, sizeof out->d.lps);
 }
 
@@ -302,11 +302,11 @@ static dm_status cyst(dm_search *s, const dm_diverticula_params *p, const place 
     dm_diverticulum d = {.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
                          .side = theta > 0 ? DM_LEFT : DM_RIGHT,
                          .s = along,
-                         .diameter_mm = 2 * b.r,
+                         .diameter_mm = 2 * b.r_bare,
                          .volume_mm3 = dm_ball_volume(&st->crop.raw, &g, &b),
                          .score = score,
                          .other_mm = NAN,
-                         .prominent = 2 * b.r > p->prominent};
+                         .prominent = 2 * b.r_bare > p->prominent};
     memcpy(d.lps, b.c, sizeof d.lps);
     add(&st->findings, &d);
     return dm_ok;
