@@ -80,8 +80,8 @@ static const dm_traps_params preset = {.c1c2_reach = 10,
                                        .metal_reach = 3,
                                        .motion = 3};
 
-static unsigned signs_of(const trunk *t) {
-    dm_study *st = make(t);
+/* What the whole study shows; frees it. */
+static unsigned signs_and_drop(dm_study *st) {
     dm_traps traps;
     ck_assert(dm_good(dm_traps_study(&preset, st, &traps)));
     unsigned signs = st->findings.signs;
@@ -89,6 +89,10 @@ static unsigned signs_of(const trunk *t) {
     dm_study_clear(st);
     free(st);
     return signs;
+}
+
+static unsigned signs_of(const trunk *t) {
+    return signs_and_drop(make(t));
 }
 
 START_TEST(an_ordinary_trunk_has_no_sign) {
@@ -157,18 +161,12 @@ END_TEST
 /* A bar behind the canal's wall at s = 130 (L2), `wide` voxels of 2 mm to each side and up and down. */
 static unsigned signs_with_bar(int wide) {
     dm_study *st = make(&(trunk){.renal = -80, .blood = 45});
-    dm_traps traps;
     add_canal(st, 40);
     for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 3, st->canal.r_bone[i] = 4;
     for (int k = 35 - wide; k <= 35 + wide; k++)
         for (int j = 12; j < 20; j++)
             for (int i = 10 - wide; i <= 10 + wide; i++) st->crop.raw.v[dm_at(i, j, k, 20, 20)] = 400;
-    ck_assert(dm_good(dm_traps_study(&preset, st, &traps)));
-    unsigned signs = st->findings.signs;
-    dm_traps_free(&traps);
-    dm_study_clear(st);
-    free(st);
-    return signs;
+    return signs_and_drop(st);
 }
 
 START_TEST(a_needle_leaves_a_thin_track) {
