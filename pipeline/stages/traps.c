@@ -8,7 +8,6 @@
 #include "frame.h"
 #include "grid.h"
 #include "level.h"
-#include "needle.h"
 #include "places.h"
 #include "ranks.h"
 
@@ -252,24 +251,6 @@ static void note(dm_study *st, dm_false_sign sign, const char *flag) {
     dm_study_flag(st, flag);
 }
 
-/* Median of the sac over the map; 0 where it is not filled. */
-static double sac_of(const dm_study *st) {
-    float v[1024];
-    size_t n = 0;
-    int step = st->map.n / 1000 + 1;
-    for (int i = 0; i < st->map.n; i += step)
-        if (!dm_is_outside(st->map.sac[i])) v[n++] = st->map.sac[i];
-    return n ? (double)dm_rank(v, n, 0.5) : 0;
-}
-
-/* The needle's pool may lie where none is found; its track tells of it all the same. Not where fat is as
- * bright as fluid. */
-static int needle_track(const dm_traps_params *p, const dm_study *st) {
-    double l1, at, least = st->modality == DM_CT ? p->needle_hu : p->needle_share * sac_of(st);
-    if (st->canal.n == 0 || st->map.fat_bright || !(least > 0) || !dm_lumbar_top(&st->levels, &l1)) return 0;
-    return dm_needle_length(st, l1, fmax(least, 2 * st->crop.noise_sd), &at) >= p->needle_mm;
-}
-
 void dm_traps_free(dm_traps *t) {
     free(t->metal), free(t->motion);
     *t = (dm_traps){0};
@@ -286,7 +267,6 @@ dm_status dm_traps_study(const dm_traps_params *p, dm_study *st, dm_traps *out) 
     }
     if (!st->crop.coarse.v) return dm_ok;
     if (steps(p, st, out->motion) > 0) note(st, DM_SIGN_MOTION, "motion");
-    if (needle_track(p, st)) note(st, DM_SIGN_PUNCTURE, "needle_track");
     if (st->modality != DM_CT) return dm_ok;
     if (metal(p, st, out->metal) >= p->metal_ml) note(st, DM_SIGN_METAL, "metal");
     if (dm_trap_renal_ml(p, st) > 0) note(st, DM_SIGN_RENAL, "renal_contrast");

@@ -5,13 +5,11 @@
 #include "study.h"
 
 typedef struct dm_traps_params {
-    double c1c2_reach, spur_length; /* mm */
-    double calcified;               /* share of the sac */
-    double injected, injected_mm;   /* share of the sac, mm */
-    double renal_hu, renal_ml;      /* HU, ml */
-    double aorta_hu;                /* HU */
-    double needle_hu, needle_share; /* HU, share of the sac */
-    double needle_mm;
+    double c1c2_reach, spur_length;         /* mm */
+    double calcified;                       /* share of the sac */
+    double injected, injected_mm;           /* share of the sac, mm */
+    double renal_hu, renal_ml;              /* HU, ml */
+    double aorta_hu;                        /* HU */
     double metal_hu, metal_ml, metal_reach; /* HU, ml, mm */
     double motion;                          /* times the usual difference of neighbouring slices */
 } dm_traps_params;
@@ -22,10 +20,9 @@ typedef struct dm_traps {
 } dm_traps;
 
 /* What the whole study shows: fills findings.signs and findings.aorta_hu and sets flags in qc
- * (renal_contrast, iv_contrast, metal, needle_track, motion). Looks at crop.coarse (kidneys beside T12 to L3,
- * aorta before the bodies, steps between slices) and crop.raw (metal, the needle's track behind the canal).
- * Only CT is looked at, but for motion and the needle's track. Free `out` with dm_traps_free. STUDY
- * "out_of_memory". */
+ * (renal_contrast, iv_contrast, metal, motion). Looks at crop.coarse (kidneys beside T12 to L3, aorta before
+ * the bodies, steps between slices) and crop.raw (metal). Only CT is looked at, but for motion. Free `out`
+ * with dm_traps_free. STUDY "out_of_memory". */
 dm_status dm_traps_study(const dm_traps_params *p, dm_study *study, dm_traps *out);
 void dm_traps_free(dm_traps *t);
 

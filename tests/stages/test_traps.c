@@ -72,9 +72,6 @@ static const dm_traps_params preset = {.c1c2_reach = 10,
                                        .renal_hu = 150,
                                        .renal_ml = 0.3,
                                        .aorta_hu = 100,
-                                       .needle_hu = 60,
-                                       .needle_share = 0.1,
-                                       .needle_mm = 7,
                                        .metal_hu = 2500,
                                        .metal_ml = 0.2,
                                        .metal_reach = 3,
@@ -158,23 +155,6 @@ START_TEST(signs_of_pools) {
 }
 END_TEST
 
-/* A bar behind the canal's wall at s = 130 (L2), `wide` voxels of 2 mm to each side and up and down. */
-static unsigned signs_with_bar(int wide) {
-    dm_study *st = make(&(trunk){.renal = -80, .blood = 45});
-    add_canal(st, 40);
-    for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 3, st->canal.r_bone[i] = 4;
-    for (int k = 35 - wide; k <= 35 + wide; k++)
-        for (int j = 12; j < 20; j++)
-            for (int i = 10 - wide; i <= 10 + wide; i++) st->crop.raw.v[dm_at(i, j, k, 20, 20)] = 400;
-    return signs_and_drop(st);
-}
-
-START_TEST(a_needle_leaves_a_thin_track) {
-    ck_assert_uint_eq(signs_with_bar(0), 1u << DM_SIGN_PUNCTURE);
-    ck_assert_uint_eq(signs_with_bar(3), 0); /* a spinous process */
-}
-END_TEST
-
 int main(void) {
     TCase *t = tcase_create("traps");
     tcase_set_timeout(t, 60);
@@ -182,7 +162,6 @@ int main(void) {
     tcase_add_test(t, each_sign_is_seen_alone);
     tcase_add_test(t, figures_of_kidneys_and_blood);
     tcase_add_test(t, signs_of_pools);
-    tcase_add_test(t, a_needle_leaves_a_thin_track);
     Suite *s = suite_create("traps");
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
