@@ -53,16 +53,13 @@ double dm_ball_usual(const dm_study *st, const float *directions, const dm_ball 
     enum { AWAY = 2 }; /* foramina up and down */
     float seen[4 * AWAY + 2];
     size_t n = 0;
-    double mirror = 0;
     int here = dm_nearest_foramen(&st->levels, s), side = theta > 0 ? 1 : -1;
     const double rad = 0.017453292519943295, at[3] = {s, r * cos(theta * rad), fabs(r * sin(theta * rad))};
     for (int v = here - AWAY; here >= 0 && v <= here + AWAY; v++)
         for (int k = -1; k <= 1; k += 2) {
             if (v < 0 || v >= st->levels.n || (v == here && k == side)) continue;
             double share = share_there(st, directions, b, at, here, side, v, k);
-            if (isnan(share)) continue;
-            if (v == here) mirror = share;
-            seen[n++] = (float)share;
+            if (!isnan(share)) seen[n++] = (float)share;
         }
-    return n ? fmax(mirror, (double)dm_rank(seen, n, 0.5)) : 0;
+    return n ? (double)dm_rank(seen, n, 0.5) : 0;
 }

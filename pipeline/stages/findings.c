@@ -75,7 +75,7 @@ static const dm_param table[] = {
     DIVERTICULUM(odds_edge, "1", 0, 10, 0.92, "... + this * ln(share of the edge that is seen, times how even it is inside), ..."),
     DIVERTICULUM(odds_uneven, "1", -30, 0, -15.9, "... + this * standard deviation inside, share of its value: bone is uneven, ..."),
     DIVERTICULUM(odds_neck, "1", 0, 10, 1.82, "... + this * ln(brightness of the way to the sac, share of its value, 0.02 to 1), ..."),
-    DIVERTICULUM(odds_lift, "1", 0, 10, 1.65, "... + this * ln(share of the sac by which it is brighter than the same place on the other side and at other foramina), ..."),
+    DIVERTICULUM(odds_lift, "1", 0, 10, 1.65, "... + this * ln(share of the sac by which it is brighter than the median of the same place on the other side and at other foramina), ..."),
     DIVERTICULUM(odds_value, "1", 0, 10, 0.84, "... + this * ln(its brightness, share of the sac above soft tissue), ..."),
     DIVERTICULUM(odds_rim, "1", -60, 0, -9.9, "... + this * what its rim is brighter than its middle, share: bone under its cortex."),
     DIVERTICULUM(cyst, "mm", 4, 20, 7, "Smaller balls in the sacral canal are roots, veins and the sac's own end."),
