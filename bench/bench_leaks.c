@@ -38,7 +38,11 @@ typedef struct lesion {
     double thickness, ratio, best; /* best: highest score of a mark that hits it, -1 none */
     double error, length;          /* of that mark: site against truth, interval, mm */
     int covered, class_right, side_right;
+    int found_as; /* a reason below, were it missed */
 } lesion;
+
+/* Where a pool is lost: the first of these that holds for half of its cells. */
+enum { UNSEEN_UNASSESSED, UNSEEN_IN_DURA, UNSEEN_IN_BONE, UNSEEN_DIM, UNSEEN_SMALL, UNSEEN_SCORE, UNSEEN_N };
 
 typedef struct tally {
     int studies, ct, leak_free, answer[2][3]; /* [leaks][no, leak, cannot tell] */
@@ -164,6 +168,56 @@ static void show(const bench_case *b) {
     printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score, st->qc);
 }
 
+static int by_ascent(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double middle_of(double *v, int n, double rank) {
+    qsort(v, (size_t)n, sizeof *v, by_ascent);
+    return n ? v[(int)(rank * (n - 1))] : 0;
+}
+
+/* The cells of the map in which a leak's pool really lies, against the surfaces and the map that were found.
+ */
+static int trace_pool(const tally *t, const bench_case *b, const dm_ph_leak *k) {
+    enum { CELLS = 8000 };
+    const dm_study *st = b->st;
+    double *beyond = bench_calloc(3 * CELLS, sizeof *beyond), *before = beyond + CELLS, *e = before + CELLS;
+    int n = 0, assessed = 0;
+    for (int s = (int)k->s_from; s <= (int)k->s_to; s++)
+        for (int c = 0; c < DM_NT && n < CELLS; c++) {
+            double theta = 5.0 * c, in = dm_ph_wall_at(b->a, PH_PI, s, theta),
+                   out = dm_ph_wall_at(b->a, PH_PO, s, theta);
+            if (out - in < 0.4 || strcmp(dm_ph_side_of(theta > 180 ? theta - 360 : theta), k->side) != 0)
+                continue;
+            double w = theta * 0.017453292519943295, mid = 0.5 * (in + out), p[3], at, turn, r;
+            dm_ph_point_at(b->a, s, mid * cos(w), mid * sin(w), p);
+            dm_ph_to_patient(b->sc, p, p);
+            dm_frame_from_lps(&st->spine, p, &at, &turn, &r);
+            int i = (int)lround(at / st->spine.ds), col = ((int)lround(turn / 5) + DM_NT) % DM_NT;
+            if (i < 0 || i >= st->map.n) continue;
+            size_t cell = (size_t)i * DM_NT + (size_t)col;
+            beyond[n] = r - (double)st->canal.r_dura[cell], before[n] = (double)st->canal.r_bone[cell] - r;
+            e[n++] = st->map.assessed[cell] ? (double)st->map.e[cell] : 0,
+            assessed += st->map.assessed[cell] != 0;
+        }
+    double dura = middle_of(beyond, n, 0.5), bone = middle_of(before, n, 0.5), half = middle_of(e, n, 0.5),
+           top = middle_of(e, n, 0.9);
+    if (t->each)
+        printf("    lies in %d cells, assessed %.2f, beyond the dura found %.1f mm, before the bone %.1f mm, "
+               "map %.2f / %.2f\n",
+               n, n ? (double)assessed / n : 0, dura, bone, half, top);
+    free(beyond);
+    double high = t->params->hysteresis_high;
+    return 2 * assessed < n          ? UNSEEN_UNASSESSED
+           : dura < 0 && half < high ? UNSEEN_IN_DURA
+           : bone < 0 && half < high ? UNSEEN_IN_BONE
+           : top < high              ? UNSEEN_DIM
+           : half < high             ? UNSEEN_SMALL
+                                     : UNSEEN_SCORE;
+}
+
 static void score_study(tally *t, const bench_case *b) {
     const dm_study *st = b->st;
     int first = t->n_lesions, leaks = b->a->n_leaks > 0;
@@ -174,7 +228,8 @@ static void score_study(tally *t, const bench_case *b) {
                                                   .mr = st->modality == DM_MR,
                                                   .thickness = k->thickness,
                                                   .ratio = k->ratio,
-                                                  .best = -1};
+                                                  .best = -1,
+                                                  .found_as = trace_pool(t, b, k)};
     }
     for (int i = 0; i < st->findings.n; i++) score_mark(t, b, &st->findings.f[i], first);
     t->answer[leaks][st->answer.kind]++;
@@ -266,6 +321,23 @@ static void sites(const tally *t) {
     free(error), free(length);
 }
 
+static void misses(const tally *t) {
+    static const char *const name[UNSEEN_N] = {
+        "not assessed", "within the dura found",        "beyond the bone found",
+        "map dim",      "map bright in less than half", "scored low"};
+    double least = score_at(t, 0.25);
+    printf("pools >= 1 mm and ratio >= .2 missed at .25 false marks a study:");
+    for (int k = 0; k < UNSEEN_N; k++) {
+        int n[2] = {0, 0};
+        for (int i = 0; i < t->n_lesions; i++) {
+            const lesion *l = &t->lesions[i];
+            n[l->mr] += l->thickness >= 1 && l->ratio >= 0.2 && l->best <= least && l->found_as == k;
+        }
+        printf("  %s CT %d MR %d", name[k], n[0], n[1]);
+    }
+    printf("\n");
+}
+
 /* Does a tenth of the candidates of score 0.1 hit a leak? */
 static void calibration(const tally *t) {
     static const double edge[] = {0.05, 0.2, 0.35, 0.5, 0.7, 0.85, 1.01};
@@ -321,6 +393,7 @@ static void fit(const tally *t) {
 static void report(const tally *t) {
     printf("%d studies, %d CT, %d without a leak, %d pools\n", t->studies, t->ct, t->leak_free, t->n_lesions);
     sensitivity(t);
+    misses(t);
     calibration(t);
     sites(t);
     for (int k = 0; k < 2; k++)

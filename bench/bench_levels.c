@@ -1,41 +1,25 @@
 /* bench_levels [--seed S] [--from I] [--cases N] [--protocol ctm|mrm|ct_plain] [--line true|found]
  *              [--real STUDY TRUTH.csv]... [--crops K] [--length MM,MM,...] [--set KEY=VALUE,...] [--each]
- * [--turned] The stage levels alone, over random pieces of digital phantoms and of real scans: how often the
+ *              [--turned feet|front|sides] [--company] [--cache DIR] [--readings FILE]
+ * The stage levels alone, over random pieces of digital phantoms and of real scans: how often the
  * names are right when the stage says so and when it does not, by what is in view and by anchor, and whether
  * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
- * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned exchanges
- * head and feet of every piece: how many are refused or flagged (without it: how many are so wrongly). */
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "frame.h"
-#include "ingest.h"
-#include "level.h"
-#include "phantom.h"
-#include "scanner.h"
-#include "stage.h"
-#include "truth.h"
+ * levels.csv will do, once a person has checked it). A length of 0 is the whole study. --turned reverses
+ * an axis of the patient in the header of every piece: how many are refused or flagged (without it: how many
+ * are so wrongly).
+ * --company gives every piece a second series that overlaps it and votes. --cache keeps phantoms in a folder.
+ * --readings only writes every explanation of every piece with what each cue gives: what the weights of
+ * level_vote.c are fitted to. */
+#include "level_subject.h"
+#include "levels_parts.h"
+#include "series_vote.h"
 
 extern const dm_stage dm_stage_levels;
 
 enum { MAX_LENGTHS = 8, BINS = 6, GROUPS = 64 };
 
-typedef struct place {
-    int level;
-    double s; /* of the middle of the vertebra on the study's line */
-} place;
-
-typedef struct subject {
-    char name[80];
-    dm_study *study;
-    int n, last_thoracic;
-    place truth[DM_MAX_VERTEBRAE];
-} subject;
-
 typedef struct counts {
-    char name[64];
+    char name[96];
     int n[2][2]; /* anchored, right */
 } counts;
 
@@ -47,7 +31,9 @@ typedef struct bin {
 typedef struct bench {
     dm_gpu *gpu;
     void *params;
-    int crops, each, turned, n_lengths;
+    FILE *readings; /* NULL or where every reading goes */
+    int crops, each, company, n_lengths, n_pieces;
+    int turned; /* axis that is reversed, -1 = none */
     double length[MAX_LENGTHS];
     uint64_t state;
     counts group[GROUPS];
@@ -73,142 +59,6 @@ static double unit(bench *b) {
     return (double)(b->state >> 11) / 9007199254740992.0;
 }
 
-/* ---- what is measured ---- */
-
-static int run_stage(bench *b, const char *name, dm_study *study) {
-    for (int i = 0; i < dm_stage_count; i++) {
-        if (strcmp(dm_stages[i]->name, name) != 0) continue;
-        void *params = calloc(1, dm_stages[i]->params_size + 1);
-        if (!params) return 0;
-        dm_params_preset(dm_stages[i]->params, dm_stages[i]->n_params, params);
-        dm_status s = dm_stages[i]->run(b->gpu, params, study);
-        free(params);
-        if (!dm_good(s)) printf("%s stopped: %s\n", name, s.text);
-        return dm_good(s);
-    }
-    return 0;
-}
-
-/* Vertebra `level` with its canal's centre at p; left out where the line does not pass. */
-static void add_truth(subject *o, int level, const double p[3]) {
-    double s, theta, r;
-    if (level == DM_LEVEL_NONE || o->n >= DM_MAX_VERTEBRAE) return;
-    if (dm_frame_from_lps(&o->study->spine, p, &s, &theta, &r) < 0 || r > 15) return;
-    o->truth[o->n++] = (place){level, s};
-    if (level >= DM_T1 && level <= DM_T13 && level > o->last_thoracic) o->last_thoracic = level;
-}
-
-static int true_line(const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st) {
-    int from = a->n_nodes, to = -1;
-    for (int i = 0; i < a->n_nodes - 1; i++) {
-        double p[3];
-        dm_ph_point_at(a, i, 0, 0, p);
-        if (!dm_ph_in_view(sc, p)) continue;
-        if (i < from) from = i;
-        to = i;
-    }
-    if (to <= from || !dm_good(dm_spine_make(&st->spine, 2 * (to - from) + 1, 0.5))) return 0;
-    for (int i = 0; i < st->spine.n; i++) {
-        double p[3];
-        dm_ph_point_at(a, from + 0.5 * i, 0, 0, p);
-        dm_ph_to_patient(sc, p, st->spine.p[i]);
-        st->spine.score[i] = 1, st->spine.unsure[i] = 0;
-    }
-    return dm_good(dm_frame_build(&st->spine));
-}
-
-static int render(bench *b, const dm_anatomy *a, const dm_ph_scanner *sc, int found, dm_study *st) {
-    dm_scan *scan = &st->pass[0].scan;
-    size_t voxels = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
-    *scan = (dm_scan){.nx = sc->args.nx,
-                      .ny = sc->args.ny,
-                      .nz = sc->args.nz,
-                      .to_lps = sc->to_lps,
-                      .scale = 1,
-                      .v = malloc(voxels * sizeof(int16_t))};
-    st->n_passes = 1;
-    st->modality = a->protocol == PH_MRM ? DM_MR : DM_CT;
-    st->contrast = a->protocol == PH_PLAIN ? DM_CONTRAST_NONE : st->modality == DM_MR ? DM_FLUID : DM_IODINE;
-    if (!scan->v || !dm_good(dm_ph_render(b->gpu, sc, a, scan->v))) return 0;
-    if (found) return run_stage(b, "crop", st) && run_stage(b, "spine", st);
-    dm_volume *raw = &st->crop.raw;
-    if (!dm_good(dm_volume_make(raw, scan->nx, scan->ny, scan->nz, &scan->to_lps))) return 0;
-    for (size_t i = 0; i < voxels; i++) raw->v[i] = (float)scan->v[i];
-    return true_line(a, sc, st);
-}
-
-static int phantom_subject(bench *b, uint64_t seed, int number, dm_ph_protocol protocol, int found,
-                           subject *o) {
-    dm_anatomy *a = calloc(1, sizeof *a);
-    dm_ph_scanner *sc = calloc(1, sizeof *sc);
-    int kinds = 0, good = a && sc;
-    while (dm_phantom_kinds[kinds]) kinds++;
-    good = good && dm_good(dm_anatomy_make(seed, number, dm_phantom_kinds[number % kinds], protocol, a));
-    if (good) {
-        dm_ph_make_scanner(a, 0, sc);
-        good = render(b, a, sc, found, o->study);
-    }
-    for (int i = 0; good && i < a->n_verts && a->vert[i].level <= DM_S1; i++) {
-        double p[3];
-        dm_ph_point_at(a, 0.5 * (a->vert[i].body_top + a->vert[i].body_low), 0, 0, p);
-        dm_ph_to_patient(sc, p, p);
-        add_truth(o, a->vert[i].level, p);
-    }
-    if (good)
-        snprintf(o->name, sizeof o->name, "%llu/%d %s %s T%d L%d", (unsigned long long)seed, number,
-                 dm_ph_protocol_name(protocol), sc->field, a->n_thoracic, a->n_lumbar);
-    if (a) dm_anatomy_clear(a);
-    free(a), free(sc);
-    return good;
-}
-
-static int read_truth(const char *path, subject *o) {
-    char line[600];
-    int column[4] = {-1, -1, -1, -1};
-    static const char *const names[4] = {"level", "x_mm", "y_mm", "z_mm"};
-    FILE *f = fopen(path, "r");
-    if (!f) return 0;
-    for (int row = 0; fgets(line, sizeof line, f); row++) {
-        double p[3] = {NAN, NAN, NAN};
-        int level = DM_LEVEL_NONE, at = 0;
-        line[strcspn(line, "\r\n")] = 0;
-        char *rest = line;
-        for (char *word = strsep(&rest, ","); word; word = strsep(&rest, ","), at++)
-            for (int k = 0; k < 4; k++) {
-                if (row == 0 && strcmp(word, names[k]) == 0) column[k] = at;
-                if (row == 0 || column[k] != at) continue;
-                if (k == 0)
-                    level = dm_level_parse(word);
-                else
-                    p[k - 1] = atof(word);
-            }
-        if (row > 0) add_truth(o, level, p);
-    }
-    fclose(f);
-    return o->n > 0;
-}
-
-static int real_subject(bench *b, const char *path, const char *truth, subject *o) {
-    dm_protocols protocols = {0};
-    const dm_key key = {{0}};
-    const dm_ingest_options reading = {
-        .protocols = &protocols, .key = &key, .threads = 2, .hold = 2ull << 30};
-    dm_ingested in = {0};
-    int good = dm_good(dm_protocols_load(NULL, &protocols)) && dm_good(dm_ingest(path, &reading, &in)) &&
-               dm_good(in.study[0].status);
-    if (good) {
-        *o->study = in.study[0].study;
-        in.study[0].study = (dm_study){0};
-        good = run_stage(b, "crop", o->study) && run_stage(b, "spine", o->study) && read_truth(truth, o);
-    }
-    const char *slash = strrchr(path, '/');
-    snprintf(o->name, sizeof o->name, "%s", slash ? slash + 1 : path);
-    if (!good) fprintf(stderr, "bench_levels: %s or %s cannot be used\n", path, truth);
-    dm_ingested_clear(&in);
-    dm_protocols_clear(&protocols);
-    return good;
-}
-
 /* ---- pieces ---- */
 
 /* First and last voxel along `axis` that the line's points i0..i1 reach. */
@@ -224,6 +74,32 @@ static void extent(const dm_study *st, int axis, int i0, int i1, int *low, int *
         least = fmin(least, q[axis]), most = fmax(most, q[axis]);
     }
     *low = (int)fmax(floor(least), 0), *high = (int)fmin(ceil(most), n[axis] - 1);
+}
+
+static void copy_grid(const dm_grid *from, dm_grid *to) {
+    size_t n = (size_t)from->n[0] * (size_t)from->n[1] * (size_t)from->n[2];
+    *to = *from;
+    to->v = n ? malloc(n * sizeof(float)) : NULL;
+    if (n && !to->v) abort();
+    if (n) memcpy(to->v, from->v, n * sizeof(float));
+}
+
+/* The grid with one axis of the patient reversed. */
+static void turn_grid(dm_grid *g, int axis) {
+    dm_grid old = *g;
+    if (!old.v) return;
+    copy_grid(&old, g);
+    g->origin[axis] = -(old.origin[axis] + old.step * (old.n[axis] - 1));
+    size_t at = 0;
+    for (int k = 0; k < g->n[2]; k++)
+        for (int j = 0; j < g->n[1]; j++)
+            for (int i = 0; i < g->n[0]; i++) {
+                int q[3] = {i, j, k};
+                q[axis] = g->n[axis] - 1 - q[axis];
+                g->v[at++] =
+                    old.v[((size_t)q[2] * (size_t)g->n[1] + (size_t)q[1]) * (size_t)g->n[0] + (size_t)q[0]];
+            }
+    free(old.v);
 }
 
 /* The part of a study that a scan of points i0..i1 of its line would have held. */
@@ -253,6 +129,7 @@ static dm_study *piece_of(const dm_study *whole, int i0, int i1) {
     }
     if (!dm_good(dm_frame_build(&st->spine))) abort();
     st->modality = whole->modality, st->contrast = whole->contrast;
+    copy_grid(&whole->crop.coarse, &st->crop.coarse);
     return st;
 }
 
@@ -309,33 +186,115 @@ static void calibrate(bench *b, int modality, double p, int right) {
     }
 }
 
-/* The piece with head and feet exchanged in its header. */
-static void turn(dm_study *st) {
+/* Share of the true vertebrae, as in share_right, that one reading of the column names rightly; origin = s of
+ * the piece's first mm on the whole's line. */
+static double reading_right(const subject *o, const dm_column *c, const dm_reading *r, double origin,
+                            double length) {
+    int seen = 0, right = 0;
+    for (int i = 0; i < o->n; i++) {
+        double s = o->truth[i].s - origin;
+        int j = 0;
+        if (o->truth[i].level == DM_C1 || o->truth[i].level >= DM_S1 || s < 4 || s > length - 4) continue;
+        while (j < r->path.n && c->s0 + r->path.at[j] < s) j++;
+        seen++;
+        right += r->chain.level[r->path.from + j] == o->truth[i].level;
+    }
+    return seen ? (double)right / seen : NAN;
+}
+
+/* One row per reading of a piece: whether it is right, its chain's prior, and what each cue gives. */
+static void write_readings(bench *b, const subject *o, const dm_study *piece, double origin, double length) {
+    dm_column column;
+    dm_anchors anchors = {0};
+    dm_labelling label;
+    dm_ballot ballot = {0};
+    b->n_pieces++;
+    if (dm_good(dm_column_measure(b->gpu, piece, b->params, &column)) && column.first <= column.last &&
+        dm_good(dm_anchors_find(&column, b->params, &anchors)) &&
+        dm_good(dm_label(&column, &anchors, b->params, NULL, &label, &ballot)))
+        for (int i = 0; i < ballot.n; i++) {
+            const dm_reading *r = &ballot.reading[i];
+            fprintf(b->readings, "%d,%s,%s,%s,%.2f,%d,%.3f", b->n_pieces, o->name,
+                    piece->modality == DM_MR ? "mr" : "ct", reach_of(o, origin, origin + length),
+                    reading_right(o, &column, r, origin, length), r->chain_number, r->chain.log_prior);
+            for (int k = 0; k < DM_CUES; k++) fprintf(b->readings, ",%.3f", r->cue[k]);
+            for (int k = 0; k < ballot.n_places; k++)
+                fprintf(b->readings, "%s%s", k ? " " : ",", dm_level_name(r->names[k]));
+            fprintf(b->readings, "\n");
+        }
+    dm_ballot_clear(&ballot);
+    dm_anchors_clear(&anchors);
+    dm_column_clear(&column);
+}
+
+/* The piece with one axis of the patient reversed in its header: 0 left and right, 1 front and back, 2 head
+ * and feet. */
+static void turn(dm_study *st, int axis) {
     dm_spine turned = {0}, *old = &st->spine;
     if (!dm_good(dm_spine_make(&turned, old->n, old->ds))) abort();
-    for (int k = 0; k < 4; k++) st->crop.raw.to_lps.m[2][k] = -st->crop.raw.to_lps.m[2][k];
+    for (int k = 0; k < 4; k++) st->crop.raw.to_lps.m[axis][k] = -st->crop.raw.to_lps.m[axis][k];
+    turn_grid(&st->crop.coarse, axis);
     for (int i = 0; i < old->n; i++)
-        for (int c = 0; c < 3; c++) turned.p[i][c] = (c == 2 ? -1 : 1) * old->p[old->n - 1 - i][c];
+        for (int c = 0; c < 3; c++)
+            turned.p[i][c] = (c == axis ? -1 : 1) * old->p[axis == 2 ? old->n - 1 - i : i][c];
     if (!dm_good(dm_frame_build(&turned))) abort();
     dm_spine_clear(old);
     *old = turned;
 }
 
+/* A second series of the same patient, up to 260 mm long, that shares 60 to 130 mm with the piece i0..i1 and
+ * moved 2 mm along the spine since: the piece is named again with its vote. 0 = there is no room for one. */
+static int keep_company(bench *b, const subject *o, dm_study *piece, int i0, int i1) {
+    double ds = o->study->spine.ds;
+    int n = o->study->spine.n, shared = (int)((60 + 70 * unit(b)) / ds), longest = (int)(260 / ds);
+    int above = i0 + shared, below = n - (i1 - shared),
+        up = above > longest && below > longest ? unit(b) < 0.5 : above > below;
+    int room = up ? above : below, length = room < longest ? room : longest;
+    int from = up ? above - length : i1 - shared, to = from + length;
+    if (length < 2 * shared) return 0;
+    dm_study *other = piece_of(o->study, from, to - 1);
+    dm_level_votes *votes = calloc(1, sizeof *votes);
+    if (!votes) abort();
+    for (int k = 0; k < other->spine.n; k++) other->spine.p[k][2] += 2;
+    other->crop.raw.to_lps.m[2][3] += 2;
+    if (dm_good(dm_stage_levels.run(b->gpu, b->params, other))) dm_votes_collect(piece, &other, 1, votes);
+    dm_study_clear(other);
+    free(other);
+    if (votes->n == 0) {
+        free(votes);
+        return 1;
+    }
+    piece->votes = votes;
+    dm_study_unflag(piece, "unanchored");
+    return dm_good(dm_stage_levels.run(b->gpu, b->params, piece));
+}
+
 static void score(bench *b, const subject *o, int i0, int i1, int length) {
     dm_study *piece = piece_of(o->study, i0, i1);
     double s0 = i0 * o->study->spine.ds, s1 = i1 * o->study->spine.ds;
-    if (b->turned) turn(piece);
+    if (b->turned >= 0) turn(piece, b->turned);
+    if (b->readings) {
+        write_readings(b, o, piece, s0, s1 - s0);
+        dm_study_clear(piece);
+        free(piece);
+        return;
+    }
     dm_status status = dm_stage_levels.run(b->gpu, b->params, piece);
-    int flagged = strstr(piece->qc, "orientation") != NULL;
+    if (b->company && dm_good(status) && !keep_company(b, o, piece, i0, i1)) {
+        dm_study_clear(piece);
+        free(piece);
+        return;
+    }
+    int flagged = strstr(piece->qc, "orientation") || strstr(piece->qc, "mirrored");
     b->pose[o->study->modality == DM_MR][!dm_good(status) ? 0 : flagged ? 1 : 2 + piece->levels.anchored]++;
     if (b->each && (!dm_good(status) || flagged))
         printf("%-36s %4.0f..%4.0f %s\n", o->name, s0, s1, flagged ? "orientation flagged" : status.text);
-    if (dm_good(status) && !b->turned) {
+    if (dm_good(status) && b->turned < 0) {
         const dm_levels *l = &piece->levels;
         double share = share_right(o, piece, s0, s1);
         if (!isnan(share)) {
             int right = share >= 0.8;
-            char name[64];
+            char name[96];
             const char *kind = o->study->modality == DM_MR ? "MR" : "CT", *reach = reach_of(o, s0, s1);
             snprintf(name, sizeof name, "%s, %s", kind, reach);
             count(b, name, l->anchored, right);
@@ -379,8 +338,8 @@ static void report(const bench *b) {
     for (int i = 0; i < b->n_groups; i++)
         printf("%-36s %15d %15d %15d %15d\n", b->group[i].name, b->group[i].n[1][1], b->group[i].n[1][0],
                b->group[i].n[0][1], b->group[i].n[0][0]);
-    printf("\n%-36s %15s %15s %15s %15s\n", b->turned ? "turned pieces" : "orientation", "refused", "flagged",
-           "unnoticed, un.", "unnoticed, anch.");
+    printf("\n%-36s %15s %15s %15s %15s\n", b->turned >= 0 ? "turned pieces" : "orientation", "refused",
+           "flagged", "unnoticed, un.", "unnoticed, anch.");
     for (int m = 0; m < 2; m++)
         printf("%-36s %15d %15d %15d %15d\n", m ? "MR" : "CT", b->pose[m][0], b->pose[m][1], b->pose[m][2],
                b->pose[m][3]);
@@ -398,12 +357,28 @@ static dm_ph_protocol protocol_of(const char *text) {
     return strcmp(text, "mrm") == 0 ? PH_MRM : strcmp(text, "ct_plain") == 0 ? PH_PLAIN : PH_CTM;
 }
 
+static int axis_of(const char *text) {
+    static const char *const axes[3] = {"sides", "front", "feet"};
+    for (int k = 0; k < 3; k++)
+        if (strcmp(text, axes[k]) == 0) return k;
+    return -1;
+}
+
 static int set_up(bench *b, int argc, char **argv) {
     char text[400];
     b->crops = atoi(option(argc, argv, "--crops", "4"));
     b->each = flag(argc, argv, "--each");
-    b->turned = flag(argc, argv, "--turned");
+    b->turned = axis_of(option(argc, argv, "--turned", ""));
+    b->company = flag(argc, argv, "--company");
     b->state = 88172645463325252ull;
+    const char *readings = option(argc, argv, "--readings", NULL);
+    if (readings && !(b->readings = fopen(readings, "w")))
+        return fprintf(stderr, "%s cannot be written\n", readings), 0;
+    if (b->readings)
+        fputs("piece,subject,modality,reach,right,chain,log_prior,disc,front,rib,first,dens,skull,sacrum,"
+              "conus,fused,spacing,ends,size,"
+              "names\n",
+              b->readings);
     snprintf(text, sizeof text, "%s", option(argc, argv, "--length", "0,140,220,320"));
     for (char *save = NULL, *word = strtok_r(text, ",", &save); word && b->n_lengths < MAX_LENGTHS;
          word = strtok_r(NULL, ",", &save))
@@ -426,10 +401,11 @@ static int set_up(bench *b, int argc, char **argv) {
 static void one(bench *b, int argc, char **argv, int number, char **real) {
     subject o = {.study = calloc(1, sizeof(dm_study))};
     if (!o.study) abort();
-    int good = real ? real_subject(b, real[0], real[1], &o)
-                    : phantom_subject(b, strtoull(option(argc, argv, "--seed", "1"), NULL, 10), number,
-                                      protocol_of(option(argc, argv, "--protocol", "ctm")),
-                                      strcmp(option(argc, argv, "--line", "true"), "found") == 0, &o);
+    int good = real ? real_subject(b->gpu, real[0], real[1], &o)
+                    : kept_subject(b->gpu, strtoull(option(argc, argv, "--seed", "1"), NULL, 10), number,
+                                   protocol_of(option(argc, argv, "--protocol", "ctm")),
+                                   strcmp(option(argc, argv, "--line", "true"), "found") == 0,
+                                   option(argc, argv, "--cache", NULL), &o);
     if (good) measure(b, &o);
     dm_study_clear(o.study);
     free(o.study);
@@ -443,6 +419,7 @@ int main(int argc, char **argv) {
         if (strcmp(argv[i], "--real") == 0) one(&b, argc, argv, 0, argv + i + 1);
     for (int c = from; c < from + cases; c++) one(&b, argc, argv, c, NULL);
     report(&b);
+    if (b.readings) fclose(b.readings);
     dm_gpu_close(b.gpu);
     free(b.params);
     return 0;

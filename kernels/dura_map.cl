@@ -10,10 +10,10 @@ __kernel void polar_mean(__global const float *restrict v, __global float *restr
 /* x = cell. */
 __kernel void shell_cells(__global const float *restrict v, __global const float *restrict r_dura,
                           __global const float *restrict r_bone, __global float *restrict out, dm_map_args a,
-                          float band) {
+                          float band, float edge) {
     size_t c = get_global_id(0);
     if (c >= (size_t)a.ns * (size_t)a.nt) return;
-    dm_shell_cell(v + c * (size_t)a.nr, a, r_dura[c], r_bone[c], band, out + c * DM_CELL_N);
+    dm_shell_cell(v + c * (size_t)a.nr, a, r_dura[c], r_bone[c], band, edge, out + c * DM_CELL_N);
 }
 
 /* x = cell; cells with use = 0 are left as they are. */

@@ -44,10 +44,10 @@ DM_FN float dm_range_extreme(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a
 
 /* The figures of one cell (DM_CELL_N floats into out): brightest of the sac's rim; darkest between the surfaces, whole,
  * on the dura's side and on the bone's side (`band` mm of the gap each); brightest just beyond the bone's edge; rise after
- * the darkest point. */
+ * the darkest point. The gap ends `edge` mm beyond the bone's edge (negative: before it, where bone is dark). */
 DM_FN void dm_shell_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd, float rb, float band,
-                         DM_GLOBAL float *out) {
-    float in = rd - 0.2f, far = rb + 0.3f;
+                         float edge, DM_GLOBAL float *out) {
+    float in = rd - 0.2f, far = dm_fmax(rb + edge, in);
     out[DM_CELL_INNER] = dm_range_extreme(p, a, dm_fmax(rd - 2.8f, 0.0f), dm_fmax(rd - 0.8f, 0.0f), 1.0f);
     float dark = dm_range_extreme(p, a, in, far, -1.0f);
     out[DM_CELL_DARK] = dark;
@@ -78,7 +78,7 @@ typedef struct dm_fit_args {
     float ridge;       /* share of the sac: pools are small until shown */
     float band;        /* mm of the gap that the pool fills */
     int shape;         /* 0 all of the gap, 1 `band` mm on the dura, 2 `band` mm on the bone */
-    float rim_least;   /* the sac beside its edge reads at least this share of it */
+    float beyond;      /* mm beyond the bone's edge that the models must explain: a pool ends there, bone goes on */
     float edge_least;  /* a bone's edge is trusted at least this far (0..1); 0 = bone never touches the dura (MR) */
 } dm_fit_args;
 
@@ -127,7 +127,7 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     const int shift[7] = {-5, -3, -1, 0, 1, 3, 5};
     float y[DM_FIT_MAX], sac[DM_FIT_MAX + 2 * DM_FIT_PAD], bone[DM_FIT_MAX + 2 * DM_FIT_PAD];
     int k0 = dm_max((int)dm_floor((rd - 1.2f) / a.dr + 0.5f), 0);
-    int n = dm_min((int)dm_floor((rb + 1.0f) / a.dr + 0.5f) - k0 + 1, DM_FIT_MAX);
+    int n = dm_min((int)dm_floor((rb + f.beyond) / a.dr + 0.5f) - k0 + 1, DM_FIT_MAX);
     out[DM_FIT_P] = 0.0f;
     out[DM_FIT_B] = 0.0f;
     out[DM_FIT_COST] = -1.0f;
@@ -139,14 +139,9 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
         if (dm_is_outside(p[k0 + k])) return;
         y[k] = (p[k0 + k] - tissue) / s;
     }
-    /* Where the cord is near, the thin fluid reads less than the sac does: the edge falls from what stands there. */
-    float rim = 0.0f;
-    for (int k = dm_max((int)dm_floor((rd - 2.8f) / a.dr), 0); k <= (int)dm_floor((rd - 0.4f) / a.dr); k++)
-        rim = dm_fmax(rim, (p[k] - tissue) / s);
-    rim = dm_clampf(rim, f.rim_least, 1.0f);
     for (int j = 0; j < n + 2 * DM_FIT_PAD; j++) {
         float r = (float)(k0 + j - DM_FIT_PAD) * a.dr;
-        sac[j] = rim * dm_normal_cdf((rd - r) / f.width);
+        sac[j] = dm_normal_cdf((rd - r) / f.width);
         bone[j] = dm_normal_cdf((r - rb) / f.width);
     }
     int band = dm_clampi((int)dm_floor(f.band / a.dr + 0.5f), 1, DM_FIT_PAD - 8);
@@ -162,8 +157,8 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
             for (int k = 0; k < n; k++) {
                 int j = k + DM_FIT_PAD;
                 float fs = sac[j - m1], fb = bone[j - m2];
-                float rise = 1.0f - sac[j - m1 - 2] / rim, fall = bone[j - m2 + 1];
-                if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band] / rim);
+                float rise = 1.0f - sac[j - m1 - 2], fall = bone[j - m2 + 1];
+                if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band]);
                 if (f.shape == 2) rise = dm_fmin(rise, bone[j - m2 + 1 + band]);
                 float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - fs;
                 top = dm_fmax(top, fp);

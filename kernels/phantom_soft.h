@@ -78,6 +78,40 @@ DM_FN float dm_ph_trunk(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT 
     return value;
 }
 
+/* 0 below `from`, 1 above `to`, smooth between. */
+DM_FN float dm_ph_ease(float v, float from, float to) {
+    float u = dm_clampf((v - from) / (to - from), 0.0f, 1.0f);
+    return u * u * (3.0f - 2.0f * u);
+}
+
+/* The brain stem and the cisterns round it, from the foramen magnum up; h = mm above the line's upper end,
+ * which lies 14 mm above the atlas. Sagittal diameters: medulla 13.0 (0.9), pons 22.7 (1.3) mm
+ * (10.3126/jgmcn, 103 adults); the medulla's length of 27 mm, the widths of 17 and 34 mm and the cisterns'
+ * depths are general knowledge. In front of it the clivus rises forwards. */
+DM_FN float dm_ph_stem(const dm_ph_args *g, float x, float y, float z, float value) {
+    float px = x - g->stem[0], py = y - g->stem[1], pz = z - g->stem[2], size = g->stem[6];
+    float h = px * g->stem[3] + py * g->stem[4] + pz * g->stem[5];
+    if (g->stem[7] <= 0.0f || h < -8.0f || h > 62.0f) return value;
+    float l = px - h * g->stem[3], a = -(py - h * g->stem[4]);
+    float pons = dm_ph_ease(h, 21.0f, 27.0f) - dm_ph_ease(h, 49.0f, 55.0f),
+          bulb = dm_ph_ease(h, -6.0f, 12.0f);
+    float ap = size * (4.0f + 2.5f * bulb + 4.85f * pons), tr = size * (5.75f + 2.75f * bulb + 8.5f * pons);
+    float middle = ap - 4.0f * size; /* its back is straight, it grows forwards */
+    float behind = 8.0f * (1.0f - dm_ph_ease(h, 6.0f, 26.0f)) * dm_ph_ease(h, -8.0f, 2.0f) + 1.5f,
+          before = 4.5f;
+    float clivus = (a - 17.0f - 0.75f * dm_fmax(h, 0.0f)) * 0.8f;
+    if (h > -4.0f && clivus > -g->w && clivus < 14.0f && l > -24.0f && l < 24.0f) {
+        float marrow =
+            dm_ph_mixf(g->mat[PH_M_CORTEX], 0.55f * g->mat[PH_M_ARCH], dm_ph_cover(2.0f - clivus, g->w));
+        value = dm_ph_mixf(value, marrow, dm_ph_cover(-clivus, g->w) * dm_ph_ease(h, -4.0f, 2.0f));
+    }
+    float cistern =
+        dm_ph_ellipse(a - middle - 0.5f * (before - behind), l, ap + 0.5f * (before + behind), tr + 3.5f);
+    value = dm_ph_mixf(value, g->stem[7], dm_ph_cover(dm_fmax(cistern, dm_fmax(-6.0f - h, h - 60.0f)), g->w));
+    float nerve = dm_ph_ellipse(a - middle, l, ap, tr);
+    return dm_ph_mixf(value, g->mat[PH_M_CORD], dm_ph_cover(nerve, g->w));
+}
+
 /* Skull, brain and the way of the canal into it. */
 DM_FN float dm_ph_head(const dm_ph_args *g, float x, float y, float z, float value) {
     float r = g->skull[3];
@@ -86,7 +120,8 @@ DM_FN float dm_ph_head(const dm_ph_args *g, float x, float y, float z, float val
     float d = dm_sqrt(u * u + v * v + t * t) - r;
     if (d > 12.0f) return value;
     value = dm_ph_mixf(value, g->mat[PH_M_CORTEX], dm_ph_cover(d, g->w));
-    return dm_ph_mixf(value, g->mat[PH_M_BRAIN], dm_ph_cover(d + 7.0f, g->w));
+    value = dm_ph_mixf(value, g->mat[PH_M_BRAIN], dm_ph_cover(d + 7.0f, g->w));
+    return dm_ph_stem(g, x, y, z, value);
 }
 
 /* Everything but the spine at a point; `row` = the row of its z. DM_OUTSIDE when it is air round the body. */

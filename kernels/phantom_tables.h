@@ -155,6 +155,9 @@ typedef struct dm_ph_args {
     float bias[6];     /* MR: slopes and curvatures of the gain over the volume, +-1 */
     float mat[PH_M_COUNT];
     float skull[4]; /* centre x, y, z and radius of the skull; radius 0 = none */
+    /* MR: where the canal enters the skull (x, y, z), the way up from there (unit), the cord's size there (1
+     * = 8 by 11.5 mm) and the fluid's signal; signal 0 = no brain stem. */
+    float stem[8];
 } dm_ph_args;
 
 #define PH_TABLES                                                                                            \

@@ -225,7 +225,7 @@ DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm
     int step = dm_max(dm_mm(0.25f, a.dr), 1), win = dm_mm(1.0f, a.dr);
     float lasting = level < e.faint ? 30000.0f : dm_fmax(e.tissue + 0.5f * (level - e.tissue), e.wall);
     float low = level < e.faint ? dm_fmax(e.bone_low, level + 40.0f) : e.bone_low, bone = dm_fmax(e.wall, low);
-    float wall = 0.0f;
+    float wall = 0.0f, least = level < e.faint ? 0.0f : 0.15f; /* so much of a full rise is left of a bright sac's own blur */
     for (int k = 0; k < a.nr; k++) {
         out[k] = 0.0f;
         float r = (float)k * a.dr;
@@ -234,7 +234,7 @@ DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm
         float rise = dm_bone_rise(s, a, e, level, rd, k), most = rise;
         if (dm_is_outside(rise)) continue;
         int pool = dm_ray_mean(o, a.nr, k + step, k + win) > lasting;
-        float edge = dm_clampf(rise / e.bone_rise, 0.0f, 1.0f) * dm_ramp(outer, low, 80.0f);
+        float edge = dm_ramp(rise, least * e.bone_rise, (1.0f - least) * e.bone_rise) * dm_ramp(outer, low, 80.0f);
         if (pool) edge *= 0.3f;
         for (int j = dm_max(k - 3, win); j <= k + 3 && rise > 0.5f * e.bone_rise; j++)
             most = dm_fmax(most, dm_bone_rise(s, a, e, level, rd, j));
@@ -259,10 +259,10 @@ DM_FN void dm_bone_ray_mr(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args
         float outer = dm_ray_mean(s, a.nr, k + step, k + win);
         if (dm_is_outside(outer) || dm_is_outside(dm_ray_mean(s, a.nr, k - win, k))) continue;
         float inner = dm_mean_beyond_sac(s, k - win, k - step, a.dr, level, rd);
-        float edge = dm_clampf((inner - outer) / (0.25f * level), 0.0f, 1.0f) * dm_ramp(-outer, -0.5f * level, 0.2f * level);
+        float edge = dm_ramp(inner - outer, 0.05f * level, 0.2f * level) * dm_ramp(-outer, -0.5f * level, 0.2f * level);
         if (edge > 0.5f) edge *= dm_ray_steepest(s, a.nr, k, win, step, win, outer - inner);
-        if (behind > 1.5f) edge *= 0.4f;
-        if (s[k] < 0.15f * level && r > rd + 1.0f) behind += a.dr;
+        if (behind > 1.0f) edge *= 0.4f;
+        if (s[k] < 0.15f * level && r > rd) behind += a.dr;
         out[k] = edge;
     }
 }

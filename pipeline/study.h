@@ -35,7 +35,8 @@ typedef struct dm_facts {
 typedef struct dm_pass {
     dm_scan scan;
     dm_facts facts;
-    char role[16]; /* "main" = nothing sets it apart; "pre_contrast", "early", "late", "left", "right", "repeat" */
+    char role[16]; /* "main" = nothing sets it apart; "pre_contrast", "early", "late", "left", "right", "repeat"; "levels" = it
+                    * only helps to name the vertebrae */
 } dm_pass;
 
 /* What may be known of patient and exam outside ingest: coarse, for comparing cohorts. Missing text = "". */
@@ -95,11 +96,28 @@ typedef struct dm_vertebra {
     int inferred;         /* 1 = placed by the spacing prior, not by its own discs */
 } dm_vertebra;
 
+/* What one series shows of the levels, as probabilities. */
+typedef struct dm_level_view {
+    int n;
+    double s[DM_MAX_VERTEBRAE];           /* middle of a vertebra on the study's line, mm */
+    float p[DM_MAX_VERTEBRAE][DM_S5 + 1]; /* that it is the level of this number */
+    double weight;                        /* share of its evidence that no other series shows as well */
+    char anchors[40];                     /* what it is counted from; "" = nothing */
+} dm_level_view;
+
+/* The views of other series of the same study, brought to the study's line. */
+typedef struct dm_level_votes {
+    int n;
+    double own; /* weight of what the study's own volume shows */
+    dm_level_view view[DM_MAX_PASSES];
+} dm_level_votes;
+
 typedef struct dm_levels {
     int n;
     dm_vertebra v[DM_MAX_VERTEBRAE]; /* from head to feet, neighbours touch */
     int anchored;                    /* 0: the best guess, not to be trusted */
-    char count_method[24];           /* "c2", "ribs", "sacrum", "ribs+sacrum", "unanchored" */
+    char count_method[64];           /* "skull", "c2", "ribs", "sacrum", "ribs+sacrum", "sacrum+series:ribs", "unanchored" */
+    dm_level_view view;              /* the same as probabilities, for other series */
     double posterior;                /* of the labelling written, 0..1 */
     int alt_shift;                   /* second best: every label moved by this many (+1 = one further down) */
     double alt_posterior;
@@ -241,6 +259,7 @@ typedef struct dm_study {
     dm_crop crop;
     dm_spine spine;
     dm_canal canal;
+    dm_level_votes *votes; /* owned; NULL = no other series is heard */
     dm_levels levels;
     dm_map map;
     dm_findings findings;
@@ -251,6 +270,8 @@ typedef struct dm_study {
 
 /* Appends a flag to qc once. */
 void dm_study_flag(dm_study *study, const char *flag);
+/* Takes a flag back. */
+void dm_study_unflag(dm_study *study, const char *flag);
 /* Frees a map's arrays and makes it empty. */
 void dm_map_clear(dm_map *map);
 /* Frees everything that the stages allocated and the passes; the struct may be used again. */

@@ -103,7 +103,13 @@ typedef enum sample_id {
     N_SAMPLES
 } sample_id;
 
-enum { BINS = 5, THICK = 4, RATIOS = 4, CLASSES = 8, SIDES = 5 };
+enum { BINS = 5, THICK = 4, RATIOS = 4, CLASSES = 8, SIDES = 5, WALLS = 2, REGIONS = 4, SECTORS = 5 };
+
+/* Errors of a wall along the true rays, found less true, mm. */
+typedef struct wall_error {
+    double sum, absolute;
+    int n;
+} wall_error;
 
 typedef struct tally {
     int count[N_COUNTS];
@@ -111,6 +117,7 @@ typedef struct tally {
     int bin_n[BINS], bin_right[BINS]; /* level_posterior against what was right */
     double bin_sum[BINS];
     int cell_n[THICK][RATIOS], cell_found[THICK][RATIOS];     /* pools by thickness and ratio */
+    wall_error wall[WALLS][REGIONS][SECTORS];                 /* dura, bone; by region of the spine and direction */
     int class_[CLASSES][CLASSES + 1], side[SIDES][SIDES + 1]; /* truth, found; the last column = not found */
 } tally;
 
@@ -167,5 +174,7 @@ void score_answer(const pair *p, tally *t);
 void report_group(const char *group, const char *value, tally *t, int whole, FILE *text, FILE *csv);
 extern const char *const class_names[CLASSES];
 extern const char *const side_names[SIDES];
+extern const char *const region_names[REGIONS]; /* surface.c */
+extern const char *const sector_names[SECTORS];
 
 #endif

@@ -1,6 +1,7 @@
 /* One group of studies, as text and as CSV. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "accuracy.h"
 
@@ -61,6 +62,23 @@ static void put_surfaces(const page *p, tally *t) {
     put(p, "canal mean surface distance where labelled", sample_mean(&t->list[S_CANAL_GAP]), -1, "mm");
     share(p, "share of the true canal's length labelled", t->count[N_RAYS_CANAL_SEEN],
           t->count[N_RAYS_CANAL]);
+}
+
+static void put_walls(const page *p, const tally *t) {
+    static const char *const wall[WALLS] = {"dura", "bone"};
+    char name[120];
+    for (int w = 0; w < WALLS; w++)
+        for (int r = 0; r < REGIONS; r++)
+            for (int k = 0; k < SECTORS; k++) {
+                const wall_error *e = &t->wall[w][r][k];
+                if (!e->n) continue;
+                snprintf(name, sizeof name, "%s, %s, %s: found less true", wall[w], region_names[r],
+                         sector_names[k]);
+                put(p, name, e->sum / e->n, e->n, "mm");
+                snprintf(name, sizeof name, "%s, %s, %s: absolute", wall[w], region_names[r],
+                         sector_names[k]);
+                put(p, name, e->absolute / e->n, e->n, "mm");
+            }
 }
 
 static void put_levels(const page *p, const tally *t) {
@@ -193,6 +211,7 @@ void report_group(const char *group, const char *value, tally *t, int whole, FIL
     put(&p, "studies with an answer", t->count[N_ANSWERED], -1, "");
     put_line(&p, t);
     put_surfaces(&p, t);
+    if (whole || strcmp(group, "modality") == 0) put_walls(&p, t);
     put_levels(&p, t);
     put_leaks(&p, t);
     put_rest(&p, t);

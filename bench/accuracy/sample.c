@@ -46,6 +46,11 @@ void tally_add(tally *into, const tally *one) {
             into->cell_n[i][j] += one->cell_n[i][j];
             into->cell_found[i][j] += one->cell_found[i][j];
         }
+    for (int i = 0; i < WALLS * REGIONS * SECTORS; i++) {
+        wall_error *a = &into->wall[0][0][0] + i;
+        const wall_error *b = &one->wall[0][0][0] + i;
+        a->sum += b->sum, a->absolute += b->absolute, a->n += b->n;
+    }
     for (int i = 0; i < CLASSES; i++)
         for (int j = 0; j <= CLASSES; j++) into->class_[i][j] += one->class_[i][j];
     for (int i = 0; i < SIDES; i++)

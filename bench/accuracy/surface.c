@@ -11,7 +11,11 @@
 #include <unistd.h>
 
 #include "accuracy.h"
+#include "level.h"
 #include "nifti.h"
+
+const char *const region_names[REGIONS] = {"neck", "chest", "loins", "sacrum"};
+const char *const sector_names[SECTORS] = {"ventral", "ventrolateral", "lateral", "dorsolateral", "dorsal"};
 
 enum { COLUMNS = 72, NODE_STEP = 2, SAC = 1, CANAL = 2, POOL = 3 };
 static const double reach = 24.0, ray_step = 0.1; /* mm; no canal is wider than 24 mm from its line */
@@ -215,9 +219,30 @@ static void ray(const surfaces *s, int node, int column, int which, double *trut
     }
 }
 
+/* Region of a point of the true line; the nearest vertebra's. */
+static int region_at(const cJSON *truth, int node) {
+    const cJSON *v;
+    double best = INFINITY;
+    int level = DM_T1;
+    cJSON_ArrayForEach(v, cJSON_GetObjectItem(truth, "vertebrae")) {
+        double off = fmax(fmax(number_of(v, "s_from") - node, node - number_of(v, "s_to")), 0.0);
+        if (!(off < best)) continue;
+        best = off;
+        level = dm_level_parse(text_of(v, "level"));
+    }
+    return level <= DM_C7 ? 0 : (level < DM_L1 ? 1 : (level < DM_S1 ? 2 : 3));
+}
+
+static void keep_error(wall_error row[SECTORS], int column, double error) {
+    int turn =
+        column <= COLUMNS / 2 ? column : COLUMNS - column; /* sectors of 45 degrees round their middles */
+    wall_error *e = &row[(2 * turn * (SECTORS - 1) + COLUMNS / 2) / COLUMNS];
+    e->sum += error, e->absolute += fabs(error), e->n++;
+}
+
 /* Rays of one mask: how many there are, how many meet the label at all, and by how much they differ there.
  * The sums of squares stand for areas: Dice over the labelled stretches alone. */
-static void score_rays(const surfaces *s, int which, tally *t) {
+static void score_rays(const surfaces *s, const cJSON *truth_row, int which, tally *t) {
     double both = 0, sum = 0;
     for (int node = 0; node < s->line->n; node += NODE_STEP) {
         double truth[COLUMNS], found[COLUMNS];
@@ -231,8 +256,10 @@ static void score_rays(const surfaces *s, int which, tally *t) {
         t->count[which == SAC ? N_RAYS_SAC : N_RAYS_CANAL] += COLUMNS;
         if (2 * seen < COLUMNS) continue;
         t->count[which == SAC ? N_RAYS_SAC_SEEN : N_RAYS_CANAL_SEEN] += COLUMNS;
+        wall_error *row = t->wall[which == SAC ? 0 : 1][region_at(truth_row, node)];
         for (int c = 0; c < COLUMNS; c++) {
             double less = fmin(truth[c], found[c]);
+            keep_error(row, c, found[c] - truth[c]);
             sample_keep(&t->list[which == SAC ? S_SAC_GAP : S_CANAL_GAP], fabs(truth[c] - found[c]));
             both += 2.0 * less * less;
             sum += truth[c] * truth[c] + found[c] * found[c];
@@ -247,10 +274,10 @@ void score_surfaces(const pair *p, tally *t) {
         draw_truth(&s);
         overlap canal = overlap_of(&s, CANAL), sac = overlap_of(&s, SAC);
         sample_keep(&t->list[S_CANAL_DICE], dice(&canal));
-        score_rays(&s, CANAL, t);
+        score_rays(&s, p->truth, CANAL, t);
         if (number_of(p->truth, "sac_value") >= least_sac) {
             sample_keep(&t->list[S_SAC_DICE], dice(&sac));
-            score_rays(&s, SAC, t);
+            score_rays(&s, p->truth, SAC, t);
         }
     }
     unload(&s);

@@ -17,6 +17,7 @@
 
 #include "handover.h"
 #include "machine.h"
+#include "series_vote.h"
 
 /* ---- the line ---- */
 
@@ -130,6 +131,8 @@ static dm_status run_stages(dm_gpu *gpu, dm_ingested_study *s, dm_account *a) {
     for (int i = 0; i < dm_stage_count; i++) {
         double from = dm_now();
         dm_status status = dm_stages[i]->run(gpu, dm_protocol_params(s->protocol, dm_stages[i]->name), &s->study);
+        if (dm_good(status) && !strcmp(dm_stages[i]->name, "levels"))
+            status = dm_worse(status, dm_series_vote(gpu, s->protocol, &s->study));
         a->seconds_stage[i] = dm_now() - from;
         worst = dm_worse(worst, status);
         if (!dm_good(status)) return status;

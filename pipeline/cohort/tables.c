@@ -42,7 +42,7 @@ static const dm_column studies[] = {
     NUMBER("n_veins", 0, "1", "accepted fistula veins"),
     TEXT("false_signs", "", "misleading signs seen, of findings or of the whole study, separated by ';'; names as in findings.false_sign"),
     TEXT("levels_covered", "", "first and last vertebra seen"),
-    TEXT("count_method", "", "what the numbering stands on; unanchored = a guess"),
+    TEXT("count_method", "", "what the numbering stands on: skull, c2, ribs, sacrum, and what another series shows, as series:ribs; unanchored = a guess"),
     NUMBER("level_posterior", 2, "1", "posterior of the numbering written"),
     TEXT("transitional", "", "numbering variant that the evidence suggests"),
     NUMBER("sac_mean", 0, "HU or signal", "mean value of contrast or fluid in the sac where it is filled"),
@@ -59,7 +59,7 @@ static const dm_column studies[] = {
 static const dm_column passes[] = {
     STUDY,
     NUMBER("pass", 0, "1", "number of the volume within the study"),
-    TEXT("role", "main|pre_contrast|early|late|left|right|repeat", "what sets it apart from the other passes; pass 0 is the one measured"),
+    TEXT("role", "main|pre_contrast|early|late|left|right|repeat|levels", "what sets it apart from the other passes; pass 0 is the one measured, levels only helps to name the vertebrae"),
     TEXT("series_id", "", "keyed pseudonym of the series"),
     NUMBER("kvp", 0, "kV", "tube voltage"),
     TEXT("kernel", "", "reconstruction kernel"),

@@ -69,7 +69,7 @@ typedef struct dm_anatomy {
     dm_ph_vert vert[PH_MAX_VERTS];
     double conus_s, sac_end_s;
     double sac_level; /* HU or signal of the contrast or fluid where it is mean */
-    float mat[PH_M_COUNT], skull[4], z_low;
+    float mat[PH_M_COUNT], skull[4], stem[8], z_low;
     float *nodes, *walls, *zrows, *prims; /* owned; rows as in kernels/phantom.h */
     int *buckets, bucket_ints;            /* owned */
     float verts[PH_MAX_VERTS * PH_VROW], ribs[PH_MAX_RIBS * PH_RROW], organs[PH_MAX_ORGANS * PH_OROW];

@@ -43,6 +43,7 @@ static void mr_values(dm_anatomy *a, dm_ph_rng *r) {
         v[PH_M_ARCH] = 0.42f; /* the body takes 0.55 of it: fatty marrow */
         v[PH_M_MUSCLE] = 0.13f;
         v[PH_M_CORD] = 0.33f;
+        v[PH_M_BRAIN] = 0.36f;
         v[PH_M_VEIN] = 0.35f;
     }
     if (heavy) v[PH_M_VEIN] = (float)dm_ph_uniform(r, 0.1, 0.35); /* slow epidural veins stay bright */
@@ -217,6 +218,17 @@ static void vessels(dm_anatomy *a) {
     }
 }
 
+/* The brain stem goes on from the line's upper end, at p, as the cord comes; only MR shows it (in CT its
+ * cisterns stay dark). */
+static void enter_skull(dm_anatomy *a, const double p[3]) {
+    double below[3], up[3], norm = 0;
+    dm_ph_point_at(a, 12, 0, 0, below);
+    for (int c = 0; c < 3; c++) up[c] = p[c] - below[c], norm += up[c] * up[c];
+    for (int c = 0; c < 3; c++) a->stem[c] = (float)p[c], a->stem[3 + c] = (float)(up[c] / sqrt(norm));
+    a->stem[6] = (float)(0.5 * (1 + a->scale)); /* as the cord */
+    a->stem[7] = (float)a->sac_level;
+}
+
 dm_status dm_ph_make_body(dm_anatomy *a) {
     trunk t = draw_trunk(a);
     double low = (double)a->nodes[(size_t)(a->n_nodes - 1) * PH_NODE + PH_P + 2] - 60.0, high = t.top + 190.0;
@@ -233,6 +245,7 @@ dm_status dm_ph_make_body(dm_anatomy *a) {
     }
     double p[3];
     dm_ph_point_at(a, 0, 0, 0, p);
+    if (a->protocol == PH_MRM) enter_skull(a, p);
     a->skull[0] = (float)p[0];
     a->skull[1] = (float)(p[1] - 22.0);
     a->skull[2] = (float)(p[2] + 74.0);

@@ -22,6 +22,12 @@ static void field_ends(const dm_anatomy *a, const field *f, double *s0, double *
     *s1 = a->vert[j].s_to - 2.0;
 }
 
+/* mm of the head that a sagittal MR of the neck shows above what a CT would: up to the middle of the pons. */
+static double head_in_view(const dm_anatomy *a) {
+    dm_ph_rng r = dm_ph_stream(a->seed, a->scan, "head in view");
+    return dm_ph_uniform(&r, 0, 30);
+}
+
 static int holds_all(const dm_anatomy *a, double s0, double s1) {
     double p[3], q[3];
     dm_ph_point_at(a, s0 + 15, 0, 0, p);
@@ -180,6 +186,7 @@ static void set_counts(const dm_anatomy *a, dm_ph_args *g) {
     g->z_low = a->z_low;
     memcpy(g->mat, a->mat, sizeof g->mat);
     memcpy(g->skull, a->skull, sizeof g->skull);
+    memcpy(g->stem, a->stem, sizeof g->stem);
 }
 
 void dm_ph_make_scanner(const dm_anatomy *a, int full, dm_ph_scanner *sc) {
@@ -189,6 +196,7 @@ void dm_ph_make_scanner(const dm_anatomy *a, int full, dm_ph_scanner *sc) {
     const field *f = choose_field(a, &r);
     sc->field = f->name;
     field_ends(a, f, &s0, &s1);
+    if (a->protocol == PH_MRM && f->from == DM_C1) s0 -= head_in_view(a);
     turn_matrix(dm_ph_normal(&r, 0, 2.5) * deg, dm_ph_normal(&r, 0, 2.0) * deg,
                 dm_ph_normal(&r, 0, 3.5) * deg, sc->turn);
     const double shift[3] = {dm_ph_normal(&r, 0, 12), dm_ph_normal(&r, 0, 60), dm_ph_normal(&r, -300, 300)};

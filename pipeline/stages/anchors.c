@@ -6,12 +6,8 @@
 #include "levels_parts.h"
 
 void dm_anchors_clear(dm_anchors *a) {
-    free(a->rib), free(a->first), free(a->dens), free(a->sacrum), free(a->conus);
+    free(a->rib), free(a->first), free(a->dens), free(a->sacrum), free(a->conus), free(a->skull);
     *a = (dm_anchors){0};
-}
-
-static double clip(double v, double low, double high) {
-    return fmin(fmax(v, low), high);
 }
 
 /* Highest 8 mm mean of v within from..to; NaN where nothing is known. */
@@ -43,7 +39,7 @@ static int find_pelvis(const dm_column *c) {
  * ilium. */
 static void find_ribs(const dm_column *c, double weight, int pelvis, float *llr) {
     for (int i = 0; i < c->n; i++) {
-        double m = dm_profile_mean(c->rib, c->n, i + 2, i + 9), v = clip(6 * (m - 0.6), -2, 2);
+        double m = dm_profile_mean(c->rib, c->n, i + 2, i + 9), v = dm_clip(6 * (m - 0.6), -2, 2);
         int crest = pelvis >= 0 && i > pelvis - 70;
         llr[i] = (float)(isnan(m) || (v > 0 && crest) ? 0 : weight * v);
     }
@@ -105,7 +101,7 @@ static void find_first_rib(const dm_column *c, double weight, dm_anchors *a) {
     double sure = !alone && abs(left - right) <= 8 ? 1 : 0.5;
     for (int i = 0; i < c->n; i++) {
         double z = (i - (a->s_first - 1)) / 5.5;
-        a->first[i] = (float)(sure * weight * clip(2.5 - 0.5 * z * z, -2, 2.5));
+        a->first[i] = (float)(sure * weight * dm_clip(2.5 - 0.5 * z * z, -2, 2.5));
     }
 }
 
@@ -166,16 +162,16 @@ static double sacral_lean(const dm_column *c, int i) {
     double at = dm_profile_mean(c->lean, c->n, i + 15, i + 26);
     double above = dm_profile_mean(c->lean, c->n, i - 50, i - 40);
     if (isnan(at)) return 0;
-    double v = clip((at - 22) / 8, -1, 1.5);
+    double v = dm_clip((at - 22) / 8, -1, 1.5);
     if (isnan(above)) return fmin(v, 0);
-    return at - above > 18 ? v : fmin(v, -0.5);
+    return at - above > 8 ? v : fmin(v, -0.5);
 }
 
 /* Bodies thin out behind the promontory. */
 static double sacral_taper(const dm_column *c, int i) {
     double above = dm_profile_mean(c->front, c->n, i - 23, i - 17),
            below = dm_profile_mean(c->front, c->n, i + 34, i + 42);
-    return isnan(above) || isnan(below) ? 0 : 1.4 * clip(8 * (1 - below / above - 0.2), -1, 1.5);
+    return isnan(above) || isnan(below) ? 0 : 1.4 * dm_clip(8 * (1 - below / above - 0.2), -1, 1.5);
 }
 
 /* Alae of the sacrum, beside the column's front, and wings of the ilium beside the next 30 mm; porous alae
@@ -184,20 +180,7 @@ static double sacral_alae(const dm_column *c, int i) {
     double ala = densest(c->wing, c->n, i + 1, i + 16),
            ilium = dm_profile_mean(c->iliac, c->n, i + 5, i + 30);
     if (isnan(ala) || isnan(ilium)) return 0;
-    return clip(5 * (ala - 0.4), -1, 1) + clip(8 * (ilium - 0.1), -1, 1);
-}
-
-/* MR: beside lumbar bodies lies the psoas, beside the first sacral one the ala, which is marrow as the body
- * is. Says nothing where fat suppression makes both alike. */
-static double marrow_alae(const dm_column *c, const float *body, int i) {
-    double psoas = dm_profile_mean(c->wing, c->n, i - 70, i - 25),
-           ala = dm_profile_mean(c->wing, c->n, i + 6, i + 18);
-    double lumbar = dm_profile_mean(body, c->n, i - 70, i - 25),
-           sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22);
-    if (isnan(psoas + ala + lumbar + sacral) || psoas <= 0 || ala <= 0 || lumbar <= 0 || sacral <= 0)
-        return 0;
-    double unlike = fabs(log(psoas / lumbar));
-    return unlike < 0.3 ? 0 : clip(5 * (unlike - fabs(log(ala / sacral)) - 0.15), -1, 1.5);
+    return dm_clip(5 * (ala - 0.4), -1, 1) + dm_clip(8 * (ilium - 0.1), -1, 1);
 }
 
 static dm_status find_sacrum(const dm_column *c, double weight, float *llr) {
@@ -205,66 +188,11 @@ static dm_status find_sacrum(const dm_column *c, double weight, float *llr) {
     if (!body) return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
     dm_status status = dm_profile_rank(c->t, c->n, 40, 0.5, body);
     for (int i = 0; i < c->n; i++) {
-        double alae = c->modality == DM_MR ? marrow_alae(c, body, i) : sacral_alae(c, i);
+        double alae = c->modality == DM_MR ? dm_marrow_alae(c, body, i) : sacral_alae(c, i);
         llr[i] = (float)(weight * (sacral_lean(c, i) + sacral_taper(c, i) + alae));
     }
     free(body);
     return status;
-}
-
-/* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 34 mm above its lower
- * one, but for the seam of the dens 14 to 23 mm above, which looks like a disc in about two of three. So a
- * seam speaks for the disc below it by log(0.7 / 0.3), a column without one for neither, and any other disc
- * against. */
-static void find_axis(const dm_column *c, double weight, float *llr) {
-    const float *d = c->d[4 - DM_WIDTH_LOW];
-    for (int i = c->first + 34; i <= c->last; i++) {
-        double loud = fmax(dm_profile_max(d, c->n, i - 34, i - 24), dm_profile_max(d, c->n, i - 13, i - 8));
-        double seam = dm_profile_max(d, c->n, i - 23, i - 14);
-        llr[i] = (float)(weight * (loud > 0 ? fmax(-loud, -2) : seam > 0 ? 0.85 : 0));
-    }
-}
-
-/* MR: where the bright fluid ends, against the column beside it (a coil's edge darkens both); -1 when the
- * scan ends first. */
-static int find_sac_end(const dm_column *c) {
-    for (int i = c->last; i > c->first + 80; i--) {
-        double here =
-            dm_profile_mean(c->fluid, c->n, i - 3, i + 3) / dm_profile_mean(c->t, c->n, i - 20, i + 20);
-        double usual =
-            dm_profile_mean(c->fluid, c->n, i - 70, i - 20) / dm_profile_mean(c->t, c->n, i - 70, i - 20);
-        double beyond =
-            dm_profile_mean(c->fluid, c->n, i + 5, i + 14) / dm_profile_mean(c->t, c->n, i - 5, i + 14);
-        if (isnan(here) || isnan(usual) || here < 0.5 * usual) continue;
-        return usual > 1.5 && beyond < 0.5 * usual ? i : -1;
-    }
-    return -1;
-}
-
-/* MR: the lower end of the cord: dark in the middle of the fluid for 30 mm above, bright for 30 mm below; -1
- * = not seen. */
-static int find_conus(const dm_column *c) {
-    for (int i = c->last - 30; i > c->first + 30; i--) {
-        double above =
-            dm_profile_mean(c->core, c->n, i - 30, i - 5) / dm_profile_mean(c->fluid, c->n, i - 30, i - 5);
-        double here =
-            dm_profile_mean(c->core, c->n, i - 3, i + 3) / dm_profile_mean(c->fluid, c->n, i - 3, i + 3);
-        double below =
-            dm_profile_mean(c->core, c->n, i + 5, i + 30) / dm_profile_mean(c->fluid, c->n, i + 5, i + 30);
-        if (above < 0.65 && below > 0.8 && here > 0.65) return i;
-    }
-    return -1;
-}
-
-/* MR: the sac ends at mid S2 (S1 to S3/4; 10.1155/2014/351769), the cord at the lower third of L1 (T12 to
- * L2/3; asianspinejournal.org 1017): wide, so weak, but independent of each other and of the discs. */
-static void find_soft_anchors(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
-    int tip = find_sac_end(c), conus = find_conus(c);
-    for (int i = 0; i < c->n; i++) {
-        double sac = (i - (tip - 45)) / 15.0, cord = (i - (conus + 9)) / 17.0;
-        if (tip >= 0) a->sacrum[i] += (float)(p->sacrum_weight * clip(1.5 - 0.5 * sac * sac, -2, 1.5));
-        if (conus >= 0) a->conus[i] = (float)(p->sacrum_weight * clip(1.5 - 0.5 * cord * cord, -2, 1.5));
-    }
 }
 
 static float *blank(int n) {
@@ -272,15 +200,14 @@ static float *blank(int n) {
 }
 
 dm_status dm_anchors_find(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
-    *a = (dm_anchors){.n = c->n, .s_first = -1, .s_dens = -1};
+    *a = (dm_anchors){.n = c->n, .s_first = -1, .s_dens = -1, .s_skull = -1};
     a->rib = blank(c->n), a->first = blank(c->n), a->dens = blank(c->n), a->sacrum = blank(c->n);
-    a->conus = blank(c->n);
-    if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->conus)
+    a->conus = blank(c->n), a->skull = blank(c->n);
+    if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->conus || !a->skull)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
     DM_TRY(find_sacrum(c, p->sacrum_weight, a->sacrum));
     if (c->modality == DM_MR) {
-        find_axis(c, p->dens_weight, a->dens);
-        find_soft_anchors(c, p, a);
+        dm_anchors_of_mr(c, p, a);
         return dm_ok;
     }
     find_ribs(c, p->rib_weight, find_pelvis(c), a->rib);
@@ -292,7 +219,7 @@ dm_status dm_anchors_find(const dm_column *c, const dm_levels_params *p, dm_anch
     a->s_dens = find_dens(c);
     for (int i = 0; i < c->n; i++) {
         double dens = (i - (a->s_dens + 36)) / 5.0;
-        if (a->s_dens >= 0) a->dens[i] = (float)(p->dens_weight * clip(4 - 0.5 * dens * dens, -6, 4));
+        if (a->s_dens >= 0) a->dens[i] = (float)(p->dens_weight * dm_clip(4 - 0.5 * dens * dens, -6, 4));
     }
     return dm_ok;
 }

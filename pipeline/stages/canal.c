@@ -11,7 +11,7 @@
 
 typedef struct params {
     double floor_hu, faint_hu, share, radius, mr_share, step, reach, persist;
-    double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, ventral_gap, neighbourhood, dura_dead, bone_dead;
+    double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, ventral_gap, dura_dent, dura_dent_most, neighbourhood, dura_dead, bone_dead;
     double along, round_dura, round_bone, move_smooth, move_most;
     int rounds;
 } params;
@@ -30,10 +30,12 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, bone_rise, "HU", 80, 800, 250, "Rise within 1 mm that makes a full edge of bone: thin cortex blurred by 3 mm slices."),
     DM_PARAM_FLOAT(params, wall_hu, "HU", 120, 400, 180, "Value that counts as bone."),
     DM_PARAM_FLOAT(params, gap, "mm", 0, 2, 0.3, "Least distance of bone from dura."),
-    DM_PARAM_FLOAT(params, usual_gap, "mm", 0, 5, 1.5, "Distance of bone from dura that costs nothing; also where the dura is put when nothing shows it."),
+    DM_PARAM_FLOAT(params, usual_gap, "mm", 0, 5, 1.5, "Distance of bone from dura where the canal fits the sac (the chest); in the loins it grows to 8 mm at the sides. Where nothing shows one of the two surfaces it is put there by the other."),
     DM_PARAM_FLOAT(params, ventral_gap, "mm", 0, 5, 0.8, "The same straight ahead, where the dura lies on the ligament and the ligament on the bodies."),
     DM_PARAM_FLOAT(params, neighbourhood, "mm", 10, 80, 30, "The surfaces' median within this distance along the line guides the last solution: one level to either side."),
-    DM_PARAM_FLOAT(params, dura_dead, "mm", 0, 4, 1, "Deviation of the dura from that median that costs nothing."),
+    DM_PARAM_FLOAT(params, dura_dead, "mm", 0, 4, 1, "Deviation of the dura that costs nothing, from that median with its dents spanned."),
+    DM_PARAM_FLOAT(params, dura_dent, "1/mm", 0, 2, 0.6, "Cost of a dura further inside than that: fluid keeps the sac round; a disc or a pool flattens it."),
+    DM_PARAM_FLOAT(params, dura_dent_most, "1", 0, 2, 1, "Most that a dent costs; a full edge is worth 1."),
     DM_PARAM_FLOAT(params, bone_dead, "mm", 0, 5, 1.5, "The same for bone: discs bulge and laminae slope."),
     DM_PARAM_FLOAT(params, along, "1", 0.01, 2, 0.15, "Cost of a step of 0.25 mm between neighbours along the line, per square."),
     DM_PARAM_FLOAT(params, round_dura, "1", 0.01, 2, 0.12, "The same between neighbours round the line for the dura, which is round."),
@@ -49,6 +51,7 @@ typedef struct work {
     dm_edge_args edge;
     int n;                        /* positions */
     float *level, *bone_level;    /* n */
+    float *place;                 /* n: dm_sac_places */
     uint8_t *filled;              /* n */
     uint8_t *bone_leads;          /* n: 1 = bone is surer than the dura: nothing fills the sac, or faintly */
     float *rd, *rb, *qd, *qb;     /* n * DM_NT */
@@ -58,7 +61,7 @@ typedef struct work {
 
 static void work_clear(work *w) {
     dm_unrolled_clear(&w->u);
-    free(w->level), free(w->bone_level), free(w->filled), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
+    free(w->level), free(w->bone_level), free(w->place), free(w->filled), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
     free(w->md), free(w->mb), free(w->guide);
     *w = (work){0};
 }
@@ -114,10 +117,11 @@ static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, 
     size_t n = (size_t)w->n, rays = n * DM_NT;
     w->level = malloc(n * sizeof(float));
     w->bone_level = malloc(n * sizeof(float));
+    w->place = calloc(n, sizeof(float));
     w->filled = calloc(n, 1);
     w->bone_leads = calloc(n, 1);
     float **per_ray[] = {&w->rd, &w->rb, &w->qd, &w->qb, &w->md, &w->mb};
-    int bad = !w->level || !w->bone_level || !w->filled || !w->bone_leads;
+    int bad = !w->level || !w->bone_level || !w->place || !w->filled || !w->bone_leads;
     for (int i = 0; i < 6; i++) bad |= !(*per_ray[i] = calloc(rays, sizeof(float)));
     w->guide = malloc(rays * 4 * sizeof(float));
     if (bad || !w->guide) return dm_fail(DM_STUDY, "out_of_memory", "no memory for surfaces of %d positions", w->n);
@@ -128,16 +132,16 @@ static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, 
     return dm_ok;
 }
 
-/* Fat parts dura and bone behind and beside, hardly anything does in front; between them the gap grows with the angle. */
-static float usual_gap(const params *p, int t) {
-    double c = fmax(cos(2 * 3.14159265358979323846 * t / DM_NT), 0);
-    return (float)(p->usual_gap + (p->ventral_gap - p->usual_gap) * c * c);
+static float usual_gap(const params *p, const work *w, int i, int t) {
+    return dm_expected_gap(w->place[i], t, (float)p->usual_gap, (float)p->ventral_gap);
 }
 
 /* The dura: inside the bone where that is known; where nothing fills the sac it hangs on the bone alone. */
 static dm_status solve_dura(const params *p, work *w, int with_bone) {
-    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {0.1f, 0.1f, 0.0f, 1.0f}, .two = {0.05f, 0.15f, (float)p->dura_dead, 0.6f}};
-    const dm_solver solver = {(float)p->along, (float)p->round_dura, with_bone ? 0.15f : 0.0f, 4.0f};
+    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {0.1f, 0.1f, 0.0f, 1.0f}, .two = {(float)p->dura_dent, 0.15f, (float)p->dura_dead, (float)p->dura_dent_most}};
+    /* Half a millimetre from one angle to the next: at a radius of 6 mm a slope of 45 degrees, steeper than a round sac has
+     * even about a line that is 3 mm beside its middle. */
+    const dm_solver solver = {(float)p->along, (float)p->round_dura, 2, with_bone ? 0.15f : 0.0f, 4.0f};
     float far = (float)p->reach;
     for (int i = 0; i < w->n; i++)
         for (int t = 0; t < DM_NT; t++) {
@@ -145,16 +149,23 @@ static dm_status solve_dura(const params *p, work *w, int with_bone) {
             float *g = w->guide + 4 * ray, rb = w->rb[ray];
             g[0] = (float)p->min_radius;
             g[1] = with_bone || (w->bone_leads[i] && rb > 0.0f) ? rb - (float)p->gap : far;
-            g[2] = with_bone && !w->filled[i] ? fmaxf(rb - usual_gap(p, t), g[0]) : 0.0f;
+            g[2] = with_bone && !w->filled[i] ? fmaxf(rb - usual_gap(p, w, i, t), g[0]) : 0.0f;
             g[3] = with_bone && w->filled[i] ? w->md[ray] : 0.0f;
         }
     return dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->level, NULL, w->guide, w->rd, w->qd);
 }
 
+/* Half of the deepest canal straight ahead and behind, of the widest to the sides, mm: bone found without a dura is pulled no
+ * further in. */
+static float widest(int t) {
+    float side = (float)sin(2 * 3.14159265358979323846 * t / DM_NT);
+    return 8.5f + 4.0f * side * side;
+}
+
 /* The bone: outside the dura where that was seen, near it unless an edge says otherwise. */
 static dm_status solve_bone(const params *p, work *w, int last) {
-    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.05f, 0.0f, 1.0f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
-    const dm_solver solver = {(float)p->along, (float)p->round_bone, last ? 0.15f : 0.0f, 4.0f};
+    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.1f, 0.0f, 0.5f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
+    const dm_solver solver = {(float)p->along, (float)p->round_bone, 3, last ? 0.15f : 0.0f, 4.0f};
     float far = (float)p->reach, *seen = calloc((size_t)w->n * DM_NT, sizeof *seen);
     if (!seen) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the bone of %d positions", w->n);
     for (int i = 0; i < w->n; i++)
@@ -165,7 +176,7 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             seen[ray] = sure ? w->rd[ray] : 0.0f;
             g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
             g[1] = far;
-            g[2] = sure ? w->rd[ray] + (w->edge.mr || w->edge.behind_blur ? usual_gap(p, t) : (float)p->usual_gap) : 8.0f;
+            g[2] = w->bone_leads[i] ? widest(t) : w->rd[ray] + usual_gap(p, w, i, t);
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
@@ -188,15 +199,49 @@ static void neighbours(const float *r, const float *q, int n, int half, float *o
         }
 }
 
+/* The sac is held round by the pressure of its fluid: raises r to the chords between its points that are up to 120 degrees
+ * apart. A line of roots sunk in the cauda, or the axilla of one root, makes a dent that a chord spans. */
+static void span_dents(const float *r, float *out) {
+    enum { SPAN = DM_NT / 3 };
+    float sine[SPAN + 1];
+    for (int d = 0; d <= SPAN; d++) sine[d] = (float)sin(2 * 3.14159265358979323846 * d / DM_NT);
+    memcpy(out, r, DM_NT * sizeof *out);
+    for (int a = 0; a < DM_NT; a++)
+        for (int span = 2; span <= SPAN; span++) {
+            float ra = r[a], rb = r[(a + span) % DM_NT], both = ra * rb * sine[span];
+            for (int d = 1; d < span; d++) {
+                float *o = out + (a + d) % DM_NT;
+                *o = fmaxf(*o, both / (ra * sine[d] + rb * sine[span - d]));
+            }
+        }
+}
+
+/* The neighbourhood's dura becomes this position's guide: this ring without its spikes into sleeves and without its dents. */
+static void round_guide(const work *w) {
+    float ring[DM_NT];
+    for (int i = 0; i < w->n; i++) {
+        float *md = w->md + (size_t)i * DM_NT;
+        const float *r = w->rd + (size_t)i * DM_NT;
+        int known = 0;
+        for (int t = 0; t < DM_NT; t++) {
+            ring[t] = md[t] > 0.0f ? fminf(r[t], md[t] + 0.5f) : r[t];
+            known += md[t] > 0.0f;
+        }
+        if (3 * known >= 2 * DM_NT) span_dents(ring, md);
+    }
+}
+
 static dm_status solve(const params *p, work *w, int last) {
     int half = (int)(p->neighbourhood / p->step);
     if (half > 127) half = 127;
     if (memchr(w->bone_leads, 1, (size_t)w->n)) DM_TRY(solve_bone(p, w, 0));
     DM_TRY(solve_dura(p, w, 0));
+    dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
     DM_TRY(solve_bone(p, w, 0));
     if (!last) return dm_ok;
     neighbours(w->rd, w->qd, w->n, half, w->md);
     neighbours(w->rb, w->qb, w->n, half, w->mb);
+    round_guide(w);
     DM_TRY(solve_dura(p, w, 1));
     return solve_bone(p, w, 1);
 }

@@ -15,12 +15,14 @@ typedef struct dm_unrolled {
     dm_gpu *gpu;
     dm_surf_args a;
     double step; /* mm between positions along the line */
+    int goes_on; /* 1 = the scan goes on below the line's end: the line ends because the canal or its filling does */
     float *s, *o; /* smoothed values; their opening along the line: what persists for `persist` mm. Owned */
     dm_buf *d_s, *d_o, *d_edge, *d_cost, *d_sum, *d_level, *d_dura, *d_guide, *d_radius, *d_strength;
 } dm_unrolled;
 
 typedef struct dm_solver {
     float along, round; /* cost per squared sample of radius between neighbours along and round the line */
+    int reach;           /* most samples of radius from one angle to the next */
     float again, again_most;
 } dm_solver;
 
@@ -55,6 +57,16 @@ dm_status dm_contrast_state(const dm_unrolled *u, dm_modality modality, const dm
                             uint8_t *filled);
 /* Median (upper of the two middle ones) of n >= 1 values, which are sorted. */
 float dm_median(float *v, int n);
+
+/* ---- epidural.c ---- */
+
+/* Fills place (u->a.ns values): how far down the spine every position lies, in vertebrae from the middle of T11, as the ends
+ * of the cord and of the sac tell it. What lies above is 0 in the chest and -1 in the neck, by the sac's shape. level as
+ * above; rd: the dura's radii, mm; tissue: HU or signal. */
+void dm_sac_places(const dm_unrolled *u, const float *level, const float *rd, float tissue, float *place);
+/* Expected distance of bone from dura, mm, at a place and at angle t of DM_NT. usual, ventral: mm, all round and straight
+ * ahead where the canal fits the sac (the chest). */
+float dm_expected_gap(float place, int t, float usual, float ventral);
 
 /* ---- recentre.c ---- */
 

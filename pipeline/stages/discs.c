@@ -34,7 +34,8 @@ static void work_clear(work *w) {
 static float **profile_of(dm_column *c, size_t number) {
     float **all[] = {&c->t,       &c->slope,    &c->front,    &c->ped,      &c->rib,       &c->high[0],
                      &c->high[1], &c->occupied, &c->hu,       &c->iliac,    &c->lean,      &c->core,
-                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1], &c->beside[0], &c->beside[1]};
+                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1], &c->beside[0], &c->beside[1],
+                     &c->behind,   &c->near};
     return number < sizeof all / sizeof *all ? all[number] : NULL;
 }
 
@@ -296,7 +297,8 @@ static dm_status measure_boxes(work *w, dm_column *c) {
 static dm_status measure_sac(work *w, dm_column *c) {
     const dm_disc_box boxes[] = {
         box_of(-2, 2, -2, 2, 1),  box_of(-3, 3, 4, 7, 1),   box_of(-3, 3, -7, -4, 1),  box_of(3, 6, -3, 3, 1),
-        box_of(-6, -3, -3, 3, 1), box_of(5, 20, 22, 36, 1), box_of(5, 20, -36, -22, 1)};
+        box_of(-6, -3, -3, 3, 1), box_of(5, 20, 22, 36, 1), box_of(5, 20, -36, -22, 1), box_of(-15, -11, -4, 4, 1),
+        box_of(-3, 8, 9, 14, 1),  box_of(-3, 8, -14, -9, 1), box_of(-20, 5, 22, 36, 1), box_of(-20, 5, -36, -22, 1)};
     enum { N = sizeof boxes / sizeof *boxes };
     float *v = malloc((size_t)c->n * N * sizeof *v);
     dm_status status =
@@ -306,6 +308,9 @@ static dm_status measure_sac(work *w, dm_column *c) {
         c->core[i] = known(p[0]);
         c->wing[i] = both_mean(known(p[5]), known(p[6]));
         c->fluid[i] = fmaxf(fmaxf(known(p[1]), known(p[2])), fmaxf(known(p[3]), known(p[4])));
+        c->behind[i] = known(p[7]);
+        c->near[i] = fminf(known(p[8]), known(p[9]));
+        c->beside[0][i] = known(p[10]), c->beside[1][i] = known(p[11]);
     }
     free(v);
     return status;

@@ -214,6 +214,22 @@ static const char *why_no_pass(const group *g, group *const *kept, int n_kept) {
     return n_kept < main->protocol->series.passes ? NULL : "the protocol keeps fewer passes";
 }
 
+static double width(const group *g) {
+    return fmin(g->f->spacing[1] * g->f->columns, g->f->spacing[0] * g->f->rows);
+}
+
+/* A series that is measured neither first nor beside it may show where to count from: the skull, the sacrum, ribs. It has to be of the
+ * same kind in the same coordinates, share three vertebrae or more, and reach 30 mm further along the spine or, from a picture that ends
+ * beside the processes, 60 mm further to the sides. */
+static int helps_naming(const group *g, const group *main) {
+    const double share = 60, further = 30, narrow = 250, wider = 60; /* mm */
+    if (strcmp(g->f->modality, main->f->modality) || !g->f->frame_uid[0] || strcmp(g->f->frame_uid, main->f->frame_uid)) return 0;
+    if (strcmp(g->f->patient_position, main->f->patient_position)) return 0;
+    if (fmin(g->z_high, main->z_high) - fmax(g->z_low, main->z_low) < share) return 0;
+    if (g->z_high > main->z_high + further || g->z_low < main->z_low - further) return 1;
+    return g->orientation == DM_AXIAL && main->orientation == DM_AXIAL && width(main) < narrow && width(g) > width(main) + wider;
+}
+
 /* ---- passes ---- */
 
 static void copy_clean(char *out, size_t size, const char *text) {
@@ -264,10 +280,15 @@ static dm_status load_pass(const char *path, const dm_ingest_options *o, dm_heap
     return tell_repairs(g, &report, s);
 }
 
+/* Role of a series that only helps to name the vertebrae. */
+static const char helper[] = "levels";
+enum { MOST_HELPERS = 2 };
+
 /* Times after the first, and roles of passes that nothing but their time sets apart. */
 static void settle_passes(dm_study *study) {
     double first = NAN, last = NAN;
     for (int i = 0; i < study->n_passes; i++) {
+        if (!strcmp(study->pass[i].role, helper)) continue;
         first = fmin(first, study->pass[i].facts.seconds_after_first);
         last = fmax(last, study->pass[i].facts.seconds_after_first);
     }
@@ -292,21 +313,24 @@ static group *best_of(group *g, int n) {
 static dm_status select_passes(const char *path, const dm_ingest_options *o, dm_heap *h, group *g, int n, dm_ingested_study *s) {
     dm_status last = dm_fail(DM_STUDY, "no_series", "no series of the study can be measured; see exclusions.csv");
     group *kept[DM_MAX_PASSES] = {NULL};
+    int n_kept = 0, helpers = 0;
     for (group *best; (best = best_of(g, n));) {
         best->done = 1;
-        const char *why = s->study.n_passes ? why_no_pass(best, kept, s->study.n_passes) : NULL;
-        if (why) {
+        const char *why = n_kept ? why_no_pass(best, kept, n_kept) : NULL;
+        int help = why && helpers < MOST_HELPERS && s->study.n_passes < DM_MAX_PASSES && helps_naming(best, kept[0]);
+        if (why && !help) {
             DM_TRY(dm_ingest_exclude(s, best->id, "not_selected: %s (%d slices, %.0f mm, step %.2f mm)", why, best->n,
                                      coverage(best), best->step_mm));
             continue;
         }
-        int number = s->study.n_passes;
         dm_status status = load_pass(path, o, h, best, s);
-        if (dm_good(status)) kept[number] = best;
-        else DM_TRY(dm_ingest_exclude(s, best->id, "%s: %.160s", status.code, status.text));
-        if (number == 0) last = status;
+        if (!dm_good(status)) DM_TRY(dm_ingest_exclude(s, best->id, "%s: %.160s", status.code, status.text));
+        if (!n_kept) last = status;
+        if (!dm_good(status)) continue;
+        if (help) snprintf(s->study.pass[s->study.n_passes - 1].role, sizeof s->study.pass->role, "%s", helper), helpers++;
+        else kept[n_kept++] = best;
     }
-    if (!s->study.n_passes) return last;
+    if (!n_kept) return last;
     s->protocol = kept[0]->protocol;
     s->study.modality = s->protocol->modality;
     s->study.contrast = s->protocol->contrast;

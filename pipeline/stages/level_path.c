@@ -63,12 +63,14 @@ static double disc_at(const dm_column *c, int upper, int i) {
     return isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
 }
 
-/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name.
- */
+/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name,
+ * on MR, where every disc shows, a place without one for it. */
 static double fused_beyond(const dm_column *c, int upper, int lower, int i) {
     if (upper == DM_C2) return -0.7 * fmax(0, dm_profile_max(c->d[4 - DM_WIDTH_LOW], c->n, i - 16, i - 10));
-    if (lower == DM_S1) return -0.7 * fmax(0, dm_profile_max(c->d[10 - DM_WIDTH_LOW], c->n, i + 17, i + 36));
-    return 0;
+    if (lower != DM_S1) return 0;
+    double next = -0.7 * dm_profile_max(c->d[10 - DM_WIDTH_LOW], c->n, i + 17, i + 36);
+    double most = c->modality == DM_MR && i + 36 <= c->last ? 1.5 : 0;
+    return isnan(next) ? 0 : fmin(most, next);
 }
 
 /* What one disc of the chain gains at index i, spacing and ends apart. There is no disc between atlas and
@@ -84,7 +86,8 @@ static void add_disc(const dm_column *c, const dm_anchors *a, const dm_levels_pa
     cue[DM_CUE_FRONT] -= p->front_weight * f * f;
     cue[DM_CUE_RIB] += lower >= DM_T1 && lower <= DM_T13 ? (double)a->rib[i] : -(double)a->rib[i];
     if (lower == DM_T1) cue[DM_CUE_FIRST] += (double)a->first[i];
-    if (upper == DM_C2) cue[DM_CUE_DENS] += (double)a->dens[i];
+    if (upper == DM_C2) cue[DM_CUE_DENS] += (double)a->dens[i], cue[DM_CUE_SKULL] += (double)a->skull[i];
+    if (a->s_skull >= 0 && i < a->s_skull + 8) cue[DM_CUE_SKULL] -= 3; /* no disc in the skull */
     if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 26)
         cue[DM_CUE_DENS] -= 6; /* no disc in the axis */
     if (lower == DM_S1) cue[DM_CUE_SACRUM] += (double)a->sacrum[i];

@@ -38,6 +38,10 @@ static const dm_param TABLE[] = {
           "Disc evidence below which a disc is placed by the spacing alone (inferred)."),
     FLOAT(turned, "1", 0, 0.5, 0.005,
           "Share of scans whose header turns the patient, taken before the scan is looked at: a guess."),
+    FLOAT(behind, "1", 0, 1, 0.2,
+          "Front and back are doubted where what lies behind the canal looks so much more like a column of "
+          "bodies than what lies in "
+          "front of it."),
 };
 
 static uint64_t device_bytes(const dm_study *study, const void *params) {
@@ -115,10 +119,11 @@ static void write_vertebrae(const dm_study *study, const dm_column *c, const dm_
 
 /* Anchors that the path rests on. The rib alone is no anchor: its end, or its beginning, is. */
 static void name_anchors(const dm_labelling *label, char *out, size_t size) {
-    const char *names[3] = {"c2", "ribs", "sacrum"};
-    int on[3] = {label->dens > 0.8, label->first > 0.5 || label->rib_end, label->sacrum > 1.5};
+    const char *names[4] = {"skull", "c2", "ribs", "sacrum"};
+    int on[4] = {label->skull > 1, label->dens > 0.8, label->first > 0.5 || label->rib_end,
+                 label->sacrum > 1.5};
     out[0] = 0;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (on[i]) snprintf(out + strlen(out), size - strlen(out), "%s%s", out[0] ? "+" : "", names[i]);
 }
 
@@ -148,25 +153,46 @@ static int count_found(const dm_column *c, const dm_levels_params *p, const dm_l
     return n;
 }
 
+/* Anchors that other series stand on, where they say what is written here. */
+static void add_series(const dm_level_votes *votes, const dm_labelling *label, const dm_column *c, char *out,
+                       size_t size) {
+    for (int k = 0; k < votes->n; k++)
+        if (votes->view[k].anchors[0] && dm_view_agrees(&votes->view[k], label, c))
+            snprintf(out + strlen(out), size - strlen(out), "%sseries:%s", out[0] ? "+" : "",
+                     votes->view[k].anchors);
+}
+
 static dm_status write_levels(dm_study *study, const dm_column *c, const dm_levels_params *p,
                               const dm_labelling *label) {
     dm_levels *out = &study->levels;
-    char anchors[24];
+    char anchors[64];
     write_vertebrae(study, c, p, label, out);
-    name_anchors(label, anchors, sizeof anchors);
+    out->view = label->view;
+    name_anchors(label, out->view.anchors, sizeof out->view.anchors);
+    snprintf(anchors, sizeof anchors, "%s", out->view.anchors);
+    if (study->votes) add_series(study->votes, label, c, anchors, sizeof anchors);
     name_transitional(&label->chain, out);
     out->posterior = label->posterior;
     out->alt_posterior = label->alt_posterior;
     out->alt_shift = label->alt_shift;
     out->anchored = anchors[0] && label->posterior >= p->anchored && count_found(c, p, label) >= 2;
+    if (!out->anchored) out->view.anchors[0] = 0;
     snprintf(out->count_method, sizeof out->count_method, "%s", out->anchored ? anchors : "unanchored");
     return dm_ok;
 }
 
-/* Refuses a study that almost certainly stands on its head, and doubts one that may. */
+/* Nothing about the levels is trusted in a study whose header may turn the patient. */
+static void doubt_pose(dm_study *study) {
+    study->levels.anchored = 0;
+    snprintf(study->levels.count_method, sizeof study->levels.count_method, "unanchored");
+    dm_study_flag(study, "orientation");
+}
+
+/* Refuses a study that almost certainly stands on its head, and doubts one that may, or whose front may be
+ * its back. */
 static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params *p,
                             const dm_labelling *label) {
-    double rival;
+    double rival, front;
     DM_TRY(dm_turned_score(gpu, study, p, &rival));
     double turned = 1 / (1 + exp(label->score - rival) * (1 - p->turned) / p->turned);
     if (turned > 0.95)
@@ -174,11 +200,18 @@ static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params
                        "The vertebrae read far better with head and feet exchanged: the header turns the "
                        "patient wrongly; "
                        "mend the orientation and run again.");
-    if (turned > 0.05) {
-        study->levels.anchored = 0;
-        dm_study_flag(study, "orientation");
-    }
+    if (turned > 0.05) doubt_pose(study);
+    DM_TRY(dm_bodies_in_front(gpu, study, &front));
+    if (front < -p->behind) doubt_pose(study);
     return dm_ok;
+}
+
+/* Above the foramen magnum there is no spine: the line has followed the fluid into the cisterns. */
+static void end_at_skull(dm_study *study, const dm_column *c, const dm_anchors *a,
+                         const dm_labelling *label) {
+    if (a->s_skull < 0 || !(label->skull > 0)) return;
+    for (int i = 0; i < study->spine.n && i * study->spine.ds < c->s0 + a->s_skull; i++)
+        study->spine.unsure[i] = 1;
 }
 
 static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
@@ -191,8 +224,9 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
     dm_status status = dm_column_measure(gpu, study, params, &column);
     if (dm_good(status) && column.first <= column.last) {
         status = dm_anchors_find(&column, params, &anchors);
-        if (dm_good(status)) status = dm_label(&column, &anchors, params, &label);
+        if (dm_good(status)) status = dm_label(&column, &anchors, params, study->votes, &label, NULL);
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
+        if (dm_good(status)) end_at_skull(study, &column, &anchors, &label);
         if (dm_good(status)) status = check_pose(gpu, study, params, &label);
         if (dm_good(status) && study->modality == DM_CT &&
             dm_sides_mirrored(&study->crop.coarse, &study->spine, &study->levels))
@@ -206,7 +240,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
 
 const dm_stage dm_stage_levels = {.name = "levels",
                                   .reads = "crop.raw, crop.coarse, spine",
-                                  .fills = "levels",
+                                  .fills = "levels; spine.unsure above the skull",
                                   .params = TABLE,
                                   .n_params = sizeof TABLE / sizeof *TABLE,
                                   .params_size = sizeof(dm_levels_params),

@@ -10,7 +10,8 @@
 
 typedef struct dm_levels_params {
     double pitch_sd, pitch_floor, scale_sd, whole_penalty, tilt_sd, front_weight, rib_weight,
-        first_rib_weight, dens_weight, sacrum_weight, bone_hu, full_hu, temperature, anchored, found, turned;
+        first_rib_weight, dens_weight, sacrum_weight, bone_hu, full_hu, temperature, anchored, found, turned,
+        behind;
 } dm_levels_params;
 
 enum { DM_WIDTHS = 10, DM_WIDTH_LOW = 3 }; /* disc heights 3 .. 12 mm, one profile of disc evidence each */
@@ -33,10 +34,14 @@ typedef struct dm_column {
     float *flank[2];      /* CT: as iliac, left and right; NaN where the scan is too narrow for ribs */
     float
         *wing; /* bone (MR: signal) beside the front of the column: alae of the sacrum, else muscle or lung */
-    float *beside[2]; /* CT: mean HU beside the column, left and right: the aorta lies there, or lung */
+    float *beside[2]; /* left and right. CT: mean HU beside the column: the aorta lies there, or lung. MR:
+                       * signal 22 to 36 mm to the side of the canal: muscle, above it brain */
     float *lean;      /* degrees by which the line leans backwards */
-    float *core;      /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
-    float *fluid;     /* MR: the brightest signal beside the middle */
+    float *behind;    /* MR: signal 11 to 15 mm behind the line: laminae, above the canal the cistern */
+    float *near;  /* MR: signal 9 to 14 mm to the side, the darker one: walls of the canal, above it cisterns
+                     and brain stem */
+    float *core;  /* MR: signal in the middle of the sac: cord, or fluid and roots below it */
+    float *fluid; /* MR: the brightest signal beside the middle */
 } dm_column;
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
@@ -53,6 +58,7 @@ dm_status dm_profile_rank(const float *v, int n, int half, double share, float *
 double dm_profile_mean(const float *v, int n, int from,
                        int to); /* inclusive; NaN when less than half is known */
 double dm_profile_max(const float *v, int n, int from, int to);
+double dm_clip(double v, double low, double high);
 /* Gradient per mm as a share of the mean within sigma, at most 0.25. */
 dm_status dm_profile_relative_gradient(const float *v, int n, double sigma, float *g);
 
@@ -67,11 +73,17 @@ typedef struct dm_anchors {
     float *dens;   /* n or NULL: for the disc C2/3 */
     float *sacrum; /* n: for the disc L5/S1 */
     float *conus;  /* n: for the disc L1/2 */
+    float *skull;  /* n: for the disc C2/3, by the skull above it */
     int s_first;   /* index of the first rib (of the upper one where the sides differ), -1 = not seen */
     int s_dens;
+    int s_skull; /* MR: index where the canal opens into the skull, -1 = not seen */
 } dm_anchors;
 dm_status dm_anchors_find(const dm_column *column, const dm_levels_params *params, dm_anchors *out);
 void dm_anchors_clear(dm_anchors *anchors);
+/* The parts of it that MR has. */
+void dm_anchors_of_mr(const dm_column *column, const dm_levels_params *params, dm_anchors *anchors);
+/* Evidence for the alae of the sacrum below the disc at i; body = running median of the column's signal. */
+double dm_marrow_alae(const dm_column *column, const float *body, int i);
 
 enum { DM_MAX_CHAIN = 28, DM_CHAINS = 9 };
 
@@ -94,6 +106,7 @@ typedef enum dm_cue {
     DM_CUE_RIB,   /* ribs, and their absence */
     DM_CUE_FIRST, /* first rib */
     DM_CUE_DENS,  /* dens, axis */
+    DM_CUE_SKULL, /* skull and brain stem */
     DM_CUE_SACRUM,
     DM_CUE_CONUS,
     DM_CUE_FUSED,   /* discs where C2/3 and L5/S1 have fused segments beyond them */
@@ -131,6 +144,27 @@ void dm_chain_cues(const dm_chain_fit *fit, const dm_column *column, const dm_le
 dm_status dm_chain_fit_path(const dm_chain_fit *fit, const dm_column *column, const dm_levels_params *params,
                             int k, int i, dm_disc_path *path);
 
+/* One fitted explanation of the column: its path, what speaks for it, and the names it gives to the places of
+ * a ballot. */
+typedef struct dm_reading {
+    int chain_number;
+    dm_chain chain;
+    dm_disc_path path;
+    double cue[DM_CUES],
+        log_weight;  /* log_weight: all cues as they count in the posterior, and the chain's prior */
+    int middle_disc; /* number in its chain of the disc in the middle of the view */
+    int names[DM_MAX_CHAIN + 1];
+} dm_reading;
+
+/* All explanations that are not hopeless. Places are where the best one has its vertebrae, indices into the
+ * column. */
+typedef struct dm_ballot {
+    int n_places, n;
+    double place[DM_MAX_CHAIN + 1];
+    dm_reading *reading; /* n, owned */
+} dm_ballot;
+void dm_ballot_clear(dm_ballot *ballot);
+
 /* The labelling with the highest posterior. */
 typedef struct dm_labelling {
     dm_chain chain;
@@ -138,15 +172,28 @@ typedef struct dm_labelling {
     double posterior, alt_posterior;
     double score; /* of the best path, nats over temperature: to be compared with the same scan turned */
     int alt_shift;
-    double rib, first, dens, sacrum; /* what each anchor gives on the path, nats */
-    int rib_end;                     /* the last rib is seen on the path */
+    double rib, first, dens, skull, sacrum; /* what each anchor gives on the path, nats */
+    int rib_end;                            /* the last rib is seen on the path */
+    dm_level_view view;                     /* all readings together: its s, p and n */
 } dm_labelling;
+/* votes: NULL or what other series say. ballot: NULL, or takes what was chosen from, then to be cleared. */
 dm_status dm_label(const dm_column *column, const dm_anchors *anchors, const dm_levels_params *params,
-                   dm_labelling *out);
+                   const dm_level_votes *votes, dm_labelling *out, dm_ballot *ballot);
+
+/* Name that an explanation gives to index `at`. */
+int dm_chain_name_at(const dm_chain *chain, const dm_disc_path *path, double at);
+/* 1 where the names that another series finds most probable are, in 4 of 5 places that both see, those of the
+ * labelling. */
+int dm_view_agrees(const dm_level_view *view, const dm_labelling *label, const dm_column *column);
 
 /* The best score (as dm_labelling.score) that the same scan reaches with head and feet exchanged; -1e30 when
  * it shows no column. */
 dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params, double *score);
+
+/* How much more what lies in front of the line looks like a column of bodies and discs than what lies behind
+ * it does: in front less behind of the correlation, along the spine, of the midline with its sides; -2 .. 2,
+ * on scans that lie as told .4 and more (pose.c). NaN where less than 60 mm of either are in view. */
+dm_status dm_bodies_in_front(dm_gpu *gpu, const dm_study *study, double *score);
 
 /* CT: 1 = the largest solid organ before T10 to L2 lies on the left, where the liver should not be; 0 = it
  * does not, or neither belly nor liver is in view. */

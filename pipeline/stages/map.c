@@ -33,7 +33,9 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, gain_least, "1", 0, 200, 6, "Fall of chi-square (priors included) that a pool must bring to count in full: 2.5 s.d."),
     DM_PARAM_FLOAT(dm_map_params, model_error, "1", 0.01, 0.3, 0.06, "Share of the sac by which the model of a profile may be wrong: texture, roots, noise."),
     DM_PARAM_FLOAT(dm_map_params, shift_sd, "mm", 0.1, 1.5, 0.45, "Expected error of the two surfaces."),
-    DM_PARAM_FLOAT(dm_map_params, rim_least, "1", 0.1, 1, 0.3, "Where the cord is near, thin fluid reads less than the sac: the edge of the dura falls from what stands there, but from no less than this share."),
+    DM_PARAM_FLOAT(dm_map_params, fit_beyond, "mm", 0.5, 4, 2, "The profile is explained this far beyond the bone's edge: a pool ends there, while bone that touches the dura goes on."),
+    DM_PARAM_FLOAT(dm_map_params, dark_bone, "mm", 0, 1.5, 1, "MR: nearer to bone than this its dark rim shows through the blur, and a pool need not be bright."),
+    DM_PARAM_FLOAT(dm_map_params, blur_error, "1", 1, 2, 1.2, "The blur along an oblique wall or between slices may be this much wider than the study's: a pool must be seen with either."),
     DM_PARAM_FLOAT(dm_map_params, edge_least, "1", 0.05, 1, 0.15, "CT: the bone's edge is trusted at least this far; where it is weaker than 1 the bone may reach in towards the dura, its expected error divided by its strength."),
     DM_PARAM_FLOAT(dm_map_params, ridge, "1", 0.1, 2, 0.5, "Pools are expected below this share of the sac until the profile shows more."),
     DM_PARAM_FLOAT(dm_map_params, band, "mm", 1, 4, 2, "Thickness of a pool that lies on the dura or on the bone and leaves the rest of the gap dark."),
@@ -81,7 +83,7 @@ typedef struct work {
     const dm_map_params *p;
     dm_study *st;
     size_t n; /* cells */
-    float *polar, *cells, *fit, *valley, *r_dura, *r_bone, *gap; /* gap: mm between the two */
+    float *polar, *cells, *fit, *wide, *valley, *r_dura, *r_bone, *gap; /* gap: mm between the two */
     uint8_t *use, *some;
     dm_references ref;
     dm_profiles pr;
@@ -89,7 +91,7 @@ typedef struct work {
 } work;
 
 static void work_free(work *w) {
-    free(w->polar), free(w->cells), free(w->fit), free(w->valley), free(w->r_dura), free(w->r_bone), free(w->gap), free(w->use), free(w->some);
+    free(w->polar), free(w->cells), free(w->fit), free(w->wide), free(w->valley), free(w->r_dura), free(w->r_bone), free(w->gap), free(w->use), free(w->some);
     dm_references_free(&w->ref);
     dm_profiles_close(&w->pr);
 }
@@ -101,7 +103,7 @@ static dm_fit_args fit_args(const work *w, double width, int shape) {
                          .ridge = (float)w->p->ridge,
                          .band = (float)w->p->band,
                          .shape = shape,
-                         .rim_least = (float)w->p->rim_least,
+                         .beyond = (float)w->p->fit_beyond,
                          .edge_least = w->st->modality == DM_CT ? (float)w->p->edge_least : 0};
 }
 
@@ -124,23 +126,29 @@ static dm_status find_width(work *w) {
     return dm_ok;
 }
 
-/* One shape of pool: E = min(fit, gain * valley), kept where it beats what other shapes gave. */
+/* How bright a pool the fit of one cell sees, counted less where it is a guess. */
+static float fitted(const dm_map_params *p, const float *fit) {
+    float sure = fminf(1, fit[DM_FIT_HEIGHT] / (float)p->height_least);
+    return fit[DM_FIT_P] * sure * fmaxf(0, fminf(1, fit[DM_FIT_GAIN] / (float)p->gain_least));
+}
+
+/* One shape of pool: E = min(fit, fit with a wider blur, gain * valley), kept where it beats what other shapes gave. */
 static dm_status one_shape(work *w, int shape, int dark) {
     dm_map *m = &w->st->map;
-    dm_fit_args f = fit_args(w, w->width, shape);
+    dm_fit_args f = fit_args(w, w->width, shape), wide = fit_args(w, w->width * w->p->blur_error, shape);
     for (size_t c = 0; c < w->n; c++) {
         /* A pool on the bone is told from the bone only where that is known to be there. */
         int bone = !w->st->canal.no_bone[c] && w->st->canal.q_bone[c] >= (float)w->p->bone_least;
         w->some[c] = w->use[c] && (shape == 0 || (double)w->gap[c] >= w->p->band_gap) && (shape != 2 || bone);
     }
     DM_TRY(dm_profiles_fit(&w->pr, &f, w->some, w->fit));
+    DM_TRY(dm_profiles_fit(&w->pr, &wide, w->some, w->wide));
     DM_TRY(dm_valley(w->p, w->st, w->gap, w->cells, dark, &w->ref, w->some, w->width, w->valley));
     for (size_t c = 0; c < w->n; c++) {
         const float *fit = w->fit + c * DM_FIT_N;
         if (!w->some[c] || fit[DM_FIT_COST] < 0) continue;
-        float sure = fminf(1, fit[DM_FIT_HEIGHT] / (float)w->p->height_least);
-        sure *= fmaxf(0, fminf(1, fit[DM_FIT_GAIN] / (float)w->p->gain_least));
-        float e = fminf(fit[DM_FIT_P] * sure, (float)w->p->valley_gain * w->valley[c]);
+        float e = fminf(fitted(w->p, fit), fitted(w->p, w->wide + c * DM_FIT_N));
+        e = fminf(e, (float)w->p->valley_gain * w->valley[c]);
         float above = e * (w->ref.sac_cell[c] - w->ref.tissue_cell[c]);
         if (w->st->modality == DM_CT && above < (float)w->p->least_excess_hu) continue;
         if (e > m->e[c]) m->e[c] = e, m->thickness[c] = fit[DM_FIT_THICK];
@@ -215,12 +223,13 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     const dm_spine *sp = &w->st->spine;
     w->cells = malloc(w->n * DM_CELL_N * sizeof(float));
     w->fit = malloc(w->n * DM_FIT_N * sizeof(float));
+    w->wide = malloc(w->n * DM_FIT_N * sizeof(float));
     w->valley = malloc(w->n * sizeof(float));
     w->r_dura = malloc(w->n * sizeof(float));
     w->r_bone = malloc(w->n * sizeof(float));
     w->gap = malloc(w->n * sizeof(float));
     w->use = malloc(w->n), w->some = malloc(w->n);
-    if (!w->cells || !w->fit || !w->valley || !w->r_dura || !w->r_bone || !w->gap || !w->use || !w->some)
+    if (!w->cells || !w->fit || !w->wide || !w->valley || !w->r_dura || !w->r_bone || !w->gap || !w->use || !w->some)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu cells of the dura map", w->n);
     DM_TRY(dm_curved_polar(gpu, &w->st->crop.raw, sp, 0, sp->ds, sp->n, 0, w->p->step, nr, &w->polar));
     dm_outline(w->st->canal.r_dura, sp->n, w->p->dent, w->r_dura);

@@ -183,6 +183,11 @@ static int is_pre(const dm_pass *p) {
     return strncmp(p->role, "pre", 3) == 0;
 }
 
+/* Kept for the names of the vertebrae only: another field, plane or slice. */
+static int is_no_phase(const dm_pass *p) {
+    return !p->scan.v || strcmp(p->role, "levels") == 0;
+}
+
 static dm_status further_pass(dm_gpu *gpu, const dm_map_params *p, dm_study *st, int pass, dm_phase *out) {
     dm_volume v = {0};
     dm_status status = box_of(gpu, st, &st->pass[pass].scan, &v);
@@ -205,7 +210,7 @@ out:
 static double time_of(const dm_study *st, int pass) {
     int known = 1;
     for (int i = 0; i < st->n_passes; i++)
-        known &= is_pre(&st->pass[i]) || !isnan(st->pass[i].facts.seconds_after_first);
+        known &= is_pre(&st->pass[i]) || is_no_phase(&st->pass[i]) || !isnan(st->pass[i].facts.seconds_after_first);
     if (known) return st->pass[pass].facts.seconds_after_first;
     return strcmp(st->pass[pass].role, "early") == 0 ? -1 : strcmp(st->pass[pass].role, "late") == 0 ? 1 : 0;
 }
@@ -237,11 +242,11 @@ dm_status dm_phases_measure(dm_gpu *gpu, const dm_map_params *p, dm_study *st) {
     dm_map *m = &st->map;
     size_t cells = (size_t)m->n * DM_NT;
     int further = 0;
-    for (int i = 1; i < st->n_passes; i++) further += st->pass[i].scan.v != NULL;
+    for (int i = 1; i < st->n_passes; i++) further += !is_no_phase(&st->pass[i]);
     if (!further) return dm_ok;
     for (int i = 1; i < st->n_passes; i++) {
         dm_phase other = {0};
-        if (!st->pass[i].scan.v || m->n_phases == DM_MAX_PASSES - 1) continue;
+        if (is_no_phase(&st->pass[i]) || m->n_phases == DM_MAX_PASSES - 1) continue;
         dm_status status = further_pass(gpu, p, st, i, &other);
         if (dm_good(status) && other.e && !is_pre(&st->pass[i]) && other.agreement >= 0.5) {
             m->phase[m->n_phases++] = other;

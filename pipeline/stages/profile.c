@@ -53,6 +53,10 @@ dm_status dm_profile_rank(const float *v, int n, int half, double share, float *
     return dm_ok;
 }
 
+double dm_clip(double v, double low, double high) {
+    return fmin(fmax(v, low), high);
+}
+
 double dm_profile_mean(const float *v, int n, int from, int to) {
     double sum = 0;
     int known = 0;

@@ -32,7 +32,7 @@ out:
 }
 
 static dm_status open_profiles(dm_profiles *pr, const float *polar, const float *r_dura, const float *r_bone,
-                               const float *r_seen, const float *q_bone, float band, float *cells) {
+                               const float *r_seen, const float *q_bone, float band, float edge, float *cells) {
     size_t n = cells_of(pr);
     DM_TRY(smooth(pr, polar));
     DM_TRY(dm_buf_from(pr->gpu, r_dura, n * sizeof(float), "dura surface", &pr->r_dura));
@@ -42,15 +42,17 @@ static dm_status open_profiles(dm_profiles *pr, const float *polar, const float 
     DM_TRY(dm_buf_new(pr->gpu, n * DM_CELL_N * sizeof(float), "cells", &pr->cells));
     const size_t global[3] = {n, 1, 1};
     const dm_arg args[] = {DM_ARG_BUF(pr->polar), DM_ARG_BUF(pr->r_dura), DM_ARG_BUF(pr->r_bone),
-                           DM_ARG_BUF(pr->cells), DM_ARG_VAL(pr->args),   DM_ARG_VAL(band)};
-    DM_TRY(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "shell_cells", global, NULL, args, 6));
+                           DM_ARG_BUF(pr->cells), DM_ARG_VAL(pr->args),   DM_ARG_VAL(band),
+                           DM_ARG_VAL(edge)};
+    DM_TRY(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "shell_cells", global, NULL, args, 7));
     return dm_buf_read(pr->cells, 0, cells, n * DM_CELL_N * sizeof(float));
 }
 
 dm_status dm_profiles_open(dm_gpu *gpu, const dm_map_params *p, const dm_study *study, const float *r_dura,
                            const float *r_bone, const float *polar, int nr, dm_profiles *out, float *cells) {
     *out = (dm_profiles){.gpu = gpu, .args = {study->spine.n, DM_NT, nr, (float)p->step}};
-    return open_profiles(out, polar, r_dura, r_bone, study->canal.r_bone, study->canal.q_bone, (float)p->band - 0.5f, cells);
+    return open_profiles(out, polar, r_dura, r_bone, study->canal.r_bone, study->canal.q_bone, (float)p->band - 0.5f,
+                         study->modality == DM_MR ? -(float)p->dark_bone : 0.3f, cells);
 }
 
 static dm_status set_references(dm_profiles *pr, const float *tissue, const float *sac) {
@@ -140,12 +142,12 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
     dm_profiles pr = {.gpu = gpu};
     dm_status status = dm_ok;
     const dm_fit_args f = {.width = 0.6f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 1.5f,
-                           .shape = (int)(seed % 3), .rim_least = 0.3f, .edge_least = 0.15f};
+                           .shape = (int)(seed % 3), .beyond = 2.0f, .edge_least = 0.15f};
     DM_TRY_OUT(made_up_make(edge, seed, &m));
     pr.args = m.args;
     size_t nr = (size_t)m.args.nr;
     dm_gpu_reset_times(gpu);
-    DM_TRY_OUT(open_profiles(&pr, m.polar, m.rd, m.rb, m.seen, m.q, 2.0f, m.cells));
+    DM_TRY_OUT(open_profiles(&pr, m.polar, m.rd, m.rb, m.seen, m.q, 2.0f, 0.3f, m.cells));
     DM_TRY_OUT(dm_buf_read(pr.polar, 0, m.mean, m.n * nr * sizeof(float)));
     if (which == 2) {
         DM_TRY_OUT(set_references(&pr, m.tissue, m.sac));
@@ -168,7 +170,7 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
     } else {
         for (size_t c = 0; c < m.n; c++) {
             if (which == 1)
-                dm_shell_cell(m.mean + c * nr, m.args, m.rd[c], m.rb[c], 2.0f, m.want + c * DM_CELL_N);
+                dm_shell_cell(m.mean + c * nr, m.args, m.rd[c], m.rb[c], 2.0f, 0.3f, m.want + c * DM_CELL_N);
             else if (m.use[c])
                 dm_fit_cell(m.mean + c * nr, m.args, f, m.rd[c], m.rb[c], m.seen[c], m.q[c], m.tissue[c], m.sac[c] - m.tissue[c],
                             m.want + c * DM_FIT_N);

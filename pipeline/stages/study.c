@@ -31,18 +31,27 @@ const char *dm_answer_name(dm_answer_kind a) {
     return pick(names, sizeof names / sizeof *names, (unsigned)a);
 }
 
-static int has_flag(const char *flags, const char *flag) {
+static const char *find_flag(const char *flags, const char *flag) {
     size_t n = strlen(flag);
     for (const char *p = flags; (p = strstr(p, flag)); p += n)
-        if ((p == flags || p[-1] == ';') && (p[n] == ';' || !p[n])) return 1;
-    return 0;
+        if ((p == flags || p[-1] == ';') && (p[n] == ';' || !p[n])) return p;
+    return NULL;
 }
 
 void dm_study_flag(dm_study *study, const char *flag) {
     size_t used = strlen(study->qc), need = strlen(flag) + 2;
-    if (has_flag(study->qc, flag) || used + need > sizeof study->qc) return;
+    if (find_flag(study->qc, flag) || used + need > sizeof study->qc) return;
     if (used) study->qc[used++] = ';';
     memcpy(study->qc + used, flag, need - 1);
+}
+
+void dm_study_unflag(dm_study *study, const char *flag) {
+    const char *at = find_flag(study->qc, flag);
+    if (!at) return;
+    size_t from = (size_t)(at - study->qc), to = from + strlen(flag);
+    if (study->qc[to] == ';') to++;
+    else if (from) from--;
+    memmove(study->qc + from, study->qc + to, strlen(study->qc + to) + 1);
 }
 
 void dm_study_drop_scans(dm_study *study) {
@@ -63,6 +72,7 @@ void dm_study_clear(dm_study *study) {
     dm_volume_clear(&study->crop.raw);
     dm_volume_clear(&study->crop.clean);
     dm_spine_clear(&study->spine);
+    free(study->votes);
     dm_canal *c = &study->canal;
     free(c->r_dura), free(c->r_bone), free(c->q_dura), free(c->q_bone), free(c->no_bone), free(c->filled), free(c->sac);
     dm_map_clear(&study->map);

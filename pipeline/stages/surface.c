@@ -3,6 +3,7 @@
 
 #include "canal_parts.h"
 #include "curved.h"
+#include "frame.h"
 
 #define STEP_R 0.25
 
@@ -71,10 +72,18 @@ static dm_status smooth_and_open(dm_unrolled *u, const float *raw, double persis
     return dm_buf_read(u->d_o, 0, u->o, bytes);
 }
 
+/* The crop reaches 12 mm beyond the rough line's end where the scan does. */
+static int goes_on(const dm_volume *volume, const dm_spine *spine) {
+    double p[3], tangent[3];
+    dm_frame_at(spine, (spine->n - 1) * spine->ds, p, tangent, NULL, NULL);
+    for (int c = 0; c < 3; c++) p[c] += 8.0 * tangent[c];
+    return !dm_is_outside(dm_volume_sample(volume, p));
+}
+
 dm_status dm_unroll(dm_gpu *gpu, const dm_volume *volume, const dm_spine *spine, double step, double reach, double persist,
                     dm_unrolled *u) {
     float *raw = NULL;
-    *u = (dm_unrolled){.gpu = gpu, .step = step};
+    *u = (dm_unrolled){.gpu = gpu, .step = step, .goes_on = goes_on(volume, spine)};
     int ns = (int)((spine->n - 1) * spine->ds / step + 1e-6) + 1;
     u->a = (dm_surf_args){ns, DM_NT, (int)(reach / STEP_R + 0.5) + 1, (float)STEP_R};
     DM_TRY(dm_curved_polar(gpu, volume, spine, 0.0, step, ns, 0.0, STEP_R, u->a.nr, &raw));
@@ -110,7 +119,7 @@ static dm_status message(dm_unrolled *u, int along, int dir, float weight, int r
 static dm_status messages(dm_unrolled *u, const dm_solver *s) {
     for (int dir = 1; dir >= -1; dir -= 2) {
         DM_TRY(message(u, 1, dir, s->along, 2));
-        DM_TRY(message(u, 0, dir, s->round, 3));
+        DM_TRY(message(u, 0, dir, s->round, s->reach));
     }
     return dm_ok;
 }

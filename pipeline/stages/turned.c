@@ -31,7 +31,7 @@ dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_pa
     if (dm_good(status)) status = dm_column_measure(gpu, other, p, &column);
     if (dm_good(status) && column.first <= column.last) {
         status = dm_anchors_find(&column, p, &anchors);
-        if (dm_good(status)) status = dm_label(&column, &anchors, p, &label);
+        if (dm_good(status)) status = dm_label(&column, &anchors, p, NULL, &label, NULL);
         if (dm_good(status)) *score = label.score;
     }
     dm_anchors_clear(&anchors);

@@ -175,6 +175,27 @@ START_TEST(rules_of_the_protocol) {
 }
 END_TEST
 
+/* Thicker slices that reach further up are kept to count the vertebrae from; not in other coordinates, not in another position. */
+START_TEST(a_series_that_reaches_further_helps_naming) {
+    for (int kind = 0; kind < 3; kind++) {
+        maker fine = series("2.25.871", "CT MYELO", "101000"), coarse = series("2.25.872", "CT MYELO", "102000"),
+              late = series("2.25.873", "CT MYELO", "110000");
+        fine.first = late.first = 9, fine.n = late.n = 20, fine.step = late.step = 5;
+        coarse.n = 10, coarse.step = kind == 1 ? 8 : 12; /* 8: ends where the fine one begins */
+        coarse.position = kind == 2 ? "HFP" : "HFS";
+        put(fine, "a"), put(coarse, "b"), put(late, "c");
+        dm_ingested in = read_bag("");
+        ck_assert_double_eq_tol(in.study[0].study.pass[0].facts.slice_mm, 5, 1e-6);
+        if (kind == 0)
+            expect_roles(&in, 3, (const char *const[]){"early", "late", "levels"});
+        else
+            expect_roles(&in, 2, (const char *const[]){"early", "late"});
+        ck_assert_int_eq(in.study[0].n_exclusions, kind != 0);
+        dm_ingested_clear(&in);
+    }
+}
+END_TEST
+
 /* The best series is broken: the next one is measured, and both are told. */
 START_TEST(a_broken_series_costs_itself) {
     maker broken = series("2.25.861", "CT MYELO", "101000");
@@ -204,6 +225,7 @@ int main(void) {
     tcase_add_test(t, words_of_the_protocol);
     tcase_add_test(t, what_is_not_selected_and_why);
     tcase_add_test(t, rules_of_the_protocol);
+    tcase_add_test(t, a_series_that_reaches_further_helps_naming);
     tcase_add_test(t, a_broken_series_costs_itself);
     Suite *s = suite_create("passes");
     suite_add_tcase(s, t);

@@ -117,7 +117,7 @@ END_TEST
 static float gain_of(double (*value)(double r), float q) {
     enum { NR = 73 };
     const dm_map_args a = {1, 1, NR, 0.25f};
-    const dm_fit_args f = {.width = 0.6f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 2, .rim_least = 0.3f, .edge_least = 0.15f};
+    const dm_fit_args f = {.width = 0.6f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 2, .beyond = 2, .edge_least = 0.15f};
     float p[NR], out[DM_FIT_N];
     for (int k = 0; k < NR; k++) {
         double sum = 0, weight = 0;

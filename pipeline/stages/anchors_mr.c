@@ -1,0 +1,171 @@
+/* Landmarks that MR shows: skull and brain stem, axis, end of the cord, sacrum, end of the sac. Each gives a
+ * log-likelihood ratio per mm. */
+#include <math.h>
+
+#include "levels_parts.h"
+
+/* MR: beside lumbar bodies lies the psoas, beside the first sacral one the ala, which is marrow as the body
+ * is. Says nothing where fat suppression makes both alike. */
+double dm_marrow_alae(const dm_column *c, const float *body, int i) {
+    double psoas = dm_profile_mean(c->wing, c->n, i - 70, i - 25),
+           ala = dm_profile_mean(c->wing, c->n, i + 6, i + 18);
+    double lumbar = dm_profile_mean(body, c->n, i - 70, i - 25),
+           sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22);
+    if (isnan(psoas + ala + lumbar + sacral) || psoas <= 0 || ala <= 0 || lumbar <= 0 || sacral <= 0)
+        return 0;
+    double unlike = fabs(log(psoas / lumbar));
+    return unlike < 0.3 ? 0 : dm_clip(5 * (unlike - fabs(log(ala / sacral)) - 0.15), -1, 1.5);
+}
+
+/* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 31 mm above its lower
+ * one, but for the seam of the dens 14 to 23 mm above, which looks like a disc in about two of three. So a
+ * seam speaks for the disc below it by log(0.7 / 0.3), a column without one for neither, and any other disc
+ * against. */
+static void find_axis(const dm_column *c, double weight, float *llr) {
+    const float *d = c->d[4 - DM_WIDTH_LOW];
+    for (int i = c->first + 31; i <= c->last; i++) {
+        double loud = fmax(dm_profile_max(d, c->n, i - 31, i - 24), dm_profile_max(d, c->n, i - 13, i - 8));
+        double seam = dm_profile_max(d, c->n, i - 23, i - 14);
+        llr[i] = (float)(weight * (loud > 0 ? fmax(-loud, -2) : seam > 0 ? 0.85 : 0));
+    }
+}
+
+/* MR: where the bright fluid ends, against the column beside it (a coil's edge darkens both); -1 when the
+ * scan ends first. */
+static int find_sac_end(const dm_column *c) {
+    for (int i = c->last; i > c->first + 80; i--) {
+        double here =
+            dm_profile_mean(c->fluid, c->n, i - 3, i + 3) / dm_profile_mean(c->t, c->n, i - 20, i + 20);
+        double usual =
+            dm_profile_mean(c->fluid, c->n, i - 70, i - 20) / dm_profile_mean(c->t, c->n, i - 70, i - 20);
+        double beyond =
+            dm_profile_mean(c->fluid, c->n, i + 5, i + 14) / dm_profile_mean(c->t, c->n, i - 5, i + 14);
+        if (isnan(here) || isnan(usual) || here < 0.5 * usual) continue;
+        return usual > 1.5 && beyond < 0.5 * usual ? i : -1;
+    }
+    return -1;
+}
+
+/* MR: the lower end of the cord: dark in the middle of the fluid for 30 mm above, bright for 30 mm below; -1
+ * = not seen. */
+static int find_conus(const dm_column *c) {
+    for (int i = c->last - 30; i > c->first + 30; i--) {
+        double above =
+            dm_profile_mean(c->core, c->n, i - 30, i - 5) / dm_profile_mean(c->fluid, c->n, i - 30, i - 5);
+        double here =
+            dm_profile_mean(c->core, c->n, i - 3, i + 3) / dm_profile_mean(c->fluid, c->n, i - 3, i + 3);
+        double below =
+            dm_profile_mean(c->core, c->n, i + 5, i + 30) / dm_profile_mean(c->fluid, c->n, i + 5, i + 30);
+        if (above < 0.65 && below > 0.8 && here > 0.65) return i;
+    }
+    return -1;
+}
+
+/* MR: the sac ends at mid S2 (S1 to S3/4; 10.1155/2014/351769), the cord at the lower third of L1 (T12 to
+ * L2/3; asianspinejournal.org 1017): wide, so weak, but independent of each other and of the discs. */
+static void find_soft_anchors(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
+    int tip = find_sac_end(c), conus = find_conus(c);
+    for (int i = 0; i < c->n; i++) {
+        double sac = (i - (tip - 45)) / 15.0, cord = (i - (conus + 9)) / 17.0;
+        if (tip >= 0) a->sacrum[i] += (float)(p->sacrum_weight * dm_clip(1.5 - 0.5 * sac * sac, -2, 1.5));
+        if (conus >= 0) a->conus[i] = (float)(p->sacrum_weight * dm_clip(1.5 - 0.5 * cord * cord, -2, 1.5));
+    }
+}
+
+enum {
+    HEAD = 70
+}; /* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's */
+
+/* Signal of the cord: the darkest 10 mm of the middle of the canal 15 to 90 mm below i (a line may slip out
+ * of the cord where it enters the skull); NaN where nothing is much darker than the fluid beside it. */
+static double cord_below(const dm_column *c, int i) {
+    double least = NAN, share = NAN;
+    for (int k = i + 15; k < i + 90; k += 10) {
+        double core = dm_profile_mean(c->core, c->n, k, k + 9),
+               fluid = dm_profile_mean(c->fluid, c->n, k, k + 9);
+        least = fmin(least, core), share = fmin(share, core / fluid);
+    }
+    return share < 0.7 ? least : NAN;
+}
+
+/* Beside the line at i lies brain: as bright as the cord, on both sides, which muscle, bone and fat are not.
+ */
+static int brain_beside(const dm_column *c, int i, double cord) {
+    for (int side = 0; side < 2; side++) {
+        double v = dm_profile_mean(c->beside[side], c->n, i - 3, i + 3) / cord;
+        if (!(v > 0.72 && v < 1.5)) return 0;
+    }
+    return 1;
+}
+
+/* Lowest place above which brain lies beside the line for 8 mm and below which, for 30 mm, it does not; -1 =
+ * none. */
+static int find_brain(const dm_column *c, int top) {
+    for (int i = top + HEAD; i >= top + 8; i--) {
+        double cord = cord_below(c, i), low = 0;
+        for (int side = 0; side < 2; side++)
+            low = fmax(low, dm_profile_mean(c->beside[side], c->n, i + 8, i + 40));
+        if (!(low < 0.66 * cord)) continue;
+        int above = 0;
+        while (above < 8 && brain_beside(c, i - above, cord)) above++;
+        if (above == 8) return i;
+    }
+    return -1;
+}
+
+/* How much brighter than along the canal below it is behind and beside the canal at i: where laminae were
+ * lies the cistern, where the walls were lie cisterns and brain stem. Geometric mean of both, 0 where either
+ * is not; a line that slips into the cistern behind the stem sees fluid behind it alone. */
+static double opening(const dm_column *c, int i) {
+    double here = dm_profile_mean(c->behind, c->n, i - 2, i + 2),
+           below = dm_profile_mean(c->behind, c->n, i + 12, i + 50);
+    double fluid = dm_profile_mean(c->fluid, c->n, i + 12, i + 50), behind = here / below;
+    double beside =
+        dm_profile_mean(c->near, c->n, i - 12, i - 4) / dm_profile_mean(c->near, c->n, i + 12, i + 50);
+    if (behind > 1.3 && beside > 1.2) return sqrt(behind * beside);
+    return behind > 1.8 && here > 0.62 * fluid ? 1.41 : 0;
+}
+
+/* The place of the widest opening; -1 = none. */
+static int find_opening(const dm_column *c, int top) {
+    double most = 1.4;
+    int at = -1;
+    for (int i = top + 8; i <= top + HEAD; i++) {
+        double v = opening(c, i);
+        if (v > most) most = v, at = i;
+    }
+    return at;
+}
+
+/* The column before the canal below i is as shallow as a neck's, where that is seen. */
+static int neck_below(const dm_column *c, int i) {
+    double front = NAN;
+    for (int k = i + 15; k < i + 90; k += 10) front = fmin(front, dm_profile_mean(c->front, c->n, k, k + 9));
+    return !isnan(cord_below(c, i)) && !(front > 33);
+}
+
+/* The canal opens into the skull 7 mm above the tip of the dens (basion to dens up to 8.5
+ * mm, 10.3174/ajnr.A0660), C2/3 lies 38 mm below that tip; the pole of the cerebellum lies 5 to 20 mm above
+ * the opening. What is seen of both is worth more than one. */
+static void find_skull(const dm_column *c, dm_anchors *a) {
+    int top = 0;
+    while (top < c->n - 1 && isnan(c->core[top])) top++;
+    int brain = find_brain(c, top), open = find_opening(c, top);
+    if (brain >= 0 && !neck_below(c, brain)) brain = -1;
+    if (open >= 0 && !neck_below(c, open)) open = -1;
+    int both = brain >= 0 && open >= 0 && open - brain > -10 && open - brain < 40;
+    if (brain >= 0 && open >= 0 && !both) return; /* they contradict each other */
+    if (brain < 0 && open < 0) return;
+    a->s_skull = open >= 0 ? open : brain + 12;
+    double most = both ? 4 : open >= 0 ? 3 : 2, sd = open >= 0 ? 6 : 9;
+    for (int i = 0; i < c->n; i++) {
+        double z = (i - (a->s_skull + 50)) / sd;
+        a->skull[i] = (float)dm_clip(most - 0.5 * z * z, -most, most);
+    }
+}
+
+void dm_anchors_of_mr(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
+    find_axis(c, p->dens_weight, a->dens);
+    find_soft_anchors(c, p, a);
+    find_skull(c, a);
+}
