@@ -295,7 +295,7 @@ static dm_status cyst(dm_search *s, const dm_diverticula_params *p, const place 
         return dm_ok;
     double score = looks(p, &p->sacral, &b);
     if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0 || score < p->cyst_score ||
-        2 * b.r < p->cyst)
+        2 * b.r < p->cyst || b.v < p->cyst_value)
         return dm_ok;
     /* behind lie the sacrum's laminae, whose marrow is round and even between their shells */
     if (fabs(theta) > p->cyst_angle || !clear_of_sac(st, &b, along, theta, r, last)) return dm_ok;
@@ -333,6 +333,7 @@ dm_status dm_diverticula_find(dm_gpu *gpu, const dm_diverticula_params *p, dm_st
     st->findings.n_diverticula = 0;
     dm_status status = dm_search_open(gpu, &st->crop.raw, MOST_CENTRES, &s);
     for (int i = 0; dm_good(status) && i < st->levels.n; i++) {
+        if (st->levels.v[i].level >= DM_S1) continue; /* cysts are sought there */
         sight seen[2] = {{.width = 0}, {.width = 0}};
         for (int k = 0; dm_good(status) && k < 2; k++) {
             place at = {.foramen = i, .side = k ? -1 : 1};

@@ -16,7 +16,7 @@ typedef struct dm_diverticula_params {
     double score, least, most, prominent; /* probability, mm, mm, mm */
     double full, value, soft_hu;          /* mm, share of the sac, HU */
     dm_ball_gate root, sacral;
-    double cyst, cyst_score, cyst_angle; /* mm, 1, degrees */
+    double cyst, cyst_score, cyst_angle, cyst_value; /* mm, 1, degrees, share of the sac */
     double odds_base, odds_size, odds_edge, odds_uneven, odds_neck, odds_lift, odds_value, odds_rim;
 } dm_diverticula_params;
 
