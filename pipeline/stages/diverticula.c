@@ -258,6 +258,17 @@ static int last_filled(const dm_study *st) {
     return -1;
 }
 
+/* The sac over the last 60 mm that it fills: at its very end the blur dims it. */
+static float sac_above(const dm_study *st, int last) {
+    float v[256];
+    size_t n = 0;
+    for (double s = last * st->spine.ds - 60; s <= last * st->spine.ds; s += 0.5) {
+        int row = row_of(st, s);
+        if (row >= 0 && st->canal.filled[row] && !dm_is_outside(st->map.sac[row])) v[n++] = st->map.sac[row];
+    }
+    return n ? dm_rank(v, n, 0.5) : st->map.sac[last];
+}
+
 /* Centres on a lattice of 2.5 mm round one s: 15 mm to both sides, 15 mm behind to 10 mm before the line. The
  * sac lies above. */
 static int cyst_centres(const dm_study *st, const place *at, double s, float *out) {
@@ -319,7 +330,7 @@ static dm_status find_cysts(dm_search *s, const dm_diverticula_params *p, dm_stu
     int last = last_filled(st);
     place at = {0};
     if (!dm_level_top(&st->levels, DM_S1, &top) || last < 0 || st->map.fat_bright) return dm_ok;
-    at.sac = st->map.sac[last];
+    at.sac = sac_above(st, last);
     for (int k = 0; k < 2; k++) at.soft = fmaxf(at.soft, st->map.tissue[column_of(k ? 1 : -1)]);
     if (st->modality == DM_CT) at.soft = fmaxf(at.soft, (float)p->soft_hu);
     if (!(at.sac - at.soft > (st->modality == DM_CT ? 60.0f : 1.0f))) return dm_ok;
