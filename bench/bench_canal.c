@@ -186,7 +186,6 @@ static void set_protocol(bench_case *b) {
 }
 
 static int before_canal(dm_gpu *gpu, const plan *p, bench_case *b) {
-    static const char *const stages[] = {"crop", "denoise", "spine"};
     char path[800];
     snprintf(path, sizeof path, "%s/canal_%llu_%d_%d_%s", p->cache ? p->cache : "",
              (unsigned long long)p->seed, b->a->number, (int)b->a->protocol, b->a->kind);
@@ -197,15 +196,7 @@ static int before_canal(dm_gpu *gpu, const plan *p, bench_case *b) {
     set_protocol(b);
     int16_t *v = bench_render(gpu, b);
     if (!v) return 0;
-    b->st->pass[0].scan = (dm_scan){.nx = b->sc->args.nx,
-                                    .ny = b->sc->args.ny,
-                                    .nz = b->sc->args.nz,
-                                    .to_lps = b->sc->to_lps,
-                                    .scale = 1,
-                                    .v = v};
-    b->st->n_passes = 1;
-    for (int k = 0; k < 3; k++)
-        if (!bench_run_stage(gpu, stages[k], p->set, b->st)) return 0;
+    if (!bench_from_scan(gpu, b, v, 3, p->set)) return 0;
     return !p->cache || kept(path, 1, b->st);
 }
 

@@ -199,8 +199,8 @@ static inline int bench_given(dm_gpu *gpu, bench_case *b, int16_t *v) {
     return bench_run_stage(gpu, "denoise", NULL, b->st) && bench_run_stage(gpu, "canal", NULL, b->st);
 }
 
-/* Keeps v. */
-static inline int bench_real(dm_gpu *gpu, bench_case *b, int16_t *v) {
+/* The first n real stages on the scan v, which the study keeps. */
+static inline int bench_from_scan(dm_gpu *gpu, bench_case *b, int16_t *v, int n, const char *set) {
     static const char *const stages[] = {"crop", "denoise", "spine", "canal", "levels"};
     b->st->pass[0].scan = (dm_scan){.nx = b->sc->args.nx,
                                     .ny = b->sc->args.ny,
@@ -209,8 +209,8 @@ static inline int bench_real(dm_gpu *gpu, bench_case *b, int16_t *v) {
                                     .scale = 1,
                                     .v = v};
     b->st->n_passes = 1;
-    for (int k = 0; k < 5; k++)
-        if (!bench_run_stage(gpu, stages[k], NULL, b->st)) return 0;
+    for (int k = 0; k < n; k++)
+        if (!bench_run_stage(gpu, stages[k], set, b->st)) return 0;
     return 1;
 }
 
@@ -285,7 +285,7 @@ static inline int bench_study(dm_gpu *gpu, bench_case *b, const char *folder) {
     b->st->contrast = b->st->modality == DM_MR ? DM_FLUID : DM_IODINE;
     int16_t *v = bench_render(gpu, b);
     if (!v) return 0;
-    int good = b->frame == BENCH_REAL ? bench_real(gpu, b, v) : bench_given(gpu, b, v);
+    int good = b->frame == BENCH_REAL ? bench_from_scan(gpu, b, v, 5, NULL) : bench_given(gpu, b, v);
     if (b->frame != BENCH_REAL) free(v);
     if (good && folder) bench_kept(path, 1, b->st);
     return good;

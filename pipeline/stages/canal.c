@@ -162,13 +162,32 @@ static float widest(int t) {
     return 8.5f + 4.0f * side * side;
 }
 
+/* The sac is held round by the pressure of its fluid: raises r to the chords between its points that are up to 120 degrees
+ * apart. A line of roots sunk in the cauda, or the axilla of one root, makes a dent that a chord spans. */
+static void span_dents(const float *r, float *out) {
+    enum { SPAN = DM_NT / 3 };
+    float sine[SPAN + 1];
+    for (int d = 0; d <= SPAN; d++) sine[d] = (float)sin(2 * 3.14159265358979323846 * d / DM_NT);
+    memcpy(out, r, DM_NT * sizeof *out);
+    for (int a = 0; a < DM_NT; a++)
+        for (int span = 2; span <= SPAN; span++) {
+            float ra = r[a], rb = r[(a + span) % DM_NT], both = ra * rb * sine[span];
+            for (int d = 1; d < span; d++) {
+                float *o = out + (a + d) % DM_NT;
+                float under = ra * sine[d] + rb * sine[span - d];
+                if (under > 0.0f) *o = fmaxf(*o, both / under);
+            }
+        }
+}
+
 /* The bone: outside the dura where that was seen, near it unless an edge says otherwise. */
 static dm_status solve_bone(const params *p, work *w, int last) {
     const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.1f, 0.0f, 0.5f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
     const dm_solver solver = {(float)p->along, (float)p->round_bone, 3, last ? 0.15f : 0.0f, 4.0f};
-    float far = (float)p->reach, *seen = calloc((size_t)w->n * DM_NT, sizeof *seen);
+    float ring[DM_NT], far = (float)p->reach, *seen = calloc((size_t)w->n * DM_NT, sizeof *seen);
     if (!seen) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the bone of %d positions", w->n);
-    for (int i = 0; i < w->n; i++)
+    for (int i = 0; i < w->n; i++) {
+        span_dents(w->rd + (size_t)i * DM_NT, ring);
         for (int t = 0; t < DM_NT; t++) {
             size_t ray = (size_t)i * DM_NT + (size_t)t;
             float *g = w->guide + 4 * ray;
@@ -176,9 +195,10 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             seen[ray] = sure ? w->rd[ray] : 0.0f;
             g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
             g[1] = far;
-            g[2] = w->bone_leads[i] ? widest(t) : w->rd[ray] + usual_gap(p, w, i, t);
+            g[2] = w->bone_leads[i] || w->rd[ray] <= 0.0f ? widest(t) : ring[t] + usual_gap(p, w, i, t); /* 0: not yet solved */
             g[3] = last ? w->mb[ray] : 0.0f;
         }
+    }
     dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
     free(seen);
     return status;
@@ -196,23 +216,6 @@ static void neighbours(const float *r, const float *q, int n, int half, float *o
                 if (q[j * DM_NT + t] > 0.3f) v[m++] = r[j * DM_NT + t];
             }
             out[i * DM_NT + t] = 3 * m >= all ? dm_median(v, m) : 0.0f;
-        }
-}
-
-/* The sac is held round by the pressure of its fluid: raises r to the chords between its points that are up to 120 degrees
- * apart. A line of roots sunk in the cauda, or the axilla of one root, makes a dent that a chord spans. */
-static void span_dents(const float *r, float *out) {
-    enum { SPAN = DM_NT / 3 };
-    float sine[SPAN + 1];
-    for (int d = 0; d <= SPAN; d++) sine[d] = (float)sin(2 * 3.14159265358979323846 * d / DM_NT);
-    memcpy(out, r, DM_NT * sizeof *out);
-    for (int a = 0; a < DM_NT; a++)
-        for (int span = 2; span <= SPAN; span++) {
-            float ra = r[a], rb = r[(a + span) % DM_NT], both = ra * rb * sine[span];
-            for (int d = 1; d < span; d++) {
-                float *o = out + (a + d) % DM_NT;
-                *o = fmaxf(*o, both / (ra * sine[d] + rb * sine[span - d]));
-            }
         }
 }
 
@@ -236,7 +239,8 @@ static dm_status solve(const params *p, work *w, int last) {
     if (half > 127) half = 127;
     if (memchr(w->bone_leads, 1, (size_t)w->n)) DM_TRY(solve_bone(p, w, 0));
     DM_TRY(solve_dura(p, w, 0));
-    dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
+    /* Only the surfaces that are kept: more room behind than in front would move the line, which has no need of it. */
+    if (last) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
     DM_TRY(solve_bone(p, w, 0));
     if (!last) return dm_ok;
     neighbours(w->rd, w->qd, w->n, half, w->md);

@@ -35,7 +35,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, shift_sd, "mm", 0.1, 1.5, 0.45, "Expected error of the two surfaces."),
     DM_PARAM_FLOAT(dm_map_params, fit_beyond, "mm", 0.5, 4, 2, "The profile is explained this far beyond the bone's edge: a pool ends there, while bone that touches the dura goes on."),
     DM_PARAM_FLOAT(dm_map_params, dark_bone, "mm", 0, 1.5, 1, "MR: nearer to bone than this its dark rim shows through the blur, and a pool need not be bright."),
-    DM_PARAM_FLOAT(dm_map_params, blur_error, "1", 1, 2, 1.2, "The blur along an oblique wall or between slices may be this much wider than the study's: a pool must be seen with either."),
+    DM_PARAM_FLOAT(dm_map_params, blur_error, "1", 1, 2, 1.1, "The blur along an oblique wall or between slices may be this much wider than the study's: a pool must be seen with either."),
     DM_PARAM_FLOAT(dm_map_params, edge_least, "1", 0.05, 1, 0.15, "CT: the bone's edge is trusted at least this far; where it is weaker than 1 the bone may reach in towards the dura, its expected error divided by its strength."),
     DM_PARAM_FLOAT(dm_map_params, ridge, "1", 0.1, 2, 0.5, "Pools are expected below this share of the sac until the profile shows more."),
     DM_PARAM_FLOAT(dm_map_params, band, "mm", 1, 4, 2, "Thickness of a pool that lies on the dura or on the bone and leaves the rest of the gap dark."),

@@ -136,6 +136,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
     const double terms[DM_ODDS] = {1,
                                    log(fmax(size, 0.03)),
                                    log(fmax(q->hard, 0.02)),
+                                   st->modality == DM_MR,
                                    st->map.fat_bright,
                                    st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0,
                                    f->class_ == DM_SACRAL,
@@ -149,8 +150,8 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
 /* Probability that the pool is contrast outside the dura, by logistic regression on phantoms (README, "How
  * sure"). */
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
-    const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat, p->odds_over,
-                                  p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_edge};
+    const double odds[DM_ODDS] = {p->odds_base, p->odds_size,   p->odds_hard, p->odds_mr,    p->odds_fat,
+                                  p->odds_over, p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_edge};
     double x[DM_ODDS], sum = 0;
     dm_pool_terms(p, st, f, x);
     for (int k = 0; k < DM_ODDS; k++) sum += odds[k] * x[k];

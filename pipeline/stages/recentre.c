@@ -5,20 +5,17 @@
 #include "canal_parts.h"
 #include "frame.h"
 
-/* Weighted Gaussian mean at position i, of a straight line through what is near: at the ends, where all that is near lies to one
- * side, a mean alone would lag behind. Falls to zero where nothing near has weight. */
+/* Weighted Gaussian mean at position i; falls to zero where nothing near has weight. */
 static double smoothed(const double *v, const double *w, int n, int i, double sigma) {
     int reach = (int)ceil(3 * sigma);
-    double norm = 0.02, at = 0, spread = 0, sum = 0, lean = 0;
+    double sum = 0, norm = 0.02;
     for (int j = i - reach; j <= i + reach; j++)
         if (j >= 0 && j < n) {
-            double d = j - i, g = w[j] * exp(-0.5 * d * d / (sigma * sigma));
-            norm += g, at += g * d, spread += g * d * d;
-            sum += g * v[j], lean += g * d * v[j];
+            double g = w[j] * exp(-0.5 * (j - i) * (j - i) / (sigma * sigma));
+            sum += g * v[j];
+            norm += g;
         }
-    double mean = sum / norm, middle = at / norm;
-    spread = spread / norm - middle * middle + 0.1 * sigma * sigma; /* the ridge keeps noise from being drawn out */
-    return mean - middle * (lean / norm - middle * mean) / spread;
+    return sum / norm;
 }
 
 static double between(const double *v, int n, double at) {
