@@ -20,10 +20,12 @@ static int sign_taken(const pair *p, const double at[3]) {
     return 0;
 }
 
+/* In the study's row: what a finding shows and what the whole study shows, separated by ';'. */
 static int sign_flagged(const pair *p, const char *sign) {
-    const cJSON *f;
-    cJSON_ArrayForEach(f, rows_of(p->record, "findings")) if (strcmp(text_of(f, "false_sign"), sign) ==
-                                                              0) return 1;
+    char seen[FIELD];
+    snprintf(seen, sizeof seen, "%s", text_of(study_row(p->record), "false_signs"));
+    for (char *save = NULL, *word = strtok_r(seen, ";", &save); word; word = strtok_r(NULL, ";", &save))
+        if (strcmp(word, sign) == 0) return 1;
     return 0;
 }
 

@@ -110,7 +110,7 @@ static const dm_column diverticula[] = {
     NUMBER("volume_mm3", 0, "mm3", "volume above half of its brightness, lobes included"),
     NUMBER("prominent", 0, "1", "1 = larger than 6 mm"),
     NUMBER("leaking", 0, "1", "1 = joined to a pool that is longer than itself"),
-    NUMBER("score", 2, "1", "score"),
+    NUMBER("score", 2, "1", "probability of a diverticulum (logistic in what is measured, from digital phantoms); a cyst in the sacrum: share of its edge that is seen, no probability"),
     NUMBER("other_side_mm", 1, "mm", "width of the sleeve or diverticulum at the same root on the other side; empty where none shows"),
 };
 

@@ -35,10 +35,12 @@ typedef struct dm_ph_bleb {
     char level_root[8], side[10];
     double p[3], diameter, volume;
     int leaking;
+    int first_prim, n_prims; /* its pieces among the primitives */
 } dm_ph_bleb;
 typedef struct dm_ph_vein {
     char level_root[8], side[10];
     double p[3], length, diameter, hu;
+    int first_prim, n_prims; /* its pieces among the primitives */
 } dm_ph_vein;
 typedef struct dm_ph_sign {
     char sign[12];

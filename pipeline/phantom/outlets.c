@@ -39,13 +39,17 @@ dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, 
     int part = dm_ph_chance(r, 0.3), layered = dm_ph_chance(r, 0.3) && a->protocol == PH_CTM;
     double fill = part ? dm_ph_uniform(r, 0.2, 0.6) : dm_ph_uniform(r, 0.7, 1.0);
     const double centre[3] = {at * c, at * si, s};
+    int first = a->n_prims;
     dm_ph_capsule_add(a, (double[]){(rd - 1) * c, (rd - 1) * si, s - 5}, centre, 1.6, 1.6, 1.0, PH_OVER,
                       fmax(fill, 0.7), 2);
     ball(a, centre, radius, dm_ph_uniform(r, 0.8, 1.0), fill, layered ? fmin(1.6 * fill, 1.1) : 0.0);
     lobes(a, r, centre, radius, side, fill);
     if (a->n_blebs >= PH_MAX_TRUTH) return NULL;
     dm_ph_bleb *b = &a->bleb[a->n_blebs++];
-    *b = (dm_ph_bleb){.diameter = 2 * radius, .volume = 4.18879 * radius * radius * radius};
+    *b = (dm_ph_bleb){.diameter = 2 * radius,
+                      .volume = 4.18879 * radius * radius * radius,
+                      .first_prim = first,
+                      .n_prims = a->n_prims - first};
     dm_ph_root_name(a, dm_ph_foramen(a, vertebra), b->level_root);
     snprintf(b->side, sizeof b->side, "%s", side > 0 ? "left" : "right");
     dm_ph_point_at(a, centre[2], centre[0], centre[1], b->p);
@@ -125,11 +129,15 @@ static void start_of(const dm_anatomy *a, course way, int side, double f, double
     start[2] = f;
 }
 
-static void keep_vein(dm_anatomy *a, int side, const double start[3], double length, double radius,
-                      double hu) {
+static void keep_vein(dm_anatomy *a, int side, const double start[3], double length, double radius, double hu,
+                      int first) {
     if (a->n_veins >= PH_MAX_TRUTH) return;
     dm_ph_vein *v = &a->vein[a->n_veins++];
-    *v = (dm_ph_vein){.length = length, .diameter = 2 * radius, .hu = hu};
+    *v = (dm_ph_vein){.length = length,
+                      .diameter = 2 * radius,
+                      .hu = hu,
+                      .first_prim = first,
+                      .n_prims = a->n_prims - first};
     dm_ph_root_name(a, start[2], v->level_root);
     snprintf(v->side, sizeof v->side, "%s", side > 0 ? "left" : "right");
     dm_ph_point_at(a, start[2], start[0], start[1], v->p);
@@ -150,6 +158,7 @@ void dm_ph_fistula_add(dm_anatomy *a, dm_ph_rng *r) {
     }
     course way = draw_course(r);
     start_of(a, way, side, f, out, start);
+    int first = a->n_prims;
     double reach = dm_ph_uniform(r, 5, 30), fade = dm_ph_uniform(r, 0.2, 0.7),
            length = vein(a, r, start, side, way, reach, radius, hu, fade);
     dm_ph_leak *k = dm_ph_leak_add(a, "csf_venous_fistula", f, side * 90.0, out);
@@ -159,7 +168,7 @@ void dm_ph_fistula_add(dm_anatomy *a, dm_ph_rng *r) {
         k->thickness = 2 * radius;
         k->volume = 3.14159 * radius * radius * length;
     }
-    keep_vein(a, side, start, length, radius, hu);
+    keep_vein(a, side, start, length, radius, hu, first);
 }
 
 /* Ordinary segmental veins, 60-110 HU in a CT with a trace of contrast in the blood, each its own course. */

@@ -88,6 +88,7 @@ static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *di
     double shift = sqrt(a[0][4] * a[0][4] + a[1][4] * a[1][4] + a[2][4] * a[2][4]);
     for (int i = 0; i < 3 && shift < 1.5; i++) b->c[i] += a[i][4];
     b->r = (double)dm_rank(radius, (size_t)n, 0.5);
+    b->r_bare = (double)dm_rank(radius, (size_t)n, 0.35);
     return 1;
 }
 
@@ -95,6 +96,22 @@ int dm_ball_fit(const dm_volume *v, const dm_hough_args *g, const float *directi
     for (int round = 0; round < 3; round++)
         if (!fit_round(v, g, directions, b)) return 0;
     return 1;
+}
+
+void dm_ball_inside(const dm_volume *v, const dm_hough_args *g, const float *directions, const dm_ball *b,
+                    double *mean, double *uneven) {
+    double sum = 0, square = 0, n = 0;
+    for (int d = 0; d < DM_DIRECTIONS; d++) {
+        const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
+                             (double)directions[3 * d + 2]};
+        if (u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7) continue;
+        for (int k = 0; k < 3; k++) {
+            double x = along(g, v, b, u, (0.3 + 0.2 * k) * b->r);
+            sum += x, square += x * x, n++;
+        }
+    }
+    *mean = sum / n;
+    *uneven = sqrt(fmax(square / n - *mean * *mean, 0)) / b->v;
 }
 
 double dm_ball_neck(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double sac[3]) {

@@ -8,6 +8,7 @@
 enum { DM_DIRECTIONS = 64 };
 
 typedef struct dm_ball {
+    double r_bare;            /* mm; of the ball without lobes and what else lengthens some of its rays */
     double c[3], r, v;        /* LPS; mm; value inside as a share of the sac above soft tissue */
     double score, falls, rim; /* of the Hough transform (hough.h) */
     float sac, soft;          /* HU or signal */
@@ -22,6 +23,11 @@ void dm_directions(float out[3 * DM_DIRECTIONS]);
  * each ray falls half way from the ball's value to the darkest of what follows. 0 when fewer than a quarter
  * of the rays fall. */
 int dm_ball_fit(const dm_volume *volume, const dm_hough_args *g, const float *directions, dm_ball *b);
+
+/* The ball's inside, out to 0.7 of its radius, rays to the sac (45 degrees) left out: its mean as a share of
+ * the sac above soft tissue, its s.d. as a share of the ball's value. */
+void dm_ball_inside(const dm_volume *volume, const dm_hough_args *g, const float *directions,
+                    const dm_ball *b, double *mean, double *uneven);
 
 /* The stalk: along the straight way from the ball to an LPS point of the sac, the 15th percentile of the
  * value as a share of the ball's. */

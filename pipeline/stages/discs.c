@@ -32,10 +32,10 @@ static void work_clear(work *w) {
 
 /* The profiles of a column, one by one. */
 static float **profile_of(dm_column *c, size_t number) {
-    float **all[] = {&c->t,       &c->slope,    &c->front,    &c->ped,      &c->rib,       &c->high[0],
-                     &c->high[1], &c->occupied, &c->hu,       &c->iliac,    &c->lean,      &c->core,
-                     &c->fluid,   &c->wing,     &c->flank[0], &c->flank[1], &c->beside[0], &c->beside[1],
-                     &c->behind,   &c->near};
+    float **all[] = {&c->t,        &c->slope,     &c->front,     &c->ped,    &c->rib,
+                     &c->high[0],  &c->high[1],   &c->occupied,  &c->hu,     &c->iliac,
+                     &c->lean,     &c->core,      &c->fluid,     &c->wing,   &c->flank[0],
+                     &c->flank[1], &c->beside[0], &c->beside[1], &c->behind, &c->near};
     return number < sizeof all / sizeof *all ? all[number] : NULL;
 }
 
@@ -296,9 +296,10 @@ static dm_status measure_boxes(work *w, dm_column *c) {
 /* MR: the middle of the sac, dark where the cord is, and the brightest of the four sides of it. */
 static dm_status measure_sac(work *w, dm_column *c) {
     const dm_disc_box boxes[] = {
-        box_of(-2, 2, -2, 2, 1),  box_of(-3, 3, 4, 7, 1),   box_of(-3, 3, -7, -4, 1),  box_of(3, 6, -3, 3, 1),
-        box_of(-6, -3, -3, 3, 1), box_of(5, 20, 22, 36, 1), box_of(5, 20, -36, -22, 1), box_of(-15, -11, -4, 4, 1),
-        box_of(-3, 8, 9, 14, 1),  box_of(-3, 8, -14, -9, 1), box_of(-20, 5, 22, 36, 1), box_of(-20, 5, -36, -22, 1)};
+        box_of(-2, 2, -2, 2, 1),    box_of(-3, 3, 4, 7, 1),     box_of(-3, 3, -7, -4, 1),
+        box_of(3, 6, -3, 3, 1),     box_of(-6, -3, -3, 3, 1),   box_of(5, 20, 22, 36, 1),
+        box_of(5, 20, -36, -22, 1), box_of(-15, -11, -4, 4, 1), box_of(-3, 8, 9, 14, 1),
+        box_of(-3, 8, -14, -9, 1),  box_of(-20, 5, 22, 36, 1),  box_of(-20, 5, -36, -22, 1)};
     enum { N = sizeof boxes / sizeof *boxes };
     float *v = malloc((size_t)c->n * N * sizeof *v);
     dm_status status =
@@ -322,6 +323,12 @@ static int flank_known(const dm_column *c, int side, int i) {
     return i + 10 < c->n && !isnan(c->flank[side][i]) && !isnan(c->flank[side][i + 10]);
 }
 
+/* Mean of the sides; where one of them is a rib beyond doubt the vertebra is not one without. */
+static float rib_of_sides(float left, float right) {
+    float mean = both_mean(left, right);
+    return fmaxf(left, right) > 0.8f ? fmaxf(mean, 0.65f) : mean;
+}
+
 static dm_status measure_ribs(work *w, dm_column *c) {
     float *sum[2] = {malloc((size_t)c->n * NA * sizeof(float)), malloc((size_t)c->n * NA * sizeof(float))};
     dm_status status =
@@ -334,7 +341,7 @@ static dm_status measure_ribs(work *w, dm_column *c) {
                 best[side] = fmaxf(best[side], sum[side][(size_t)i * NA + (size_t)(a - A_LOW)]);
         for (int side = 0; side < 2; side++)
             best[side] = flank_known(c, side, i) ? best[side] / (DM_RIB_TO - DM_RIB_FROM + 1) : NAN;
-        c->rib[i] = both_mean(best[0], best[1]);
+        c->rib[i] = rib_of_sides(best[0], best[1]);
     }
     free(sum[0]), free(sum[1]);
     return status;

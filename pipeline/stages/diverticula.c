@@ -4,24 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ball.h"
+#include "ball_search.h"
+#include "ball_usual.h"
 #include "frame.h"
 #include "level.h"
 #include "places.h"
 #include "ranks.h"
 
-enum { MOST_CENTRES = 1400, BALLS = 3 };
-
-static dm_status hough_args(const dm_volume *v, int n, double step, dm_hough_args *g) {
-    dm_affine inverse;
-    DM_TRY(dm_affine_invert(&v->to_lps, &inverse));
-    *g = (dm_hough_args){.grid = {.nx = v->nx, .ny = v->ny, .nz = v->nz},
-                         .n = n,
-                         .n_directions = DM_DIRECTIONS,
-                         .step = (float)step};
-    for (int i = 0; i < 12; i++) g->grid.m[i] = (float)inverse.m[i / 4][i % 4];
-    return dm_ok;
-}
+enum { MOST_CENTRES = 1400, BALLS = 5 };
 
 /* One foramen on one side. */
 typedef struct place {
@@ -113,77 +103,47 @@ static int centres_of(const dm_study *st, const place *at, float *out) {
     return n;
 }
 
-/* What the search holds on the device. */
-typedef struct search {
-    dm_gpu *gpu;
-    dm_buf *volume, *directions, *centres, *out;
-    float *host_centres, *host_out, spread[3 * DM_DIRECTIONS];
-} search;
-
-static void search_close(search *s) {
-    dm_buf_free(s->volume), dm_buf_free(s->directions), dm_buf_free(s->centres), dm_buf_free(s->out);
-    free(s->host_centres), free(s->host_out);
+/* How much a ball looks like one that the sac fills: its edge and evenness, less what is small (a sleeve) or
+ * dim (a ganglion with a trace of contrast). 0 where too little of it is free, or its rim is brighter than
+ * its middle (bone under its cortex). */
+static double looks(const dm_diverticula_params *p, const dm_ball_gate *need, const dm_ball *b) {
+    if (b->rim > need->rim || b->falls < need->free_edge) return 0;
+    return b->score * fmin(2 * b->r / p->full, 1) * fmin(b->v / p->value, 1);
 }
 
-static dm_status search_open(dm_gpu *gpu, const dm_volume *v, int most, search *s) {
-    *s = (search){.gpu = gpu};
-    s->host_centres = malloc((size_t)most * DM_HOUGH_CENTRE * sizeof(float));
-    s->host_out = malloc((size_t)most * DM_HOUGH_OUT * sizeof(float));
-    if (!s->host_centres || !s->host_out)
-        return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d sphere centres", most);
-    dm_directions(s->spread);
-    DM_TRY(dm_buf_from(gpu, v->v, dm_volume_count(v) * sizeof(float), "volume", &s->volume));
-    DM_TRY(dm_buf_from(gpu, s->spread, sizeof s->spread, "directions", &s->directions));
-    DM_TRY(dm_buf_new(gpu, (size_t)most * DM_HOUGH_CENTRE * sizeof(float), "sphere centres", &s->centres));
-    return dm_buf_new(gpu, (size_t)most * DM_HOUGH_OUT * sizeof(float), "sphere scores", &s->out);
-}
-
-static dm_status search_run(search *s, dm_hough_args g) {
-    if (g.n == 0) return dm_ok;
-    const dm_arg args[] = {DM_ARG_VAL(g), DM_ARG_BUF(s->volume), DM_ARG_BUF(s->centres),
-                           DM_ARG_BUF(s->directions), DM_ARG_BUF(s->out)};
-    const size_t global[3] = {(size_t)g.n, 1, 1}, local[3] = {16, 1, 1};
-    DM_TRY(dm_buf_write(s->centres, 0, s->host_centres, (size_t)g.n * DM_HOUGH_CENTRE * sizeof(float)));
-    DM_TRY(dm_gpu_run(s->gpu, "hough.cl", NULL, "hough_spheres", global, local, args, 5));
-    return dm_buf_read(s->out, 0, s->host_out, (size_t)g.n * DM_HOUGH_OUT * sizeof(float));
-}
-
-/* How much a ball looks like a diverticulum, 0..1: its edge and evenness, less what is small (a sleeve), dim
- * (a ganglion with a trace of contrast) or rimmed (bone under its cortex). */
-static double looks(const dm_diverticula_params *p, double q, double r, double v, double falls, double rim) {
-    return rim > p->rim || falls < p->free_edge ? 0 : q * fmin(2 * r / p->full, 1) * fmin(v / p->value, 1);
+/* The ball of the i-th centre, as the transform found it. */
+static dm_ball ball_at(const dm_search *s, const place *at, int i) {
+    const float *o = s->host_out + (size_t)i * DM_HOUGH_OUT,
+                *c = s->host_centres + (size_t)i * DM_HOUGH_CENTRE;
+    dm_ball b = {.score = (double)o[0],
+                 .r = (double)o[1],
+                 .v = (double)o[2],
+                 .falls = (double)o[3],
+                 .rim = (double)o[4],
+                 .sac = at->sac,
+                 .soft = at->soft,
+                 .noise = (double)c[8]};
+    for (int x = 0; x < 3; x++) b.c[x] = (double)c[x], b.towards[x] = (double)c[5 + x];
+    return b;
 }
 
 /* The best centre that lies outside all balls taken before; 0 when none is left. */
-static int next_ball(const dm_diverticula_params *p, const search *s, const dm_hough_args *g, const place *at,
-                     const dm_ball *taken, int n, dm_ball *b) {
-    double best = 0.5 * p->score;
-    int found = -1;
+static int next_ball(const dm_diverticula_params *p, const dm_ball_gate *need, const dm_search *s,
+                     const dm_hough_args *g, const place *at, const dm_ball *taken, int n, dm_ball *b) {
+    double best = need->score;
+    int found = 0;
     for (int i = 0; i < g->n; i++) {
-        const float *o = s->host_out + (size_t)i * DM_HOUGH_OUT,
-                    *c = s->host_centres + (size_t)i * DM_HOUGH_CENTRE;
-        double q = looks(p, (double)o[0], (double)o[1], (double)o[2], (double)o[3], (double)o[4]);
+        dm_ball here = ball_at(s, at, i);
+        double q = looks(p, need, &here);
         int free_ = q > best;
         for (int k = 0; free_ && k < n; k++) {
             double d = 0, reach = fmax(taken[k].r, 3);
-            for (int x = 0; x < 3; x++) d += ((double)c[x] - taken[k].c[x]) * ((double)c[x] - taken[k].c[x]);
+            for (int x = 0; x < 3; x++) d += (here.c[x] - taken[k].c[x]) * (here.c[x] - taken[k].c[x]);
             free_ = d > reach * reach;
         }
-        if (free_) best = q, found = i;
+        if (free_) best = q, found = 1, *b = here;
     }
-    if (found < 0) return 0;
-    const float *o = s->host_out + (size_t)found * DM_HOUGH_OUT,
-                *c = s->host_centres + (size_t)found * DM_HOUGH_CENTRE;
-    *b = (dm_ball){.score = (double)o[0],
-                   .r = (double)o[1],
-                   .v = (double)o[2],
-                   .falls = (double)o[3],
-                   .rim = (double)o[4],
-                   .sac = at->sac,
-                   .soft = at->soft,
-                   .noise = (double)c[8]};
-    for (int x = 0; x < 3; x++) b->c[x] = (double)c[x], b->towards[x] = (double)c[5 + x];
-    return 1;
+    return found;
 }
 
 /* The best of the straight ways to the sac: sleeves leave it at the ball's height or up to 14 mm above. */
@@ -222,40 +182,67 @@ typedef struct sight {
     double width;
 } sight;
 
+/* Probability that a fitted ball is a diverticulum. In the order of the parameters odds_*: size (sleeves are
+ * up to 5 mm wide; from 8 mm on all count alike), edge (the transform's score), unevenness inside (bone),
+ * stalk, what is brighter than at other foramina, brightness (ganglia), a bright rim (bone under its cortex).
+ */
+static double probability(const dm_search *s, const dm_diverticula_params *p, const dm_hough_args *g,
+                          const dm_study *st, const dm_ball *b, double along, double theta, double r) {
+    double mean, uneven, neck = best_neck(st, g, b, along, theta);
+    dm_ball_inside(&st->crop.raw, g, s->spread, b, &mean, &uneven);
+    double lift = mean - dm_ball_usual(st, s->spread, b, along, theta, r);
+    double x = p->odds_base + p->odds_size * log(fmin(2 * b->r, 8) / 6) +
+               p->odds_edge * log(fmax(b->score, 0.1)) + p->odds_uneven * uneven +
+               p->odds_neck * log(fmin(fmax(neck, 0.02), 1)) + p->odds_lift * log(fmax(lift, 0.05)) +
+               p->odds_value * log(fmax(mean, 0.02)) + p->odds_rim * fmax(b->rim, 0);
+    return 1 / (1 + exp(-x));
+}
+
+static int lies_in(const dm_diverticulum *d, const double p[3]) {
+    double apart = 0;
+    for (int x = 0; x < 3; x++) apart += (d->lps[x] - p[x]) * (d->lps[x] - p[x]);
+    return apart < d->diameter_mm * d->diameter_mm / 4;
+}
+
 /* Measures one ball where it lies and keeps it when it is the best so far. */
-static void judge(const search *s, const dm_diverticula_params *p, const dm_hough_args *g, const dm_study *st,
-                  dm_ball *b, double *best, sight *out) {
+static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_hough_args *g,
+                  const dm_study *st, dm_ball *b, double *best, sight *out) {
     const dm_volume *v = &st->crop.raw;
     double along, theta, r;
     if (!dm_ball_fit(v, g, s->spread, b) || dm_frame_from_lps(&st->spine, b->c, &along, &theta, &r) != 0)
         return;
     int row = row_of(st, along), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
     if (row < 0) return;
-    double dura = (double)st->canal.r_dura[row * DM_NT + column];
-    double score =
-        looks(p, b->score, b->r, b->v, b->falls, b->rim) * fmin(best_neck(st, g, b, along, theta) / 0.8, 1);
-    if (score > *best && r > dura) *best = score, out->width = 2 * b->r;
-    /* A ball that touches the sac is a bulge of it, or the mouth of a sleeve. */
-    if (!(score > p->score) || 2 * b->r < p->least || r < dura + b->r + 0.5 || score <= out->d.score) return;
+    double dura = (double)st->canal.r_dura[row * DM_NT + column], ball = looks(p, &p->root, b);
+    if (ball > *best && r > dura) *best = ball, out->width = 2 * b->r_bare;
+    /* A ball that reaches into the sac is a bulge of it, or the mouth of a sleeve. */
+    if (2 * b->r < p->least || 2 * b->r > p->most || r < dura + b->r) return;
+    double score = probability(s, p, g, st, b, along, theta, r);
+    if (score < p->score || score <= out->d.score) return;
+    if (out->d.score > 0 && lies_in(&out->d, b->c)) {
+        out->d.score =
+            score; /* the same ball, seen from a worse centre: balls come in the order of their edges */
+        return;
+    }
     out->d = (dm_diverticulum){.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
                                .side = theta > 0 ? DM_LEFT : DM_RIGHT,
                                .s = along,
-                               .diameter_mm = 2 * b->r,
+                               .diameter_mm = 2 * b->r_bare,
                                .volume_mm3 = dm_ball_volume(v, g, b),
                                .score = score,
-                               .prominent = 2 * b->r > p->prominent};
+                               .prominent = 2 * b->r_bare > p->prominent};
     memcpy(out->d.lps, b->c, sizeof out->d.lps);
 }
 
-static dm_status look(search *s, const dm_diverticula_params *p, const place *at, const dm_study *st,
+static dm_status look(dm_search *s, const dm_diverticula_params *p, const place *at, const dm_study *st,
                       sight *out) {
     dm_hough_args g;
     dm_ball taken[BALLS];
     double best = 0;
     *out = (sight){.d.other_mm = NAN};
-    DM_TRY(hough_args(&st->crop.raw, centres_of(st, at, s->host_centres), 0.25, &g));
-    DM_TRY(search_run(s, g));
-    for (int n = 0; n < BALLS && next_ball(p, s, &g, at, taken, n, &taken[n]); n++) {
+    DM_TRY(dm_ball_args(&st->crop.raw, centres_of(st, at, s->host_centres), 0.25, &g));
+    DM_TRY(dm_search_run(s, g));
+    for (int n = 0; n < BALLS && next_ball(p, &p->root, s, &g, at, taken, n, &taken[n]); n++) {
         dm_ball b = taken[n];
         judge(s, p, &g, st, &b, &best, out);
     }
@@ -269,6 +256,17 @@ static int last_filled(const dm_study *st) {
     for (int i = st->canal.n - 1; i >= 0; i--)
         if (st->canal.filled[i] && !dm_is_outside(st->map.sac[i])) return i;
     return -1;
+}
+
+/* The sac over the last 60 mm that it fills: at its very end the blur dims it. */
+static float sac_above(const dm_study *st, int last) {
+    float v[256];
+    size_t n = 0;
+    for (double s = last * st->spine.ds - 60; s <= last * st->spine.ds; s += 0.5) {
+        int row = row_of(st, s);
+        if (row >= 0 && st->canal.filled[row] && !dm_is_outside(st->map.sac[row])) v[n++] = st->map.sac[row];
+    }
+    return n ? dm_rank(v, n, 0.5) : st->map.sac[last];
 }
 
 /* Centres on a lattice of 2.5 mm round one s: 15 mm to both sides, 15 mm behind to 10 mm before the line. The
@@ -297,26 +295,29 @@ static int clear_of_sac(const dm_study *st, const dm_ball *b, double s, double t
     return below > b->r + 2 || (below < 0 && r > (double)st->canal.r_dura[row * DM_NT + column] + b->r + 0.5);
 }
 
-static dm_status cyst(search *s, const dm_diverticula_params *p, const place *at, double where, int last,
+static dm_status cyst(dm_search *s, const dm_diverticula_params *p, const place *at, double where, int last,
                       dm_study *st) {
     dm_hough_args g;
     dm_ball b;
     double along, theta, r;
-    DM_TRY(hough_args(&st->crop.raw, cyst_centres(st, at, where, s->host_centres), 0.5, &g));
-    DM_TRY(search_run(s, g));
-    if (!next_ball(p, s, &g, at, NULL, 0, &b) || !dm_ball_fit(&st->crop.raw, &g, s->spread, &b)) return dm_ok;
-    double score = looks(p, b.score, b.r, b.v, b.falls, b.rim);
-    if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0 || score < p->score || 2 * b.r < p->cyst)
+    DM_TRY(dm_ball_args(&st->crop.raw, cyst_centres(st, at, where, s->host_centres), 0.5, &g));
+    DM_TRY(dm_search_run(s, g));
+    if (!next_ball(p, &p->sacral, s, &g, at, NULL, 0, &b) || !dm_ball_fit(&st->crop.raw, &g, s->spread, &b))
         return dm_ok;
-    if (!clear_of_sac(st, &b, along, theta, r, last)) return dm_ok;
+    double score = looks(p, &p->sacral, &b);
+    if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0 || score < p->cyst_score ||
+        2 * b.r < p->cyst || b.v < p->cyst_value)
+        return dm_ok;
+    /* behind lie the sacrum's laminae, whose marrow is round and even between their shells */
+    if (fabs(theta) > p->cyst_angle || !clear_of_sac(st, &b, along, theta, r, last)) return dm_ok;
     dm_diverticulum d = {.root = dm_root_of(&st->levels, dm_foramen_at(&st->levels, along)),
                          .side = theta > 0 ? DM_LEFT : DM_RIGHT,
                          .s = along,
-                         .diameter_mm = 2 * b.r,
+                         .diameter_mm = 2 * b.r_bare,
                          .volume_mm3 = dm_ball_volume(&st->crop.raw, &g, &b),
                          .score = score,
                          .other_mm = NAN,
-                         .prominent = 2 * b.r > p->prominent};
+                         .prominent = 2 * b.r_bare > p->prominent};
     memcpy(d.lps, b.c, sizeof d.lps);
     add(&st->findings, &d);
     return dm_ok;
@@ -324,12 +325,12 @@ static dm_status cyst(search *s, const dm_diverticula_params *p, const place *at
 
 /* Fat behind the sac and in the sacrum is as bright as fluid where it is not suppressed: nothing is sought
  * then. */
-static dm_status find_cysts(search *s, const dm_diverticula_params *p, dm_study *st) {
+static dm_status find_cysts(dm_search *s, const dm_diverticula_params *p, dm_study *st) {
     double top, end = (st->spine.n - 1) * st->spine.ds;
     int last = last_filled(st);
     place at = {0};
     if (!dm_level_top(&st->levels, DM_S1, &top) || last < 0 || st->map.fat_bright) return dm_ok;
-    at.sac = st->map.sac[last];
+    at.sac = sac_above(st, last);
     for (int k = 0; k < 2; k++) at.soft = fmaxf(at.soft, st->map.tissue[column_of(k ? 1 : -1)]);
     if (st->modality == DM_CT) at.soft = fmaxf(at.soft, (float)p->soft_hu);
     if (!(at.sac - at.soft > (st->modality == DM_CT ? 60.0f : 1.0f))) return dm_ok;
@@ -338,11 +339,12 @@ static dm_status find_cysts(search *s, const dm_diverticula_params *p, dm_study 
 }
 
 dm_status dm_diverticula_find(dm_gpu *gpu, const dm_diverticula_params *p, dm_study *st) {
-    search s;
+    dm_search s;
     const float fat = foraminal_fat(st);
     st->findings.n_diverticula = 0;
-    dm_status status = search_open(gpu, &st->crop.raw, MOST_CENTRES, &s);
+    dm_status status = dm_search_open(gpu, &st->crop.raw, MOST_CENTRES, &s);
     for (int i = 0; dm_good(status) && i < st->levels.n; i++) {
+        if (st->levels.v[i].level >= DM_S1) continue; /* cysts are sought there */
         sight seen[2] = {{.width = 0}, {.width = 0}};
         for (int k = 0; dm_good(status) && k < 2; k++) {
             place at = {.foramen = i, .side = k ? -1 : 1};
@@ -354,7 +356,7 @@ dm_status dm_diverticula_find(dm_gpu *gpu, const dm_diverticula_params *p, dm_st
         }
     }
     if (dm_good(status)) status = find_cysts(&s, p, st);
-    search_close(&s);
+    dm_search_close(&s);
     return status;
 }
 
@@ -379,59 +381,4 @@ void dm_diverticula_explain(dm_study *st) {
         if (!explained) f->f[kept++] = *pool;
     }
     f->n = kept;
-}
-
-/* ---- the kernel against its reference ---- */
-
-static dm_status made_up(int edge, uint64_t seed, dm_volume *v, float *centres, int n) {
-    const dm_affine to_lps = {{{0.8, 0, 0, 0}, {0, 0.8, 0, 0}, {0, 0, 1.0, 0}}};
-    DM_TRY(dm_volume_make(v, edge, edge, edge, &to_lps));
-    uint64_t state = seed * 6364136223846793005ull + 1442695040888963407ull;
-    for (size_t i = 0; i < dm_volume_count(v); i++) {
-        int x = (int)(i % (size_t)edge), y = (int)(i / (size_t)edge % (size_t)edge),
-            z = (int)(i / (size_t)(edge * edge));
-        double d = hypot(hypot(0.8 * (x - edge / 2), 0.8 * (y - edge / 2)), z - edge / 2);
-        state = state * 6364136223846793005ull + 1442695040888963407ull;
-        v->v[i] = (float)((d < 3 ? 500 : -80) + (double)(state >> 56) / 8);
-    }
-    for (int i = 0; i < n; i++) {
-        float *c = centres + (size_t)i * DM_HOUGH_CENTRE;
-        for (int k = 0; k < 3; k++)
-            c[k] = (float)(edge / 2) * (k == 2 ? 1.0f : 0.8f) + 0.3f * (float)((i * (k + 3)) % 7 - 3);
-        c[3] = 600, c[4] = -90, c[5] = 1, c[6] = c[7] = 0, c[8] = 0.05f;
-    }
-    return dm_ok;
-}
-
-dm_status dm_hough_compare(dm_gpu *gpu, int edge, uint64_t seed, int with_reference, dm_check_result *r) {
-    dm_volume v = {0};
-    search s = {0};
-    dm_hough_args g;
-    int n = 4 * edge;
-    dm_status status = dm_ok;
-    float *want = malloc((size_t)n * DM_HOUGH_OUT * sizeof *want),
-          *centres = malloc((size_t)n * DM_HOUGH_CENTRE * sizeof *centres);
-    if (!want || !centres) {
-        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for %d sphere centres", n);
-        goto out;
-    }
-    DM_TRY_OUT(made_up(edge, seed, &v, centres, n));
-    DM_TRY_OUT(search_open(gpu, &v, n, &s));
-    memcpy(s.host_centres, centres, (size_t)n * DM_HOUGH_CENTRE * sizeof *centres);
-    DM_TRY_OUT(hough_args(&v, n, 0.25, &g));
-    dm_gpu_reset_times(gpu);
-    DM_TRY_OUT(search_run(&s, g));
-    r->seconds = dm_gpu_seconds(gpu);
-    r->items = n;
-    r->bytes = (double)n * 4 * (DM_HOUGH_CENTRE + DM_HOUGH_OUT) + 4 * (double)dm_volume_count(&v);
-    for (int i = 0; with_reference && i < n; i++) dm_hough_centre(&g, v.v, centres, s.spread, want, i);
-    for (int i = 0; with_reference && i < n * DM_HOUGH_OUT; i++) {
-        double error = fabs((double)(want[i] - s.host_out[i]));
-        if (!(error <= r->error)) r->error = error;
-    }
-out:
-    search_close(&s);
-    dm_volume_clear(&v);
-    free(want), free(centres);
-    return status;
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ball_search.h"
 #include "findings_parts.h"
 #include "places.h"
 #include "stage.h"
@@ -9,6 +10,9 @@
 
 #define DIVERTICULUM(field, unit, low, high, preset, help) \
     {"diverticulum_" #field, unit, DM_FLOAT, offsetof(dm_findings_params, diverticula.field), low, high, preset, NULL, help}
+
+#define DIVERTICULUM_AT(place, field, unit, low, high, preset, help) \
+    {"diverticulum_" #place "_" #field, unit, DM_FLOAT, offsetof(dm_findings_params, diverticula.place.field), low, high, preset, NULL, help}
 
 #define TRAP(field, unit, low, high, preset, help) \
     {"trap_" #field, unit, DM_FLOAT, offsetof(dm_findings_params, trap.field), low, high, preset, NULL, help}
@@ -57,15 +61,31 @@ static const dm_param table[] = {
     TRAP(metal_ml, "ml", 0.01, 10, 0.2, "Less of it is a needle's tip or a clip."),
     TRAP(metal_reach, "mm", 0, 30, 3, "Streaks of metal spoil the slices within this distance of it."),
     TRAP(motion, "1", 1.5, 20, 3, "A step between neighbouring slices that is this many times the usual difference is motion."),
-    DIVERTICULUM(score, "1", 0.1, 1, 0.58, "Least score of a bright ball at a root: share of its edge that is seen, times how even it is inside."),
-    DIVERTICULUM(least, "mm", 3, 10, 5.3, "Smaller balls are normal root sleeves: 3 to 5 mm wide (medical notes 5.2)."),
+    DIVERTICULUM(score, "1", 0.01, 1, 0.18, "Least probability of a diverticulum that is listed: below it false rows grow faster than what is found (bench_sacs)."),
+    DIVERTICULUM(least, "mm", 3, 10, 5.2, "Smaller balls are normal root sleeves: 3 to 5 mm wide (medical notes 5.2)."),
+    DIVERTICULUM(most, "mm", 6, 20, 12.5, "Larger balls are the lateral masses of the neck: the search ends at this size."),
     DIVERTICULUM(prominent, "mm", 4, 12, 6, "Larger diverticula are prominent."),
-    DIVERTICULUM(cyst, "mm", 4, 20, 7, "Smaller balls in the sacral canal are roots, veins and the sac's own end."),
-    DIVERTICULUM(full, "mm", 3, 12, 7, "A ball counts in full from this size on: sleeves are up to 5 mm wide and are measured up to a millimetre too wide."),
+    DIVERTICULUM(full, "mm", 3, 12, 7, "The search for balls favours them up to this size: sleeves are up to 5 mm wide and are measured up to a millimetre too wide."),
+    DIVERTICULUM(value, "1", 0.1, 1, 0.6, "And up to this share of the sac's brightness: roots and ganglia take up to a quarter."),
     DIVERTICULUM(soft_hu, "HU", 0, 150, 60, "Muscle, ganglia and blood are up to this bright on CT: a ball's edge is where it falls half way to them."),
-    DIVERTICULUM(value, "1", 0.1, 1, 0.6, "Share of the sac's brightness from which a ball counts in full: roots and ganglia take up to a quarter."),
-    DIVERTICULUM(free_edge, "1", 0, 1, 0.45, "Least share of a ball's edge that falls to soft tissue: the rest may touch bone; marrow touches nothing else."),
-    DIVERTICULUM(rim, "1", 0, 1, 0.08, "A ball whose rim is brighter than its middle by this share is bone under its cortex."),
+    DIVERTICULUM_AT(root, score, "1", 0.01, 1, 0.07, "Balls at a root that stand out less are not measured."),
+    DIVERTICULUM_AT(root, free_edge, "1", 0, 1, 0.25, "Least share of their edge that falls to something darker: the rest may touch bone."),
+    DIVERTICULUM_AT(root, rim, "1", 0, 1, 0.25, "Most by which their rim may be brighter than their middle."),
+    DIVERTICULUM(odds_base, "1", -20, 20, 2.4, "Probability of a diverticulum = 1 / (1 + exp(-x)), x = this + ... Coefficients from the phantoms of seeds 41001 and 41003."),
+    DIVERTICULUM(odds_size, "1", 0, 20, 10.4, "... + this * ln(diameter / 6 mm), from 8 mm on alike, ..."),
+    DIVERTICULUM(odds_edge, "1", 0, 10, 0.92, "... + this * ln(share of the edge that is seen, times how even it is inside), ..."),
+    DIVERTICULUM(odds_uneven, "1", -30, 0, -15.9, "... + this * standard deviation inside, share of its value: bone is uneven, ..."),
+    DIVERTICULUM(odds_neck, "1", 0, 10, 1.82, "... + this * ln(brightness of the way to the sac, share of its value, 0.02 to 1), ..."),
+    DIVERTICULUM(odds_lift, "1", 0, 10, 1.65, "... + this * ln(share of the sac by which it is brighter than the median of the same place on the other side and at other foramina), ..."),
+    DIVERTICULUM(odds_value, "1", 0, 10, 0.84, "... + this * ln(its brightness, share of the sac above soft tissue), ..."),
+    DIVERTICULUM(odds_rim, "1", -60, 0, -9.9, "... + this * what its rim is brighter than its middle, share: bone under its cortex."),
+    DIVERTICULUM(cyst, "mm", 4, 20, 7, "Smaller balls in the sacral canal are roots, veins and the sac's own end."),
+    DIVERTICULUM(cyst_score, "1", 0.1, 1, 0.58, "Least score of a cyst: share of its edge that is seen, times how even it is inside, less where it is small or dim."),
+    DIVERTICULUM(cyst_value, "1", 0.1, 1, 0.7, "A cyst is at least as bright as this share of the sac: the sacrum's marrow, round between its shells, is dimmer."),
+    DIVERTICULUM(cyst_angle, "deg", 60, 180, 130, "Further back lie the sacrum's laminae."),
+    DIVERTICULUM_AT(sacral, score, "1", 0.01, 1, 0.29, "Balls in the sacrum that stand out less are not measured."),
+    DIVERTICULUM_AT(sacral, free_edge, "1", 0, 1, 0.45, "Least share of a cyst's edge that falls to soft tissue: marrow touches nothing else than bone."),
+    DIVERTICULUM_AT(sacral, rim, "1", 0, 1, 0.08, "A ball whose rim is brighter than its middle by this share is bone under its cortex."),
     VEIN(low, "HU", 1, 50, 6, "A vein reaches as far as the tube response exceeds by this what is usual at other foramina."),
     VEIN(high, "HU", 2, 100, 14, "And holds a voxel above this."),
     VEIN(usual, "1", 0, 1.5, 0.8, "Share of what is usual (other side, three foramina up and down) that is subtracted; 0 = no comparison."),
@@ -74,6 +94,8 @@ static const dm_param table[] = {
     VEIN(blood_hu, "HU", 0, 70, 45, "Blood without contrast: the part of a vein's brightness that does not change with the tube voltage."),
     VEIN(own, "1", 0, 6, 1.5, "A vein counts in full when it is brighter than the study's own veins by this many of their spreads."),
     VEIN(root, "1", 0, 1, 0.05, "What is as bright as the study's own roots counts this much."),
+    VEIN(calcium_hu, "HU", 150, 2000, 300, "Tubes that are brighter anywhere are calcium and thin bone rather than contrast: fistula veins have 60 to 140 HU, seldom more (medical notes 2.2) ..."),
+    VEIN(calcium, "1", 0, 1, 0.2, "... and count this much."),
     VEIN(bone_hu, "HU", 150, 350, 200, "Bone after the blur of 0.9 mm; rays that end there enclose marrow."),
     VEIN(core_hu, "HU", 80, 300, 160, "And after a blur of 2.5 mm: no vein is that thick."),
     VEIN(core_sac, "1", 0, 0.5, 0.13, "Or above this share of the sac (plus 60 HU): roots with contrast are that bright and thick."),

@@ -133,8 +133,8 @@ typedef struct dm_chain_fit {
 dm_status dm_chain_fit_make(const dm_column *column, const dm_anchors *anchors,
                             const dm_levels_params *params, int number, dm_chain_fit *fit);
 void dm_chain_fit_clear(dm_chain_fit *fit);
-/* What the ribs say of the vertebra above the first disc of a path, disc k at index i: 0 where its own upper
- * disc would be in view, or its ribs are not. */
+/* The rib (+) or its absence (-) at the vertebra above the first disc of a path, disc k at index i: 0 where
+ * its own upper disc would be in view, or its ribs are not. */
 double dm_chain_top_rib(const dm_chain *chain, const dm_column *column, const dm_anchors *anchors, int k,
                         int i, double scale);
 /* What a path of this fit is worth, cue by cue; their sum is its score. */

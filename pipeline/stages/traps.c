@@ -162,6 +162,14 @@ static double vessel_at(const section *f, double a, double l) {
     return stands_free(f, a, l, middle) ? (double)middle : NAN;
 }
 
+/* Inside a vertebral body, whose marrow is even and where old as bright as enhanced blood: 17 mm to front and
+ * back of a point 25 mm before the line, 15 mm to the sides. A great vessel touches it at most; its middle
+ * lies 10 mm further out. */
+static int in_body(double a, double l) {
+    double x = (a - 25) / 17, y = l / 15;
+    return x * x + y * y < 1;
+}
+
 double dm_trap_aorta_hu(const dm_study *st) {
     float seen[256];
     size_t n = 0;
@@ -173,7 +181,8 @@ double dm_trap_aorta_hu(const dm_study *st) {
         section f = {.g = &st->crop.coarse};
         dm_frame_at(&st->spine, s, f.p, NULL, f.front, f.left);
         for (double a = 20; a <= 80; a += 4)
-            for (double l = -30; l <= 46; l += 4) {
+            for (double l = -30; l <= 42; l += 4) {
+                if (in_body(a, l)) continue;
                 double v = vessel_at(&f, a, l);
                 if (!isnan(v) && !(v <= best)) best = v;
             }

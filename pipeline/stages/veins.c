@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blood.h"
 #include "curved.h"
 #include "frame.h"
 #include "level.h"
@@ -165,6 +166,19 @@ static float usual(const work *w, double s, double a, double l) {
     return dm_rank(seen, (size_t)n, w->p->rank);
 }
 
+/* 1 = the scan ends within 3 mm in the plane or along the line: what it cuts off looks like a tube's edge. */
+static int near_end(const work *w, int x, int y, int z) {
+    enum { IN_PLANE = 4, ASKEW = 3, ALONG = 3 }; /* samples */
+    static const int dx[10] = {IN_PLANE, -IN_PLANE, 0, 0, ASKEW, ASKEW, -ASKEW, -ASKEW, 0, 0},
+                     dy[10] = {0, 0, IN_PLANE, -IN_PLANE, ASKEW, -ASKEW, ASKEW, -ASKEW, 0, 0},
+                     dz[10] = {0, 0, 0, 0, 0, 0, 0, 0, ALONG, -ALONG};
+    for (int k = 0; k < 10; k++) {
+        int i = dm_clampi(x + dx[k], 0, NL - 1), j = dm_clampi(y + dy[k], 0, NA - 1), h = z + dz[k];
+        if (h < 0 || h >= w->nz || dm_is_outside(w->box[dm_at(i, j, h, NL, NA)])) return 1;
+    }
+    return 0;
+}
+
 /* Where a vein may be: outside the canal and its sleeves, beside the spine, not bone, not marrow, not a
  * diverticulum. */
 static int may_be_vein(const work *w, int row, int x, int y, int z) {
@@ -176,7 +190,7 @@ static int may_be_vein(const work *w, int row, int x, int y, int z) {
     if (r <= (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + w->p->wall_gap) return 0;
     /* 1.4 mm: a bone's blurred edge is a tube to the filter */
     return w->wide[at] <= w->core && !near_bone(w, x, y, z, 2, 1) && enclosed(w, x, y, z) < 7 &&
-           !in_diverticulum(w, z * DS, a, l);
+           !near_end(w, x, y, z) && !in_diverticulum(w, z * DS, a, l);
 }
 
 static int row_at(const work *w, int z) {
@@ -322,44 +336,15 @@ static int is_vein(const work *w, const piece *q) {
     return length <= p->most_mm && length >= p->least_mm;
 }
 
-/* What is usual in this patient along the ridges of tubes, HU: roots with a trace of contrast, and veins. */
-typedef struct blood {
-    double least;             /* below this no vein is hyperdense */
-    double root, root_spread; /* 0, 0: the roots do not show */
-    double middle, spread;    /* of what is neither bright nor a root */
-} blood;
-
-static void middle_of(float *value, size_t n, double least_spread, double *middle, double *spread) {
-    float m = dm_rank(value, n, 0.5);
-    for (size_t i = 0; i < n; i++) value[i] = fabsf(value[i] - m);
-    *middle = (double)m, *spread = fmax(least_spread, 1.48 * (double)dm_rank(value, n, 0.5));
-}
-
-static int is_root(const blood *b, double value) {
-    return b->root_spread > 0 && fabs(value - b->root) < 3.5 * b->root_spread;
-}
-
-/* No vein of the study's own is twice as bright as the least fistula vein unless its blood is enhanced.
- * Brighter tubes at three places or more that agree within a fifth are its roots. */
-static blood blood_of(const work *w) {
-    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN,
-                 noise = fmax(w->st->crop.noise_sd / 4, 5);
-    float value[MOST_PIECES], rest[MOST_PIECES];
-    size_t n = 0, m = 0;
-    blood b = {.least = w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp)};
-    for (int i = 0; i < w->n; i++) {
-        if (!is_vein(w, &w->pieces[i])) continue;
-        float v = (float)(w->pieces[i].value / w->pieces[i].weight);
-        if ((double)v > 2 * b.least)
-            value[n++] = v;
-        else
-            rest[m++] = v;
-    }
-    if (n >= 3) middle_of(value, n, noise, &b.root, &b.root_spread);
-    if (b.root_spread > 0.2 * b.root) b.root = b.root_spread = 0;
-    b.middle = b.least, b.spread = noise;
-    if (m >= 4) middle_of(rest, m, noise, &b.middle, &b.spread);
-    return b;
+/* The study's own: values of all pieces that could be veins. */
+static dm_blood own_blood(const work *w) {
+    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN;
+    float value[MOST_PIECES];
+    size_t n = 0;
+    for (int i = 0; i < w->n; i++)
+        if (is_vein(w, &w->pieces[i])) value[n++] = (float)(w->pieces[i].value / w->pieces[i].weight);
+    return dm_blood_of(value, n, w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp),
+                       fmax(w->st->crop.noise_sd / 4, 5));
 }
 
 /* Gas within 8 mm of the piece's box, below the lungs: bowel, whose contents and wall may shine. */
@@ -377,18 +362,19 @@ static int by_bowel(const work *w, const piece *q) {
 }
 
 /* What besides a fistula may shine here. */
-static dm_false_sign sign_of(const work *w, const blood *b, const piece *q, double value) {
+static dm_false_sign sign_of(const work *w, const dm_blood *b, const piece *q, double value) {
     if (value < w->st->findings.aorta_hu + b->spread) return DM_SIGN_IV;
     return by_bowel(w, q) ? DM_SIGN_BOWEL : DM_NO_SIGN;
 }
 
-static void keep(const work *w, const blood *b, const piece *q) {
+static void keep(const work *w, const dm_blood *b, const piece *q) {
     const dm_veins_params *p = w->p;
     dm_findings *f = &w->st->findings;
     if (!is_vein(w, q) || f->n >= DM_MAX_FINDINGS) return;
     double length = length_of(q), n = (double)q->voxels, value = q->value / q->weight;
-    double bright = 1 / (1 + exp(-(value - fmax(b->least, b->middle + p->own * b->spread)) / b->spread));
-    if (is_root(b, value)) bright *= p->root;
+    double bright = dm_blood_bright(b, value, p->own);
+    if (dm_blood_is_root(b, value)) bright *= p->root;
+    if (q->peak > p->calcium_hu) bright *= p->calcium;
     double score = p->unit * q->excess / n / 10 * length / 20 * exp(-fmax(q->near - 8, 0) / 12) * bright;
     if (value < b->least || score < p->list_score) return;
     int row = (int)lround(q->near_s / w->st->spine.ds);
@@ -446,7 +432,7 @@ dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
     make_mask(&w);
     find_pieces(&w);
     chain_pieces(&w);
-    const blood b = blood_of(&w);
+    const dm_blood b = own_blood(&w);
     for (int i = 0; i < w.n; i++) keep(&w, &b, &w.pieces[i]);
 out:
     work_free(&w);

@@ -22,11 +22,13 @@ typedef struct scene {
     double radius, fill;
     int rim;
     double cyst;
+    int everywhere; /* the same ball at every foramen, on both sides */
 } scene;
 
 static double clean_value(double x, double y, double z, const scene *c) {
     double sac = inside(hypot(x, y) - 8) * (c->cyst > 0 ? inside(-z - 65) : 1),
-           d = sqrt((x - 15) * (x - 15) + y * y + (z + 57) * (z + 57));
+           up = c->everywhere ? fmin(fmin(fabs(z + 57.6), fabs(z + 35)), fabs(z + 79.6)) : fabs(z + 57),
+           out = c->everywhere ? fabs(x) - 15 : x - 15, d = sqrt(out * out + y * y + up * up);
     double ball = c->radius > 0 ? inside(d - c->radius) : 0;
     double stalk = c->radius > 0 && x > 6 && x < 15 ? inside(hypot(y, z + 57) - 1.5) : 0;
     double sleeve = x < -6 && x > -14 ? inside(hypot(y, z + 57 - 0.4 * (x + 6)) - 1.4) : 0;
@@ -58,9 +60,12 @@ static void make_study(dm_study *st, const scene *c) {
     ck_assert(dm_good(dm_spine_make(&st->spine, N, 0.5)));
     for (int i = 0; i < N; i++) st->spine.p[i][2] = -0.5 * i;
     ck_assert(dm_good(dm_frame_build(&st->spine)));
-    st->canal = (dm_canal){.n = N, .r_dura = malloc(N * DM_NT * sizeof(float)), .filled = malloc(N)};
+    st->canal = (dm_canal){.n = N,
+                           .r_dura = malloc(N * DM_NT * sizeof(float)),
+                           .r_bone = malloc(N * DM_NT * sizeof(float)),
+                           .filled = malloc(N)};
     st->map = (dm_map){.n = N, .sac = malloc(N * sizeof(float)), .tissue = malloc(DM_NT * sizeof(float))};
-    for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 8;
+    for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 8, st->canal.r_bone[i] = 10;
     for (int i = 0; i < N; i++) st->canal.filled[i] = c->cyst > 0 && i > 130 ? 0 : 1, st->map.sac[i] = 600;
     for (int t = 0; t < DM_NT; t++) st->map.tissue[t] = -90;
     st->levels.n = 4; /* discs at 15, 40, 62, 84: foramina near 35, 57.6, 79.6 */
@@ -70,7 +75,27 @@ static void make_study(dm_study *st, const scene *c) {
             .level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
-static const dm_diverticula_params preset = {0.58, 5.3, 6, 7, 7, 60, 0.6, 0.45, 0.08};
+static const dm_diverticula_params preset = {.score = 0.18,
+                                             .least = 5.2,
+                                             .most = 12.5,
+                                             .prominent = 6,
+                                             .full = 7,
+                                             .value = 0.6,
+                                             .soft_hu = 60,
+                                             .root = {0.07, 0.25, 0.25},
+                                             .sacral = {0.29, 0.45, 0.08},
+                                             .cyst = 7,
+                                             .cyst_score = 0.58,
+                                             .cyst_angle = 130,
+                                             .cyst_value = 0.7,
+                                             .odds_base = 2.4,
+                                             .odds_size = 10.4,
+                                             .odds_edge = 0.92,
+                                             .odds_uneven = -15.9,
+                                             .odds_neck = 1.82,
+                                             .odds_lift = 1.65,
+                                             .odds_value = 0.84,
+                                             .odds_rim = -9.9};
 
 static dm_study *find_in(const scene *c) {
     dm_study *st = calloc(1, sizeof *st);
@@ -106,6 +131,17 @@ END_TEST
 START_TEST(what_is_none) {
     static const scene none[] = {{0}, {.radius = 3, .fill = 0.3}, {.radius = 3.5, .fill = 0.5, .rim = 1}};
     dm_study *st = find_in(&none[_i]);
+    ck_assert_int_eq(st->findings.n_diverticula, 0);
+    drop(st);
+}
+END_TEST
+
+/* The same ball alone and at every foramen: what is usual is no finding. */
+START_TEST(what_is_usual_is_none) {
+    dm_study *st = find_in(&(scene){.radius = 3, .fill = 0.6});
+    ck_assert_int_eq(st->findings.n_diverticula, 1);
+    drop(st);
+    st = find_in(&(scene){.radius = 3, .fill = 0.6, .everywhere = 1});
     ck_assert_int_eq(st->findings.n_diverticula, 0);
     drop(st);
 }
@@ -149,6 +185,7 @@ int main(void) {
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, found_and_measured, 0, 3);
     tcase_add_loop_test(t, what_is_none, 0, 3);
+    tcase_add_test(t, what_is_usual_is_none);
     tcase_add_test(t, a_cyst_below_the_end_of_the_sac);
     tcase_add_test(t, a_short_pool_is_explained_a_long_one_is_its_leak);
     Suite *s = suite_create("diverticula");

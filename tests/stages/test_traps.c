@@ -14,6 +14,7 @@ enum { N = 200, NX = 110, NY = 90, NZ = 105 };
 
 typedef struct trunk {
     float renal, blood, needle; /* HU of the renal pelvis, of the aorta; of metal in the crop, 0 = none */
+    float marrow;               /* HU of a body of marrow alone, 0 = one with a shell */
     int ribs, jump; /* bright bars that cross the renal region; slice from which the patient has moved */
 } trunk;
 
@@ -24,7 +25,8 @@ static double squared(double x) {
 static float tissue_at(const trunk *t, double x, double y, double z) {
     double body = sqrt(squared(x) + squared(y + 28));
     if (squared(x / 105) + squared((y + 20) / 85) > 1) return -1000;
-    if (body < 17) return body < 15 ? 150 : 600;
+    if (t->marrow > 0 && squared(x / 16) + squared((y + 25) / 14) < 1) return t->marrow;
+    if (t->marrow <= 0 && body < 17) return body < 15 ? 150 : 600;
     if (squared(x - 18) + squared(y + 55) < squared(11)) return t->blood;
     if (t->ribs && fabs(z + 95 + 0.3 * fabs(x)) < 5 && fabs(x) > 25 && y > 10 && y < 20) return 500;
     for (int side = -1; side <= 1; side += 2) {
@@ -77,8 +79,8 @@ static const dm_traps_params preset = {.c1c2_reach = 10,
                                        .metal_reach = 3,
                                        .motion = 3};
 
-static unsigned signs_of(const trunk *t) {
-    dm_study *st = make(t);
+/* What the whole study shows; frees it. */
+static unsigned signs_and_drop(dm_study *st) {
     dm_traps traps;
     ck_assert(dm_good(dm_traps_study(&preset, st, &traps)));
     unsigned signs = st->findings.signs;
@@ -88,8 +90,13 @@ static unsigned signs_of(const trunk *t) {
     return signs;
 }
 
+static unsigned signs_of(const trunk *t) {
+    return signs_and_drop(make(t));
+}
+
 START_TEST(an_ordinary_trunk_has_no_sign) {
     ck_assert_uint_eq(signs_of(&(trunk){.renal = -80, .blood = 45, .ribs = 1}), 0);
+    ck_assert_uint_eq(signs_of(&(trunk){.renal = -80, .blood = 45, .marrow = 300}), 0);
 }
 END_TEST
 

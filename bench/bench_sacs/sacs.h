@@ -1,0 +1,72 @@
+/* bench_sacs: what its parts share. */
+#ifndef DM_BENCH_SACS_H
+#define DM_BENCH_SACS_H
+
+#include "anatomy.h"
+#include "gpu.h"
+#include "scanner.h"
+#include "study.h"
+
+enum { MOST_MARKS = 8192, SIGNS = 6 };
+
+typedef struct mark {
+    double score;
+    int hit; /* number of the true vein + 1, 0 = false */
+} mark;
+
+typedef struct totals {
+    int studies, with_leak;
+    int blebs, blebs_found, bleb_rows, bleb_false, arms;
+    double size[MOST_MARKS], relative[MOST_MARKS];
+    int n_size;
+    int shown_blebs,
+        shown_blebs_found; /* of 5 mm, adding a tenth of the sac or more to what is there without */
+    int shown[MOST_MARKS], shown_veins; /* fair veins of which the scan shows 5 mm */
+    int veins, fair_veins, n_marks;     /* fair: at least 1.5 mm at CNR >= 4 */
+    mark marks[MOST_MARKS];
+    int fair[MOST_MARKS];
+    int signs[SIGNS], flagged[SIGNS], taken[SIGNS]; /* true ones in view; of these */
+    int clean[SIGNS], false_flags[SIGNS];           /* studies without one; of these flagged */
+} totals;
+
+/* What the scan shows of each: HU (or signal) that a diverticulum adds at its middle to what is there without
+ * it; mm over which a vein adds twice a voxel's noise or more on the mean of seven (most of the rest runs
+ * through bone as bright). */
+typedef struct shown {
+    double bleb[PH_MAX_TRUTH], vein_mm[PH_MAX_TRUTH];
+} shown;
+
+typedef struct bench {
+    const dm_anatomy *a;
+    const dm_ph_scanner *sc;
+    const dm_study *st;
+    totals *t;
+    int each;
+    const shown *shown; /* NULL: not asked for */
+} bench;
+
+/* Between two LPS points, mm. */
+double distance(const double p[3], const double q[3]);
+/* An LPS point in the study's own coordinates, in words. */
+void place_of(const dm_study *st, const double lps[3], char out[64]);
+
+/* score.c: adds a study's diverticula and veins to the totals, says each when asked; prints the totals. */
+void score_blebs(const bench *b);
+void score_veins(const bench *b);
+void report(totals *t);
+
+/* seen.c: renders the study twice. Returns 0 when it cannot. */
+int look_without(dm_gpu *gpu, const bench *b, shown *out);
+
+/* signs.c: the same for what misleads. */
+void score_signs(const bench *b);
+void report_signs(const totals *t);
+
+/* kept.c: a study as the stage levels leaves it, and the map too while that stage stands still; files to be
+ * deleted when an earlier stage changes. Reading gives 0 when there is no whole one. */
+void keep_study(const char *path, const dm_study *study);
+int kept_study(const char *path, dm_study *study);
+void keep_map(const char *path, dm_study *study);
+int kept_map(const char *path, dm_study *study);
+
+#endif

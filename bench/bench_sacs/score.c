@@ -1,0 +1,175 @@
+/* Diverticula and veins against the truth. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frame.h"
+#include "sacs.h"
+#include "truth.h"
+
+double distance(const double p[3], const double q[3]) {
+    return sqrt((p[0] - q[0]) * (p[0] - q[0]) + (p[1] - q[1]) * (p[1] - q[1]) +
+                (p[2] - q[2]) * (p[2] - q[2]));
+}
+
+void place_of(const dm_study *st, const double lps[3], char out[64]) {
+    double s, theta, r;
+    dm_frame_from_lps(&st->spine, lps, &s, &theta, &r);
+    snprintf(out, 64, "s %.1f theta %.0f r %.1f", s, theta, r);
+}
+
+/* Rows that are fluid outside the dura all the same: the way of a lateral leak out through its foramen. */
+static int at_lateral_leak(const bench *b, const double p[3], dm_side side) {
+    for (int i = 0; i < b->a->n_leaks; i++) {
+        double q[3];
+        const dm_ph_leak *k = &b->a->leak[i];
+        dm_ph_to_patient(b->sc, k->p, q);
+        if (strcmp(k->side, dm_side_name(side)) == 0 && distance(p, q) < 25) return 1;
+    }
+    return 0;
+}
+
+void score_blebs(const bench *b) {
+    const dm_findings *f = &b->st->findings;
+    int claimed[DM_MAX_DIVERTICULA] = {0};
+    char where[64];
+    for (int i = 0; i < b->a->n_blebs; i++) {
+        const dm_ph_bleb *q = &b->a->bleb[i];
+        double p[3];
+        int best = -1;
+        if (!dm_ph_in_view(b->sc, q->p)) continue;
+        dm_ph_to_patient(b->sc, q->p, p);
+        for (int k = 0; k < f->n_diverticula; k++)
+            if (!claimed[k] && distance(p, f->d[k].lps) < 8 &&
+                (best < 0 || distance(p, f->d[k].lps) < distance(p, f->d[best].lps)))
+                best = k;
+        if (best >= 0) claimed[best] = 1;
+        place_of(b->st, p, where);
+        if (b->each)
+            printf("  %s bleb %s %s d %.1f leaking %d at %s: %.1f score %.2f\n",
+                   best >= 0         ? "HIT "
+                   : q->diameter < 5 ? "miss"
+                                     : "MISS",
+                   q->level_root, q->side, q->diameter, q->leaking, where,
+                   best >= 0 ? f->d[best].diameter_mm : 0.0, best >= 0 ? f->d[best].score : 0.0);
+        if (b->each && b->shown) printf("    adds %.0f at its middle\n", b->shown->bleb[i]);
+        if (q->diameter < 5) continue;
+        int plain = b->shown && b->shown->bleb[i] >= 0.1 * b->a->sac_level;
+        b->t->shown_blebs += plain, b->t->shown_blebs_found += plain && best >= 0;
+        b->t->blebs++, b->t->blebs_found += best >= 0;
+        if (best >= 0 && b->t->n_size < MOST_MARKS)
+            b->t->size[b->t->n_size++] = f->d[best].diameter_mm - q->diameter;
+    }
+    for (int k = 0; k < f->n_diverticula; k++) {
+        b->t->bleb_rows++;
+        if (claimed[k]) continue;
+        int arm = at_lateral_leak(b, f->d[k].lps, f->d[k].side);
+        b->t->arms += arm, b->t->bleb_false += !arm;
+        place_of(b->st, f->d[k].lps, where);
+        if (b->each)
+            printf("  %s bleb %s %s d %.1f score %.2f leaking %d at %s\n", arm ? "arm  " : "FALSE",
+                   dm_level_name(f->d[k].root), dm_side_name(f->d[k].side), f->d[k].diameter_mm,
+                   f->d[k].score, f->d[k].leaking, where);
+    }
+}
+
+static int is_fair(const bench *b, const dm_ph_vein *v) {
+    return v->diameter >= 1.5 && v->hu - 45 >= 4 * b->sc->noise;
+}
+
+void score_veins(const bench *b) {
+    const dm_findings *f = &b->st->findings;
+    totals *t = b->t;
+    int first = t->veins;
+    char where[64];
+    for (int i = 0; i < b->a->n_veins; i++) {
+        double p[3];
+        t->fair[t->veins] = is_fair(b, &b->a->vein[i]);
+        t->shown[t->veins] = t->fair[t->veins] && b->shown && b->shown->vein_mm[i] >= 5;
+        t->fair_veins += t->fair[t->veins], t->shown_veins += t->shown[t->veins];
+        t->veins++;
+        dm_ph_to_patient(b->sc, b->a->vein[i].p, p);
+        place_of(b->st, p, where);
+        if (b->each)
+            printf("  true vein %s %s length %.0f d %.1f hu %.0f noise %.0f at %s%s\n",
+                   b->a->vein[i].level_root, b->a->vein[i].side, b->a->vein[i].length, b->a->vein[i].diameter,
+                   b->a->vein[i].hu, b->sc->noise, where,
+                   is_fair(b, &b->a->vein[i]) ? "" : " (below the goal's limits)");
+        if (b->each && b->shown) printf("    shows over %.0f mm\n", b->shown->vein_mm[i]);
+    }
+    for (int k = 0; k < f->n; k++) {
+        const dm_finding *q = &f->f[k];
+        int hit = 0;
+        if (q->class_ != DM_FISTULA) continue;
+        for (int i = 0; i < b->a->n_veins; i++) {
+            double p[3];
+            dm_ph_to_patient(b->sc, b->a->vein[i].p, p);
+            /* same side, mark within 12 mm of where the vein begins: less than half a segment */
+            if (strcmp(b->a->vein[i].side, dm_side_name(q->side)) == 0 &&
+                distance(p, q->lps) < 12 + 0.5 * b->a->vein[i].length)
+                hit = first + i + 1;
+        }
+        if (t->n_marks < MOST_MARKS && q->false_sign == DM_NO_SIGN)
+            t->marks[t->n_marks++] = (mark){q->score, hit};
+        place_of(b->st, q->lps, where);
+        if (b->each)
+            printf("  %s vein %s %s score %.3f length %.0f d %.1f peak %.0f sign %s at %s\n",
+                   hit ? "HIT  " : "FALSE", dm_level_name(q->root), dm_side_name(q->side), q->score,
+                   q->length_mm, q->thickness_mm, q->peak_value, dm_false_sign_name(q->false_sign), where);
+    }
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+static int by_score(const void *a, const void *b) {
+    double x = ((const mark *)a)->score, y = ((const mark *)b)->score;
+    return x > y ? -1 : x < y;
+}
+
+/* Share of those veins that count (there are `of`) found where false marks reach `rate` a study. */
+static double sensitivity(const totals *t, const int *counts, int of, double rate, double *at_score) {
+    int *found = calloc((size_t)t->veins + 1, sizeof *found), n = 0, wrong = 0;
+    *at_score = 0;
+    for (int k = 0; found && k < t->n_marks; k++) {
+        if (!t->marks[k].hit && ++wrong > rate * t->studies) break;
+        int v = t->marks[k].hit;
+        *at_score = t->marks[k].score;
+        if (v && !found[v]) found[v] = 1, n += counts[v - 1];
+    }
+    free(found);
+    return of ? (double)n / of : NAN;
+}
+
+void report(totals *t) {
+    double precision = t->bleb_rows ? 1 - (double)t->bleb_false / (t->bleb_rows - t->arms) : 0,
+           recall = t->blebs ? (double)t->blebs_found / t->blebs : 0;
+    printf("studies %d\ndiverticula >= 5 mm: %d found %d, rows %d false %d arms %d, precision %.2f recall "
+           "%.2f F1 %.3f\n",
+           t->studies, t->blebs, t->blebs_found, t->bleb_rows, t->bleb_false, t->arms, precision, recall,
+           2 * precision * recall / fmax(precision + recall, 1e-9));
+    if (t->shown_blebs)
+        printf("of those the scan shows (a tenth of the sac above what is there without): %d found %d\n",
+               t->shown_blebs, t->shown_blebs_found);
+    double sum = 0;
+    for (int i = 0; i < t->n_size; i++) sum += t->size[i], t->relative[i] = fabs(t->size[i]);
+    qsort(t->relative, (size_t)t->n_size, sizeof *t->relative, by_value);
+    if (t->n_size)
+        printf("size error: mean %+.2f, median %.2f, 95 %% %.2f, worst %.2f mm\n", sum / t->n_size,
+               t->relative[t->n_size / 2], t->relative[(int)(0.95 * (t->n_size - 1) + 0.5)],
+               t->relative[t->n_size - 1]);
+    qsort(t->marks, (size_t)t->n_marks, sizeof *t->marks, by_score);
+    printf("veins %d, of these >= 1.5 mm at CNR >= 4: %d (the scan shows 5 mm of %d), marks %d\n", t->veins,
+           t->fair_veins, t->shown_veins, t->n_marks);
+    const double rate[5] = {0.125, 0.25, 0.5, 1, 2};
+    for (int i = 0; i < 5; i++) {
+        double score, s = sensitivity(t, t->fair, t->fair_veins, rate[i], &score);
+        printf("  sensitivity %.2f at %.3f false marks a study (score %.3f)", s, rate[i], score);
+        if (t->shown_veins)
+            printf(", of those the scan shows %.2f",
+                   sensitivity(t, t->shown, t->shown_veins, rate[i], &score));
+        printf("\n");
+    }
+}

@@ -1,0 +1,65 @@
+#include "ball_usual.h"
+
+#include <math.h>
+
+#include "frame.h"
+#include "places.h"
+#include "ranks.h"
+
+static int row_of(const dm_study *st, double s) {
+    int row = (int)floor(s / st->spine.ds + 0.5);
+    return row < 0 || row >= st->canal.n ? -1 : row;
+}
+
+/* Mean share of the sac within three quarters of a ball's radius of an LPS point. */
+static double share_round(const dm_volume *v, const float *directions, const dm_ball *b, const double c[3]) {
+    double sum = 0;
+    int n = 0;
+    for (int shell = 0; shell <= 2; shell++)
+        for (int d = 0; d < (shell ? DM_DIRECTIONS : 1); d += 3) {
+            double r = 0.375 * shell * b->r, p[3];
+            for (int x = 0; x < 3; x++) p[x] = c[x] + r * (double)directions[3 * d + x];
+            float value = dm_volume_sample(v, p);
+            if (!dm_is_outside(value)) sum += (double)((value - b->soft) / (b->sac - b->soft)), n++;
+        }
+    return n ? sum / n : NAN;
+}
+
+/* Bony wall at the side of a foramen, mm; NaN beyond the line. */
+static double wall_of(const dm_study *st, int foramen, int side) {
+    int row = row_of(st, dm_foramen_s(&st->levels, foramen));
+    return row < 0 ? NAN : (double)st->canal.r_bone[row * DM_NT + (side > 0 ? DM_NT / 4 : 3 * DM_NT / 4)];
+}
+
+/* The same place at another foramen: as far from its middle along the spine and from its bony wall; the
+ * brightest of three heights 2 mm apart, as facets do not stand level. */
+static double share_there(const dm_study *st, const float *directions, const dm_ball *b, const double at[3],
+                          int here, int side, int there, int side_there) {
+    double best = NAN, l = at[2] + wall_of(st, there, side_there) - wall_of(st, here, side);
+    for (double up = -2; up <= 2 && !isnan(l); up += 2) {
+        double s = at[0] + up + dm_foramen_s(&st->levels, there) - dm_foramen_s(&st->levels, here), point[3],
+               front[3], left[3], p[3];
+        if (row_of(st, s) < 0) continue;
+        dm_frame_at(&st->spine, s, point, NULL, front, left);
+        for (int x = 0; x < 3; x++) p[x] = point[x] + at[1] * front[x] + side_there * l * left[x];
+        double share = share_round(&st->crop.raw, directions, b, p);
+        if (!isnan(share) && !(share <= best)) best = share;
+    }
+    return best;
+}
+
+double dm_ball_usual(const dm_study *st, const float *directions, const dm_ball *b, double s, double theta,
+                     double r) {
+    enum { AWAY = 2 }; /* foramina up and down */
+    float seen[4 * AWAY + 2];
+    size_t n = 0;
+    int here = dm_nearest_foramen(&st->levels, s), side = theta > 0 ? 1 : -1;
+    const double rad = 0.017453292519943295, at[3] = {s, r * cos(theta * rad), fabs(r * sin(theta * rad))};
+    for (int v = here - AWAY; here >= 0 && v <= here + AWAY; v++)
+        for (int k = -1; k <= 1; k += 2) {
+            if (v < 0 || v >= st->levels.n || (v == here && k == side)) continue;
+            double share = share_there(st, directions, b, at, here, side, v, k);
+            if (!isnan(share)) seen[n++] = (float)share;
+        }
+    return n ? (double)dm_rank(seen, n, 0.5) : 0;
+}
