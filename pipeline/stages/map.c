@@ -29,6 +29,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, reach_half, "mm", 5, 32, 30, "The canal's wall is compared with its median within this distance along the line: one level to either side."),
     DM_PARAM_FLOAT(dm_map_params, reach_dent, "mm", 0.2, 20, 0.5, "Bone further inside than this median is taken for it: contrast that touches bone of its own brightness hides the edge. Where bone was seen still counts against a pool."),
     DM_PARAM_FLOAT(dm_map_params, gap_least, "mm", 0.4, 2, 0.8, "Narrower gaps between dura and bone cannot be told from their edges at 0.6 mm blur."),
+    DM_PARAM_FLOAT(dm_map_params, gap_blur, "1", 0, 4, 1.35, "Nor gaps narrower than this many s.d. of the scan's own blur."),
     DM_PARAM_FLOAT(dm_map_params, height_least, "1", 0.05, 1, 0.5, "A pool that the blur lets stand lower than this share of its value in its gap is counted less in proportion: it is a guess there."),
     DM_PARAM_FLOAT(dm_map_params, gain_least, "1", 0, 200, 6, "Fall of chi-square (priors included) that a pool must bring to count in full: 2.5 s.d."),
     DM_PARAM_FLOAT(dm_map_params, model_error, "1", 0.01, 0.3, 0.06, "Share of the sac by which the model of a profile may be wrong: texture, roots, noise."),
@@ -109,7 +110,7 @@ static dm_fit_args fit_args(const work *w, double width, int shape) {
 
 /* The scanner's blur: the width that explains a sample of rows best. */
 static dm_status find_width(work *w) {
-    static const double width[] = {0.4, 0.5, 0.6, 0.7, 0.85, 1.0};
+    static const double width[] = {0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.45};
     double best = 1e30;
     for (size_t c = 0; c < w->n; c++) w->some[c] = w->use[c] && (c / DM_NT) % 8 == 3;
     float *cost = w->valley; /* free until the valley is made */
@@ -248,6 +249,7 @@ static dm_status measure(dm_gpu *gpu, work *w) {
             w->use[c] = 0;
     DM_TRY(dm_profiles_set(&w->pr, &w->ref));
     DM_TRY(find_width(w));
+    for (size_t c = 0; c < w->n; c++) w->use[c] = w->use[c] && (double)w->gap[c] >= w->p->gap_blur * w->width;
     DM_TRY(one_shape(w, 0, DM_CELL_DARK));
     DM_TRY(one_shape(w, 1, DM_CELL_DARK_IN));
     DM_TRY(one_shape(w, 2, DM_CELL_DARK_OUT));
