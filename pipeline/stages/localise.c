@@ -13,7 +13,7 @@
 typedef struct dm_localise_params {
     dm_site_params site;
     double leak_score, doubt_score, vein_leak_score, vein_doubt_score;
-    double filled_least, filled_length_least, unsure_most, assessed_least;
+    double filled_least, filled_length_least, unsure_most, assessed_least, blur_most;
     double slec_segments, slec_thickness;
 } dm_localise_params;
 
@@ -28,14 +28,15 @@ static const dm_param table[] = {
     SITE(cusp_gain, "1", 0, 20, 3, "Above this fall of the summed residual the density's peak is believed; below, mostly the extent."),
     SITE(end_margin, "mm", 0, 20, 5, "The site is not sought nearer to the ends of a collection."),
     SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the 5-95 % interval: half the least tear length."),
-    DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.38, "Answer leak from this score of a pool: an eighth of a false mark a study on phantoms (README)."),
-    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.2, "Between this (a quarter of a false mark a study) and leak_score the answer is indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.55, "Answer leak from this score of a pool: an eighth of a false mark a study on phantoms and painted scans (README)."),
+    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.33, "Between this (a quarter of a false mark a study) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 10, 0.125, "The same for veins, whose score is no probability: one false mark in 82 CT phantoms, none of them in the 46 it was set on (seeds 41001, 41003)."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 10, 0.08, "And for doubtful veins: one false mark in those 46."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, assessed_least, "1", 0, 1, 0.3, "Less of the dura's surface assessable than this beside a filled sac: indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, blur_most, "mm", 0.5, 3, 1.15, "A blur of more than this (s.d.) hides the gap round the dura and makes facets look like pools: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, slec_segments, "1", 1, 10, 2, "A collection over this many vertebral segments is a long extradural collection."),
     DM_PARAM_FLOAT(dm_localise_params, slec_thickness, "mm", 0, 5, 1, "And at least this thick."),
 };
@@ -104,8 +105,9 @@ static void long_collection(const dm_localise_params *p, dm_study *st) {
 }
 
 /* A false sign keeps its score in the list but is never the site, and alone never a leak. Nor is what lies where fat lies
- * (behind the sac, in the sacrum) when fat is as bright as fluid. */
-static int can_be_leak(const dm_study *st, const dm_finding *f) {
+ * (behind the sac, in the sacrum) when fat is as bright as fluid, nor any pool where the blur hides the gap. */
+static int can_be_leak(const dm_localise_params *p, const dm_study *st, const dm_finding *f) {
+    if (st->map.blur > p->blur_most && f->class_ != DM_FISTULA) return 0;
     int fat = st->map.fat_bright && (f->class_ == DM_DORSAL_TEAR || f->class_ == DM_SACRAL);
     return f->false_sign == DM_NO_SIGN && !fat;
 }
@@ -131,7 +133,7 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
         double over = f->score / leak_from(p, f);
-        if (!can_be_leak(st, f)) {
+        if (!can_be_leak(p, st, f)) {
             seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && over >= 1;
             seen.fat |= f->false_sign == DM_NO_SIGN && over >= 1;
             seen.needle |= f->false_sign == DM_SIGN_PUNCTURE && !st->levels.anchored && !st->map.fat_bright && over >= 1;
@@ -149,6 +151,7 @@ static const char *reason(const dm_localise_params *p, const dm_study *st, aside
     if (c.filled_mm <= 0) return "no_contrast";
     if (c.filled < p->filled_least || c.filled_mm < p->filled_length_least) return "contrast_short";
     if (c.unsure > p->unsure_most) return "line_unsure";
+    if (st->map.blur > p->blur_most) return "resolution_low";
     if (c.assessed < p->assessed_least) return "gap_narrow";
     if (doubtful) return "doubtful";
     if (seen.c1c2) return "c1c2_alone";

@@ -249,6 +249,7 @@ static dm_status measure(dm_gpu *gpu, work *w) {
             w->use[c] = 0;
     DM_TRY(dm_profiles_set(&w->pr, &w->ref));
     DM_TRY(find_width(w));
+    w->st->map.blur = w->width;
     for (size_t c = 0; c < w->n; c++) w->use[c] = w->use[c] && (double)w->gap[c] >= w->p->gap_blur * w->width;
     DM_TRY(one_shape(w, 0, DM_CELL_DARK));
     DM_TRY(one_shape(w, 1, DM_CELL_DARK_IN));
