@@ -29,7 +29,6 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, reach_half, "mm", 5, 32, 30, "The canal's wall is compared with its median within this distance along the line: one level to either side."),
     DM_PARAM_FLOAT(dm_map_params, reach_dent, "mm", 0.2, 20, 0.5, "Bone further inside than this median is taken for it: contrast that touches bone of its own brightness hides the edge. Where bone was seen still counts against a pool."),
     DM_PARAM_FLOAT(dm_map_params, gap_least, "mm", 0.4, 2, 0.8, "Narrower gaps between dura and bone cannot be told from their edges at 0.6 mm blur."),
-    DM_PARAM_FLOAT(dm_map_params, gap_blur, "1", 0, 4, 1.35, "Nor gaps narrower than this many s.d. of the scan's own blur."),
     DM_PARAM_FLOAT(dm_map_params, height_least, "1", 0.05, 1, 0.5, "A pool that the blur lets stand lower than this share of its value in its gap is counted less in proportion: it is a guess there."),
     DM_PARAM_FLOAT(dm_map_params, gain_least, "1", 0, 200, 6, "Fall of chi-square (priors included) that a pool must bring to count in full: 2.5 s.d."),
     DM_PARAM_FLOAT(dm_map_params, model_error, "1", 0.01, 0.3, 0.06, "Share of the sac by which the model of a profile may be wrong: texture, roots, noise."),
@@ -250,7 +249,6 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     DM_TRY(dm_profiles_set(&w->pr, &w->ref));
     DM_TRY(find_width(w));
     w->st->map.blur = w->width;
-    for (size_t c = 0; c < w->n; c++) w->use[c] = w->use[c] && (double)w->gap[c] >= w->p->gap_blur * w->width;
     DM_TRY(one_shape(w, 0, DM_CELL_DARK));
     DM_TRY(one_shape(w, 1, DM_CELL_DARK_IN));
     DM_TRY(one_shape(w, 2, DM_CELL_DARK_OUT));
