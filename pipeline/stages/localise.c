@@ -112,6 +112,11 @@ static int can_be_leak(const dm_localise_params *p, const dm_study *st, const dm
     return f->false_sign == DM_NO_SIGN && !fat;
 }
 
+/* A pool no brighter than muscle and epidural veins may be either, however the sac compares: doubtful at most. */
+static int above_soft_tissue(const dm_finding *f) {
+    return f->pool.hard > 0;
+}
+
 static double leak_from(const dm_localise_params *p, const dm_finding *f) {
     return f->class_ == DM_FISTULA ? p->vein_leak_score : p->leak_score;
 }
@@ -139,7 +144,7 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
             seen.needle |= f->false_sign == DM_SIGN_PUNCTURE && !st->levels.anchored && !st->map.fat_bright && over >= 1;
             continue;
         }
-        f->accepted = over >= 1;
+        f->accepted = over >= 1 && (f->class_ == DM_FISTULA || above_soft_tissue(f));
         if (over > best) best = over, a->score = f->score, a->best = i;
     }
     return seen;

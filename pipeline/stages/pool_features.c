@@ -136,7 +136,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
     int lateral = f->side == DM_LEFT || f->side == DM_RIGHT;
     const double terms[DM_ODDS] = {1,
                                    log(fmax(size, 0.03)),
-                                   log(fmax(q->hard, 0.02)),
+                                   log(fmax(q->hard, 0.005)),
                                    st->map.fat_bright,
                                    st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0,
                                    f->class_ == DM_SACRAL,
