@@ -6,6 +6,7 @@
  *   --rays FILE      a row per ray, for pictures and for a look at single places
  * A true point of a wall, brought into the frame that was found, has a radius there: what the found surface
  * has more is its error. By modality, region of the spine and sector round it. */
+#include "options.h"
 #include "leak_study.h"
 
 enum { SECTORS = 5, REGIONS = 5 };
@@ -233,26 +234,21 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, sums *sum) {
     free(b.st), free(b.a), free(b.sc);
 }
 
-static const char *option(int argc, char **argv, const char *name, const char *fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0) return argv[i + 1];
-    return fallback;
-}
-
 int main(int argc, char **argv) {
-    const char *rays = option(argc, argv, "--rays", NULL);
-    plan p = {.seed = strtoull(option(argc, argv, "--seed", "1"), NULL, 10),
-              .protocol = option(argc, argv, "--protocol", "both"),
-              .kind = option(argc, argv, "--kind", NULL),
-              .cache = option(argc, argv, "--cache", NULL),
-              .set = option(argc, argv, "--set", NULL),
+    const char *rays = bench_option(argc, argv, "--rays", NULL);
+    plan p = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
+              .protocol = bench_option(argc, argv, "--protocol", "both"),
+              .kind = bench_option(argc, argv, "--kind", NULL),
+              .cache = bench_option(argc, argv, "--cache", NULL),
+              .set = bench_option(argc, argv, "--set", NULL),
               .rays = rays ? fopen(rays, "w") : NULL};
     for (int i = 1; i < argc; i++) p.each |= strcmp(argv[i], "--each") == 0;
     sums *sum = bench_calloc(2, sizeof *sum);
     dm_gpu *gpu = NULL;
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
     if (p.rays) fputs("case,mr,node,theta,bone,s,at,r,found,q\n", p.rays);
-    for (int c = atoi(option(argc, argv, "--from", "0")); c < atoi(option(argc, argv, "--cases", "1")); c++)
+    for (int c = atoi(bench_option(argc, argv, "--from", "0"));
+         c < atoi(bench_option(argc, argv, "--cases", "1")); c++)
         one_case(gpu, &p, c, sum);
     printf("error of the surfaces, mm, by sector: mean, mean of the absolute, 95 %% of the absolute\n");
     for (int mr = 0; mr < 2; mr++)

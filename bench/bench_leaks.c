@@ -20,6 +20,7 @@
  * answers. */
 #include <time.h>
 
+#include "options.h"
 #include "findings_parts.h"
 #include "leak_study.h"
 #include "pictures.h"
@@ -53,18 +54,6 @@ typedef struct tally {
     int each, all;
     const dm_findings_params *params;
 } tally;
-
-static const char *option(int argc, char **argv, const char *name, const char *fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0) return argv[i + 1];
-    return fallback;
-}
-
-static int has(int argc, char **argv, const char *name) {
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], name) == 0) return 1;
-    return 0;
-}
 
 /* s of a position of the anatomy's line on the study's line. */
 static double line_s(const bench_case *b, double s_truth) {
@@ -486,37 +475,40 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, tally *t) {
 }
 
 int main(int argc, char **argv) {
-    const char *frame = option(argc, argv, "--frame", "given"), *csv = option(argc, argv, "--csv", NULL);
-    plan p = {.seed = strtoull(option(argc, argv, "--seed", "1"), NULL, 10),
-              .protocol = option(argc, argv, "--protocol", "both"),
-              .kinds = option(argc, argv, "--kinds", NULL),
-              .cache = option(argc, argv, "--cache", NULL),
-              .set = option(argc, argv, "--set", NULL),
-              .pictures = option(argc, argv, "--pictures", NULL),
+    const char *frame = bench_option(argc, argv, "--frame", "given"),
+               *csv = bench_option(argc, argv, "--csv", NULL);
+    plan p = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
+              .protocol = bench_option(argc, argv, "--protocol", "both"),
+              .kinds = bench_option(argc, argv, "--kinds", NULL),
+              .cache = bench_option(argc, argv, "--cache", NULL),
+              .set = bench_option(argc, argv, "--set", NULL),
+              .pictures = bench_option(argc, argv, "--pictures", NULL),
               .frame = strcmp(frame, "real") == 0    ? BENCH_REAL
                        : strcmp(frame, "canal") == 0 ? BENCH_CANAL
                                                      : BENCH_GIVEN,
-              .error = atof(option(argc, argv, "--error", "0.4")),
-              .dense = has(argc, argv, "--dense"),
-              .prepare = has(argc, argv, "--prepare")};
+              .error = atof(bench_option(argc, argv, "--error", "0.4")),
+              .dense = bench_has(argc, argv, "--dense"),
+              .prepare = bench_has(argc, argv, "--prepare")};
     tally *t = bench_calloc(1, sizeof *t);
     dm_gpu *gpu = NULL;
     void *params = NULL;
     for (int i = 0; i < dm_stage_count; i++)
         if (strcmp(dm_stages[i]->name, "findings") == 0) params = bench_params(dm_stages[i], p.set);
     t->params = params;
-    t->each = has(argc, argv, "--each"), t->all = has(argc, argv, "--all");
+    t->each = bench_has(argc, argv, "--each"), t->all = bench_has(argc, argv, "--all");
     t->csv = csv ? fopen(csv, "w") : NULL;
     if (t->csv) fputs(csv_head, t->csv);
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
-    for (int c = atoi(option(argc, argv, "--from", "0")); c < atoi(option(argc, argv, "--cases", "1")); c++)
+    for (int c = atoi(bench_option(argc, argv, "--from", "0"));
+         c < atoi(bench_option(argc, argv, "--cases", "1")); c++)
         one_case(gpu, &p, c, t);
     plan dense = p;
-    dense.seed = strtoull(option(argc, argv, "--dense-seed", "1"), NULL, 10), dense.dense = 1,
+    dense.seed = strtoull(bench_option(argc, argv, "--dense-seed", "1"), NULL, 10), dense.dense = 1,
     dense.frame = BENCH_CANAL;
-    for (int c = 0; c < atoi(option(argc, argv, "--dense-cases", "0")); c++) one_case(gpu, &dense, c, t);
+    for (int c = 0; c < atoi(bench_option(argc, argv, "--dense-cases", "0")); c++)
+        one_case(gpu, &dense, c, t);
     if (!p.prepare) report(t);
-    if (has(argc, argv, "--fit")) fit(t);
+    if (bench_has(argc, argv, "--fit")) fit(t);
     if (t->csv) fclose(t->csv);
     dm_gpu_close(gpu);
     free(params);

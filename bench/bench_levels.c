@@ -10,6 +10,7 @@
  * --company gives every piece a second series that overlaps it and votes. --cache keeps phantoms in a folder.
  * --readings only writes every explanation of every piece with what each cue gives: what the weights of
  * level_vote.c are fitted to. */
+#include "options.h"
 #include "level_subject.h"
 #include "levels_parts.h"
 #include "series_vote.h"
@@ -41,18 +42,6 @@ typedef struct bench {
     bin calibration[3][BINS]; /* CT, MR, both */
     int pose[2][4];           /* CT, MR: refused, flagged, neither and unanchored, neither and anchored */
 } bench;
-
-static const char *option(int argc, char **argv, const char *name, const char *fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0) return argv[i + 1];
-    return fallback;
-}
-
-static int flag(int argc, char **argv, const char *name) {
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], name) == 0) return 1;
-    return 0;
-}
 
 static double unit(bench *b) {
     b->state ^= b->state << 13, b->state ^= b->state >> 7, b->state ^= b->state << 17;
@@ -366,12 +355,12 @@ static int axis_of(const char *text) {
 
 static int set_up(bench *b, int argc, char **argv) {
     char text[400];
-    b->crops = atoi(option(argc, argv, "--crops", "4"));
-    b->each = flag(argc, argv, "--each");
-    b->turned = axis_of(option(argc, argv, "--turned", ""));
-    b->company = flag(argc, argv, "--company");
+    b->crops = atoi(bench_option(argc, argv, "--crops", "4"));
+    b->each = bench_has(argc, argv, "--each");
+    b->turned = axis_of(bench_option(argc, argv, "--turned", ""));
+    b->company = bench_has(argc, argv, "--company");
     b->state = 88172645463325252ull;
-    const char *readings = option(argc, argv, "--readings", NULL);
+    const char *readings = bench_option(argc, argv, "--readings", NULL);
     if (readings && !(b->readings = fopen(readings, "w")))
         return fprintf(stderr, "%s cannot be written\n", readings), 0;
     if (b->readings)
@@ -379,14 +368,14 @@ static int set_up(bench *b, int argc, char **argv) {
               "conus,fused,spacing,ends,size,"
               "names\n",
               b->readings);
-    snprintf(text, sizeof text, "%s", option(argc, argv, "--length", "0,140,220,320"));
+    snprintf(text, sizeof text, "%s", bench_option(argc, argv, "--length", "0,140,220,320"));
     for (char *save = NULL, *word = strtok_r(text, ",", &save); word && b->n_lengths < MAX_LENGTHS;
          word = strtok_r(NULL, ",", &save))
         b->length[b->n_lengths++] = atof(word);
     b->params = calloc(1, dm_stage_levels.params_size);
     if (!b->params || !dm_good(dm_gpu_open(NULL, 0, &b->gpu))) return 0;
     dm_params_preset(dm_stage_levels.params, dm_stage_levels.n_params, b->params);
-    snprintf(text, sizeof text, "%s", option(argc, argv, "--set", ""));
+    snprintf(text, sizeof text, "%s", bench_option(argc, argv, "--set", ""));
     for (char *save = NULL, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
         char *equals = strchr(word, '=');
         if (!equals) continue;
@@ -402,10 +391,10 @@ static void one(bench *b, int argc, char **argv, int number, char **real) {
     subject o = {.study = calloc(1, sizeof(dm_study))};
     if (!o.study) abort();
     int good = real ? real_subject(b->gpu, real[0], real[1], &o)
-                    : kept_subject(b->gpu, strtoull(option(argc, argv, "--seed", "1"), NULL, 10), number,
-                                   protocol_of(option(argc, argv, "--protocol", "ctm")),
-                                   strcmp(option(argc, argv, "--line", "true"), "found") == 0,
-                                   option(argc, argv, "--cache", NULL), &o);
+                    : kept_subject(b->gpu, strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
+                                   number, protocol_of(bench_option(argc, argv, "--protocol", "ctm")),
+                                   strcmp(bench_option(argc, argv, "--line", "true"), "found") == 0,
+                                   bench_option(argc, argv, "--cache", NULL), &o);
     if (good) measure(b, &o);
     dm_study_clear(o.study);
     free(o.study);
@@ -413,7 +402,8 @@ static void one(bench *b, int argc, char **argv, int number, char **real) {
 
 int main(int argc, char **argv) {
     bench b = {0};
-    int from = atoi(option(argc, argv, "--from", "0")), cases = atoi(option(argc, argv, "--cases", "0"));
+    int from = atoi(bench_option(argc, argv, "--from", "0")),
+        cases = atoi(bench_option(argc, argv, "--cases", "0"));
     if (!set_up(&b, argc, argv)) return 4;
     for (int i = 1; i + 2 < argc; i++)
         if (strcmp(argv[i], "--real") == 0) one(&b, argc, argv, 0, argv + i + 1);

@@ -6,15 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "options.h"
 #include "nifti.h"
 #include "scanner.h"
 #include "truth.h"
-
-static const char *option(int argc, char **argv, const char *name, const char *fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0) return argv[i + 1];
-    return fallback;
-}
 
 static int one(dm_gpu *gpu, const dm_anatomy *a, int full, const char *out) {
     dm_ph_scanner sc;
@@ -46,12 +41,12 @@ static int one(dm_gpu *gpu, const dm_anatomy *a, int full, const char *out) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t seed = strtoull(option(argc, argv, "--seed", "1"), NULL, 10);
-    int number = atoi(option(argc, argv, "--case", "0"));
-    const char *kind = option(argc, argv, "--kind", "none"),
-               *protocol = option(argc, argv, "--protocol", "ctm");
-    const char *out = option(argc, argv, "--out", ".");
-    int full = strcmp(option(argc, argv, "--size", "small"), "full") == 0;
+    uint64_t seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10);
+    int number = atoi(bench_option(argc, argv, "--case", "0"));
+    const char *kind = bench_option(argc, argv, "--kind", "none"),
+               *protocol = bench_option(argc, argv, "--protocol", "ctm");
+    const char *out = bench_option(argc, argv, "--out", ".");
+    int full = strcmp(bench_option(argc, argv, "--size", "small"), "full") == 0;
     mkdir(out, 0777);
     dm_ph_protocol pr =
         strcmp(protocol, "mrm") == 0 ? PH_MRM : (strcmp(protocol, "ct_plain") == 0 ? PH_PLAIN : PH_CTM);
@@ -59,7 +54,7 @@ int main(int argc, char **argv) {
     if (!a) return 4;
     dm_status s = dm_anatomy_make(seed, number, kind, pr, a);
     dm_gpu *gpu = NULL;
-    if (dm_good(s)) s = dm_gpu_open(option(argc, argv, "--device", ""), 0, &gpu);
+    if (dm_good(s)) s = dm_gpu_open(bench_option(argc, argv, "--device", ""), 0, &gpu);
     if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
     int code = dm_good(s) ? one(gpu, a, full, out) : 3;
     dm_gpu_close(gpu);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../options.h"
 #include "curved.h"
 #include "phantom.h"
 #include "pictures.h"
@@ -17,18 +18,6 @@
 #include "stage.h"
 
 enum { AFTER_LEVELS = 5 };
-
-static const char *option(int argc, char **argv, const char *name, const char *fallback) {
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0) return argv[i + 1];
-    return fallback;
-}
-
-static int has(int argc, char **argv, const char *name) {
-    for (int i = 1; i < argc; i++)
-        if (strcmp(argv[i], name) == 0) return 1;
-    return 0;
-}
 
 /* ---- stages ---- */
 
@@ -135,11 +124,11 @@ static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int numbe
     dm_anatomy *a = calloc(1, sizeof *a);
     dm_study *st = calloc(1, sizeof *st);
     dm_ph_scanner *sc = calloc(1, sizeof *sc);
-    const char *set = option(argc, argv, "--set", NULL);
+    const char *set = bench_option(argc, argv, "--set", NULL);
     int good = a && st && sc && dm_good(dm_anatomy_make(seed, number, kind, pr, a));
     if (good) {
         dm_ph_make_scanner(a, 0, sc);
-        good = make_study(gpu, a, sc, option(argc, argv, "--cache", NULL), set, st);
+        good = make_study(gpu, a, sc, bench_option(argc, argv, "--cache", NULL), set, st);
     }
     if (each && good)
         printf("case %d %s %s noise %.0f sac %.0f pixel %.2f %.2f kvp %.0f age %.0f\n", number, kind,
@@ -149,12 +138,12 @@ static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int numbe
     if (good) {
         shown what;
         bench b = {a, sc, st, t, each, NULL};
-        int asked = has(argc, argv, "--seen") && a->n_blebs + a->n_veins > 0;
+        int asked = bench_has(argc, argv, "--seen") && a->n_blebs + a->n_veins > 0;
         if (asked && look_without(gpu, &b, &what)) b.shown = &what;
         t->studies++;
         score_blebs(&b), score_veins(&b), score_signs(&b);
-        draw(option(argc, argv, "--pictures", NULL), &b);
-        if (option(argc, argv, "--dump", NULL)) dump(gpu, option(argc, argv, "--dump", NULL), &b);
+        draw(bench_option(argc, argv, "--pictures", NULL), &b);
+        if (bench_option(argc, argv, "--dump", NULL)) dump(gpu, bench_option(argc, argv, "--dump", NULL), &b);
         if (each)
             printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score,
                    st->qc);
@@ -167,15 +156,15 @@ static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int numbe
 }
 
 int main(int argc, char **argv) {
-    uint64_t seed = strtoull(option(argc, argv, "--seed", "1"), NULL, 10);
-    int from = atoi(option(argc, argv, "--from", "0")), cases = atoi(option(argc, argv, "--cases", "1")),
-        n = 0, each = has(argc, argv, "--each");
-    const char *protocol = option(argc, argv, "--protocol", "ctm");
+    uint64_t seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10);
+    int from = atoi(bench_option(argc, argv, "--from", "0")),
+        cases = atoi(bench_option(argc, argv, "--cases", "1")), n = 0, each = bench_has(argc, argv, "--each");
+    const char *protocol = bench_option(argc, argv, "--protocol", "ctm");
     char kinds[200], *kind[16];
     dm_gpu *gpu = NULL;
     totals *t = calloc(1, sizeof *t);
     snprintf(kinds, sizeof kinds, "%s",
-             option(argc, argv, "--kinds", "fistula,diverticula,diverticulum_leak,c1c2,puncture,none"));
+             bench_option(argc, argv, "--kinds", "fistula,diverticula,diverticulum_leak,c1c2,puncture,none"));
     for (char *save = NULL, *w = strtok_r(kinds, ",", &save); w && n < 16; w = strtok_r(NULL, ",", &save))
         kind[n++] = w;
     if (!t || n == 0 || !dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
