@@ -13,7 +13,7 @@
 typedef struct dm_localise_params {
     dm_site_params site;
     double leak_score, doubt_score, vein_leak_score, vein_doubt_score;
-    double filled_least, filled_length_least, unsure_most, assessed_least, blur_most;
+    double filled_least, filled_length_least, unsure_most, assessed_least, front_least, blur_most;
     double slec_segments, slec_thickness;
 } dm_localise_params;
 
@@ -36,6 +36,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, assessed_least, "1", 0, 1, 0.3, "Less of the dura's surface assessable than this beside a filled sac: indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, front_least, "1", 0, 1, 0.5, "Or less than this in front of it, where most tears are: the dura lies on bone there, or its surface goes round a pool."),
     DM_PARAM_FLOAT(dm_localise_params, blur_most, "mm", 0.5, 3, 1.15, "A blur of more than this (s.d.) hides the gap round the dura and makes facets look like pools: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, slec_segments, "1", 1, 10, 2, "A collection over this many vertebral segments is a long extradural collection."),
     DM_PARAM_FLOAT(dm_localise_params, slec_thickness, "mm", 0, 5, 1, "And at least this thick."),
@@ -57,21 +58,26 @@ static void place(const dm_study *st, dm_finding *f) {
 /* How much of the spine seen can be judged at all. */
 typedef struct coverage {
     double filled, filled_mm, unsure, assessed;
+    double front; /* share assessed in front of the sac, within 45 degrees, where most tears are */
 } coverage;
 
 static coverage cover(const dm_study *st) {
     int n = st->spine.n, filled = 0, unsure = 0;
-    size_t cells = 0, assessed = 0;
+    size_t cells = 0, assessed = 0, front = 0, front_assessed = 0;
     for (int i = 0; i < n; i++) {
         filled += st->canal.filled[i] != 0;
         unsure += st->spine.unsure[i] != 0;
-        for (int t = 0; t < DM_NT; t++)
-            if (st->canal.filled[i]) cells++, assessed += st->map.assessed[(size_t)i * DM_NT + (size_t)t];
+        for (int t = 0; t < DM_NT && st->canal.filled[i]; t++) {
+            size_t here = st->map.assessed[(size_t)i * DM_NT + (size_t)t] != 0, ahead = t <= 9 || t >= DM_NT - 9;
+            cells++, assessed += here;
+            front += ahead, front_assessed += ahead && here;
+        }
     }
     return (coverage){.filled = (double)filled / n,
                       .filled_mm = filled * st->spine.ds,
                       .unsure = (double)unsure / n,
-                      .assessed = cells ? (double)assessed / (double)cells : 0};
+                      .assessed = cells ? (double)assessed / (double)cells : 0,
+                      .front = front ? (double)front_assessed / (double)front : 0};
 }
 
 static int level_at(const dm_levels *levels, double s) {
@@ -157,7 +163,7 @@ static const char *reason(const dm_localise_params *p, const dm_study *st, aside
     if (c.filled < p->filled_least || c.filled_mm < p->filled_length_least) return "contrast_short";
     if (c.unsure > p->unsure_most) return "line_unsure";
     if (st->map.blur > p->blur_most) return "resolution_low";
-    if (c.assessed < p->assessed_least) return "gap_narrow";
+    if (c.assessed < p->assessed_least || c.front < p->front_least) return "gap_narrow";
     if (doubtful) return "doubtful";
     if (seen.c1c2) return "c1c2_alone";
     if (seen.needle) return "puncture_unanchored";
