@@ -68,7 +68,9 @@ until_there 3000 has_records "$work/hurt" 1
 child_called duramap-measure || wrong "no measuring process"
 while kill -SEGV "$found" 2>/dev/null; do sleep 0.05; done # a driver's handler may take the first
 before=$found
-until_there 3000 another_measures && kill -KILL "$found" # it may still be starting
+# Another study must be in hand: one that loses its process twice fails by name.
+until_there 3000 has_records "$work/hurt" 2
+until_there 3000 another_measures && kill -KILL "$found"
 ended 3
 says '2 times a measuring process ended'
 same "$work/hurt" "measuring process killed"
