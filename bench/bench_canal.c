@@ -8,6 +8,7 @@
  * has more is its error. By modality, region of the spine and sector round it. */
 #include "options.h"
 #include "leak_study.h"
+#include "ranks.h"
 
 enum { SECTORS = 5, REGIONS = 5 };
 static const char *const sector_name[SECTORS] = {"ventral", "ventrolateral", "lateral", "dorsolateral",
@@ -45,14 +46,9 @@ static void keep(errors *e, double d) {
     e->v[e->n++] = (float)fabs(d);
 }
 
-static int ascending(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 static double quantile(errors *e, double q) {
     if (!e->n) return NAN;
-    qsort(e->v, (size_t)e->n, sizeof *e->v, ascending);
+    dm_sort(e->v, (size_t)e->n);
     return (double)e->v[(int)(q * (e->n - 1))];
 }
 

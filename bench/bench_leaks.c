@@ -22,7 +22,8 @@
 
 #include "options.h"
 #include "findings_parts.h"
-#include "leak_study.h"
+#include "lost_pool.h"
+#include "options.h"
 #include "pictures.h"
 
 enum { MOST = 20000, TERMS = DM_ODDS };
@@ -39,11 +40,8 @@ typedef struct lesion {
     double thickness, ratio, best; /* best: highest score of a mark that hits it, -1 none */
     double error, length;          /* of that mark: site against truth, interval, mm */
     int covered, class_right, side_right;
-    int found_as; /* a reason below, were it missed */
+    int lost; /* lost_pool.h, were it missed */
 } lesion;
-
-/* Where a pool is lost: the first of these that holds for half of its cells. */
-enum { UNSEEN_UNASSESSED, UNSEEN_IN_DURA, UNSEEN_IN_BONE, UNSEEN_DIM, UNSEEN_SMALL, UNSEEN_SCORE, UNSEEN_N };
 
 typedef struct tally {
     int studies, ct, leak_free, answer[2][3]; /* [leaks][no, leak, cannot tell] */
@@ -157,68 +155,19 @@ static void show(const bench_case *b) {
     printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score, st->qc);
 }
 
-static int by_ascent(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double middle_of(double *v, int n, double rank) {
-    qsort(v, (size_t)n, sizeof *v, by_ascent);
-    return n ? v[(int)(rank * (n - 1))] : 0;
-}
-
-/* The cells of the map in which a leak's pool really lies, against the surfaces and the map that were found.
- */
-static int trace_pool(const tally *t, const bench_case *b, const dm_ph_leak *k) {
-    enum { CELLS = 8000 };
-    const dm_study *st = b->st;
-    double *beyond = bench_calloc(3 * CELLS, sizeof *beyond), *before = beyond + CELLS, *e = before + CELLS;
-    int n = 0, assessed = 0;
-    for (int s = (int)k->s_from; s <= (int)k->s_to; s++)
-        for (int c = 0; c < DM_NT && n < CELLS; c++) {
-            double theta = 5.0 * c, in = dm_ph_wall_at(b->a, PH_PI, s, theta),
-                   out = dm_ph_wall_at(b->a, PH_PO, s, theta);
-            if (out - in < 0.4 || strcmp(dm_ph_side_of(theta > 180 ? theta - 360 : theta), k->side) != 0)
-                continue;
-            double w = theta * 0.017453292519943295, mid = 0.5 * (in + out), p[3], at, turn, r;
-            dm_ph_point_at(b->a, s, mid * cos(w), mid * sin(w), p);
-            dm_ph_to_patient(b->sc, p, p);
-            dm_frame_from_lps(&st->spine, p, &at, &turn, &r);
-            int i = (int)lround(at / st->spine.ds), col = ((int)lround(turn / 5) + DM_NT) % DM_NT;
-            if (i < 0 || i >= st->map.n) continue;
-            size_t cell = (size_t)i * DM_NT + (size_t)col;
-            beyond[n] = r - (double)st->canal.r_dura[cell], before[n] = (double)st->canal.r_bone[cell] - r;
-            e[n++] = st->map.assessed[cell] ? (double)st->map.e[cell] : 0,
-            assessed += st->map.assessed[cell] != 0;
-        }
-    double dura = middle_of(beyond, n, 0.5), bone = middle_of(before, n, 0.5), half = middle_of(e, n, 0.5),
-           top = middle_of(e, n, 0.9);
-    if (t->each)
-        printf("    lies in %d cells, assessed %.2f, beyond the dura found %.1f mm, before the bone %.1f mm, "
-               "map %.2f / %.2f\n",
-               n, n ? (double)assessed / n : 0, dura, bone, half, top);
-    free(beyond);
-    double high = t->params->hysteresis_high;
-    return 2 * assessed < n          ? UNSEEN_UNASSESSED
-           : dura < 0 && half < high ? UNSEEN_IN_DURA
-           : bone < 0 && half < high ? UNSEEN_IN_BONE
-           : top < high              ? UNSEEN_DIM
-           : half < high             ? UNSEEN_SMALL
-                                     : UNSEEN_SCORE;
-}
-
 static void score_study(tally *t, const bench_case *b) {
     const dm_study *st = b->st;
     int first = t->n_lesions, leaks = b->a->n_leaks > 0;
     for (int i = 0; i < b->a->n_leaks && t->n_lesions < MOST; i++) {
         const dm_ph_leak *k = &b->a->leak[i];
         if (is_pool(k))
-            t->lesions[t->n_lesions++] = (lesion){.study = t->studies,
-                                                  .mr = st->modality == DM_MR,
-                                                  .thickness = k->thickness,
-                                                  .ratio = k->ratio,
-                                                  .best = -1,
-                                                  .found_as = trace_pool(t, b, k)};
+            t->lesions[t->n_lesions++] =
+                (lesion){.study = t->studies,
+                         .mr = st->modality == DM_MR,
+                         .thickness = k->thickness,
+                         .ratio = k->ratio,
+                         .best = -1,
+                         .lost = lost_where(b, k, t->params->hysteresis_high, t->each)};
     }
     for (int i = 0; i < st->findings.n; i++) score_mark(t, b, &st->findings.f[i], first);
     t->answer[leaks][st->answer.kind]++;
@@ -230,11 +179,6 @@ static void score_study(tally *t, const bench_case *b) {
 
 /* ---- tables ---- */
 
-static int by_descent(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x < y) - (x > y);
-}
-
 /* Least score at which at most `rate` false marks a study remain: candidates that hit nothing and carry no
  * false sign. */
 static double score_at(const tally *t, double rate) {
@@ -243,8 +187,8 @@ static double score_at(const tally *t, double rate) {
     for (int i = 0; i < t->n_marks; i++)
         if (t->marks[i].leak < 0 && !t->marks[i].sign && t->marks[i].flag == DM_NO_SIGN)
             s[n++] = t->marks[i].score;
-    qsort(s, (size_t)n, sizeof *s, by_descent);
-    double out = most < n ? s[most] : 0;
+    bench_sort(s, n);
+    double out = most < n ? s[n - 1 - most] : 0;
     free(s);
     return out;
 }
@@ -299,30 +243,26 @@ static void sites(const tally *t) {
             error[n] = l->error, length[n++] = l->length;
             covered += l->covered, right += l->class_right;
         }
-        qsort(error, (size_t)n, sizeof *error, by_descent),
-            qsort(length, (size_t)n, sizeof *length, by_descent);
+        bench_sort(error, n), bench_sort(length, n);
         if (n)
             printf("%s site error median %.1f, 90 %% %.1f, worst %.1f mm; interval median %.0f mm holds the "
                    "site %d/%d; class right %d/%d\n",
-                   mr ? "MR" : "CT", error[n / 2], error[n / 10], error[0], length[n / 2], covered, n, right,
-                   n);
+                   mr ? "MR" : "CT", error[n - 1 - n / 2], error[n - 1 - n / 10], error[n - 1],
+                   length[n - 1 - n / 2], covered, n, right, n);
     }
     free(error), free(length);
 }
 
 static void misses(const tally *t) {
-    static const char *const name[UNSEEN_N] = {
-        "not assessed", "within the dura found",        "beyond the bone found",
-        "map dim",      "map bright in less than half", "scored low"};
     double least = score_at(t, 0.25);
     printf("pools >= 1 mm and ratio >= .2 missed at .25 false marks a study:");
-    for (int k = 0; k < UNSEEN_N; k++) {
+    for (int k = 0; k < LOST_N; k++) {
         int n[2] = {0, 0};
         for (int i = 0; i < t->n_lesions; i++) {
             const lesion *l = &t->lesions[i];
-            n[l->mr] += l->thickness >= 1 && l->ratio >= 0.2 && l->best <= least && l->found_as == k;
+            n[l->mr] += l->thickness >= 1 && l->ratio >= 0.2 && l->best <= least && l->lost == k;
         }
-        printf("  %s CT %d MR %d", name[k], n[0], n[1]);
+        printf("  %s CT %d MR %d", lost_name[k], n[0], n[1]);
     }
     printf("\n");
 }
@@ -491,9 +431,8 @@ int main(int argc, char **argv) {
               .prepare = bench_has(argc, argv, "--prepare")};
     tally *t = bench_calloc(1, sizeof *t);
     dm_gpu *gpu = NULL;
-    void *params = NULL;
-    for (int i = 0; i < dm_stage_count; i++)
-        if (strcmp(dm_stages[i]->name, "findings") == 0) params = bench_params(dm_stages[i], p.set);
+    void *params = bench_params(dm_stage_named("findings"), p.set);
+    if (!params) return 2;
     t->params = params;
     t->each = bench_has(argc, argv, "--each"), t->all = bench_has(argc, argv, "--all");
     t->csv = csv ? fopen(csv, "w") : NULL;

@@ -12,8 +12,7 @@
 #include "level.h"
 #include "phantom.h"
 #include "pools.h"
-#include "scanner.h"
-#include "stage.h"
+#include "stage_run.h"
 #include "truth.h"
 
 /* Who makes the frame: the truth with a smooth error; the truth's line with the surfaces of the stages
@@ -141,35 +140,6 @@ static inline int bench_given_line(const bench_case *b, int from, int to) {
     }
     st->levels.anchored = 1;
     return dm_good(dm_frame_build(&st->spine));
-}
-
-/* Parameters: the defaults and what `set` ("STAGE.KEY=VALUE,...", may be NULL) says. Freed by the caller. */
-static inline void *bench_params(const dm_stage *stage, const char *set) {
-    void *params = bench_calloc(1, stage->params_size + 1);
-    char text[600];
-    dm_params_preset(stage->params, stage->n_params, params);
-    snprintf(text, sizeof text, "%s", set ? set : "");
-    for (char *save = NULL, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-        char *dot = strchr(word, '.'), *equals = strchr(word, '=');
-        if (!dot || !equals) continue;
-        *dot = *equals = 0;
-        if (strcmp(word, stage->name) != 0) continue;
-        dm_status bad = dm_params_set(stage->params, stage->n_params, params, "--set", dot + 1, equals + 1);
-        if (!dm_good(bad)) fprintf(stderr, "%s\n", bad.text);
-    }
-    return params;
-}
-
-static inline int bench_run_stage(dm_gpu *gpu, const char *name, const char *set, dm_study *st) {
-    for (int i = 0; i < dm_stage_count; i++) {
-        if (strcmp(dm_stages[i]->name, name) != 0) continue;
-        void *params = bench_params(dm_stages[i], set);
-        dm_status s = dm_stages[i]->run(gpu, params, st);
-        free(params);
-        if (!dm_good(s)) fprintf(stderr, "  FAILED %s %s: %s\n", name, s.code, s.text);
-        return dm_good(s);
-    }
-    return 0;
 }
 
 static inline int16_t *bench_render(dm_gpu *gpu, const bench_case *b) {

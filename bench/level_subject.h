@@ -13,8 +13,7 @@
 #include "ingest.h"
 #include "level.h"
 #include "phantom.h"
-#include "scanner.h"
-#include "stage.h"
+#include "stage_run.h"
 #include "truth.h"
 
 typedef struct place {
@@ -28,20 +27,6 @@ typedef struct subject {
     int n, last_thoracic;
     place truth[DM_MAX_VERTEBRAE];
 } subject;
-
-static inline int run_stage(dm_gpu *gpu, const char *name, dm_study *study) {
-    for (int i = 0; i < dm_stage_count; i++) {
-        if (strcmp(dm_stages[i]->name, name) != 0) continue;
-        void *params = calloc(1, dm_stages[i]->params_size + 1);
-        if (!params) return 0;
-        dm_params_preset(dm_stages[i]->params, dm_stages[i]->n_params, params);
-        dm_status s = dm_stages[i]->run(gpu, params, study);
-        free(params);
-        if (!dm_good(s)) printf("%s stopped: %s\n", name, s.text);
-        return dm_good(s);
-    }
-    return 0;
-}
 
 /* Vertebra `level` with its canal's centre at p; left out where the line does not pass. */
 static inline void add_truth(subject *o, int level, const double p[3]) {
@@ -72,22 +57,12 @@ static inline int true_line(const dm_anatomy *a, const dm_ph_scanner *sc, dm_stu
 }
 
 static inline int render(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, int found, dm_study *st) {
-    dm_scan *scan = &st->pass[0].scan;
-    size_t voxels = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
-    *scan = (dm_scan){.nx = sc->args.nx,
-                      .ny = sc->args.ny,
-                      .nz = sc->args.nz,
-                      .to_lps = sc->to_lps,
-                      .scale = 1,
-                      .v = malloc(voxels * sizeof(int16_t))};
-    st->n_passes = 1;
-    st->modality = a->protocol == PH_MRM ? DM_MR : DM_CT;
-    st->contrast = a->protocol == PH_PLAIN ? DM_CONTRAST_NONE : st->modality == DM_MR ? DM_FLUID : DM_IODINE;
-    if (!scan->v || !dm_good(dm_ph_render(gpu, sc, a, scan->v))) return 0;
-    if (found) return run_stage(gpu, "crop", st) && run_stage(gpu, "spine", st);
+    const dm_scan *scan = &st->pass[0].scan;
+    if (!bench_scan(gpu, a, sc, st)) return 0;
+    if (found) return bench_run_stage(gpu, "crop", NULL, st) && bench_run_stage(gpu, "spine", NULL, st);
     dm_volume *raw = &st->crop.raw;
     if (!dm_good(dm_volume_make(raw, scan->nx, scan->ny, scan->nz, &scan->to_lps))) return 0;
-    for (size_t i = 0; i < voxels; i++) raw->v[i] = (float)scan->v[i];
+    for (size_t i = 0; i < dm_volume_count(raw); i++) raw->v[i] = (float)scan->v[i];
     return true_line(a, sc, st);
 }
 
@@ -153,7 +128,8 @@ static inline int real_subject(dm_gpu *gpu, const char *path, const char *truth,
     if (good) {
         *o->study = in.study[0].study;
         in.study[0].study = (dm_study){0};
-        good = run_stage(gpu, "crop", o->study) && run_stage(gpu, "spine", o->study) && read_truth(truth, o);
+        good = bench_run_stage(gpu, "crop", NULL, o->study) &&
+               bench_run_stage(gpu, "spine", NULL, o->study) && read_truth(truth, o);
     }
     const char *slash = strrchr(path, '/');
     snprintf(o->name, sizeof o->name, "%s", slash ? slash + 1 : path);

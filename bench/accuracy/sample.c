@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../sorted.h"
 #include "accuracy.h"
 
 void sample_keep(sample *s, double v) {
@@ -15,14 +16,9 @@ void sample_keep(sample *s, double v) {
     s->v[s->n++] = v;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double sample_quantile(sample *s, double q) {
     if (s->n == 0) return NAN;
-    qsort(s->v, (size_t)s->n, sizeof *s->v, ascending);
+    bench_sort(s->v, s->n);
     return s->v[(int)(q * (s->n - 1) + 0.5)];
 }
 

@@ -11,52 +11,15 @@
 #include <string.h>
 
 #include "../options.h"
+#include "../stage_run.h"
 #include "curved.h"
 #include "phantom.h"
 #include "pictures.h"
 #include "sacs.h"
-#include "stage.h"
 
 enum { AFTER_LEVELS = 5 };
 
 /* ---- stages ---- */
-
-static int run_stage(dm_gpu *gpu, const dm_stage *stage, const char *set, dm_study *st) {
-    void *params = calloc(1, stage->params_size + 1);
-    char text[600];
-    dm_status s = dm_ok;
-    if (!params) return 0;
-    dm_params_preset(stage->params, stage->n_params, params);
-    snprintf(text, sizeof text, "%s", set ? set : "");
-    for (char *save = NULL, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-        char *dot = strchr(word, '.'), *equals = strchr(word, '=');
-        if (!dot || !equals) continue;
-        *dot = *equals = 0;
-        if (strcmp(word, stage->name) == 0)
-            s = dm_params_set(stage->params, stage->n_params, params, "--set", dot + 1, equals + 1);
-        if (!dm_good(s)) break;
-    }
-    if (dm_good(s)) s = stage->run(gpu, params, st);
-    free(params);
-    if (!dm_good(s)) printf("  FAILED %s: %s %s\n", stage->name, s.code, s.text);
-    return dm_good(s);
-}
-
-static int scan_of(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st) {
-    dm_scan *scan = &st->pass[0].scan;
-    size_t voxels = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
-    *scan = (dm_scan){.nx = sc->args.nx,
-                      .ny = sc->args.ny,
-                      .nz = sc->args.nz,
-                      .to_lps = sc->to_lps,
-                      .scale = 1,
-                      .v = malloc(voxels * sizeof(int16_t))};
-    st->n_passes = 1;
-    st->pass[0].facts.kvp = sc->kvp > 0 ? sc->kvp : NAN;
-    st->modality = a->protocol == PH_MRM ? DM_MR : DM_CT;
-    st->contrast = st->modality == DM_MR ? DM_FLUID : DM_IODINE;
-    return scan->v && dm_good(dm_ph_render(gpu, sc, a, scan->v));
-}
 
 static int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *cache,
                       const char *set, dm_study *st) {
@@ -66,12 +29,12 @@ static int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc,
     snprintf(map, sizeof map, "%s.map", path);
     int good = cache && kept_study(path, st);
     if (!good) {
-        good = scan_of(gpu, a, sc, st);
-        for (int k = 0; good && k < AFTER_LEVELS; k++) good = run_stage(gpu, dm_stages[k], set, st);
+        good = bench_scan(gpu, a, sc, st);
+        for (int k = 0; good && k < AFTER_LEVELS; k++) good = bench_run(gpu, dm_stages[k], set, st);
         if (good && cache) keep_study(path, st);
     }
     if (good && cache && kept_map(map, st)) return 1;
-    good = good && run_stage(gpu, dm_stages[AFTER_LEVELS], set, st);
+    good = good && bench_run(gpu, dm_stages[AFTER_LEVELS], set, st);
     if (good && cache) keep_map(map, st);
     return good;
 }
@@ -134,7 +97,7 @@ static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int numbe
         printf("case %d %s %s noise %.0f sac %.0f pixel %.2f %.2f kvp %.0f age %.0f\n", number, kind,
                sc->field, sc->noise, a->sac_level, sc->pixel, sc->slice, sc->kvp, a->age);
     for (int k = AFTER_LEVELS + 1; good && k < dm_stage_count; k++)
-        good = run_stage(gpu, dm_stages[k], set, st);
+        good = bench_run(gpu, dm_stages[k], set, st);
     if (good) {
         shown what;
         bench b = {a, sc, st, t, each, NULL};

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../sorted.h"
 #include "frame.h"
 #include "sacs.h"
 #include "truth.h"
@@ -120,10 +121,6 @@ void score_veins(const bench *b) {
     }
 }
 
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
 static int by_score(const void *a, const void *b) {
     double x = ((const mark *)a)->score, y = ((const mark *)b)->score;
     return x > y ? -1 : x < y;
@@ -155,7 +152,7 @@ void report(totals *t) {
                t->shown_blebs, t->shown_blebs_found);
     double sum = 0;
     for (int i = 0; i < t->n_size; i++) sum += t->size[i], t->relative[i] = fabs(t->size[i]);
-    qsort(t->relative, (size_t)t->n_size, sizeof *t->relative, by_value);
+    bench_sort(t->relative, t->n_size);
     if (t->n_size)
         printf("size error: mean %+.2f, median %.2f, 95 %% %.2f, worst %.2f mm\n", sum / t->n_size,
                t->relative[t->n_size / 2], t->relative[(int)(0.95 * (t->n_size - 1) + 0.5)],

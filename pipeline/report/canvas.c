@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "grid.h"
+#include "ranks.h"
 
 const dm_colour dm_white = {1, 1, 1}, dm_yellow = {1, 0.9, 0.1}, dm_cyan = {0.2, 0.9, 1},
                 dm_orange = {1, 0.55, 0.1}, dm_magenta = {1, 0.3, 0.8}, dm_grey = {0.6, 0.6, 0.6};
@@ -94,11 +95,6 @@ void dm_canvas_scale(cairo_t *canvas, double x, double y, double pixels_per_mm, 
     dm_canvas_text(canvas, x, y - 6, dm_white, 12, "%g mm", mm);
 }
 
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 static dm_window mr_window(const dm_volume *v) {
     enum { SAMPLES = 20000 };
     size_t count = dm_volume_count(v), step = count / SAMPLES + 1, n = 0;
@@ -107,7 +103,7 @@ static dm_window mr_window(const dm_volume *v) {
     for (size_t i = 0; sample && i < count && n < SAMPLES; i += step)
         if (!dm_is_outside(v->v[i])) sample[n++] = v->v[i];
     if (n > 100) {
-        qsort(sample, n, sizeof *sample, by_value);
+        dm_sort(sample, n);
         double low = (double)sample[n / 100], high = (double)sample[n - 1 - n / 100];
         if (high > low) w = (dm_window){(low + high) / 2, high - low, "signal"};
     }

@@ -5,11 +5,6 @@
 
 #include "ranks.h"
 
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
 /* Leaves the absolute deviations in `value`. */
 static void middle_of(float *value, size_t n, double least_spread, double *middle, double *spread) {
     float m = dm_rank(value, n, 0.5);
@@ -31,7 +26,7 @@ static size_t largest_group(const float *value, size_t n, size_t *most) {
 dm_blood dm_blood_of(float *value, size_t n, double least, double noise) {
     dm_blood b = {.least = least, .middle = least, .spread = noise};
     size_t dim = 0, group;
-    qsort(value, n, sizeof *value, by_value);
+    dm_sort(value, n);
     while (dim < n && (double)value[dim] <= 1.5 * least) dim++;
     size_t first = dim + largest_group(value + dim, n - dim, &group);
     if (group >= 3) middle_of(value + first, group, noise, &b.root, &b.root_spread);

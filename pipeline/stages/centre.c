@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dialect.h"
+#include "ranks.h"
 
 /* Rays: 0 to 20 mm by 0.5 mm, every 1 mm along the line. A canal's half width is 6 to 15 mm. */
 enum { NR = 41, OPEN = 14, GATHER = 7 };
@@ -64,14 +65,9 @@ static void open_along(const rays *r, float *spare) {
     extreme_along(r, spare, -1.0f, r->opened);
 }
 
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 static float median(float *v, int n) {
     if (!n) return 0.0f;
-    qsort(v, (size_t)n, sizeof *v, by_value);
+    dm_sort(v, (size_t)n);
     return v[n / 2];
 }
 

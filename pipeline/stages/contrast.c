@@ -3,14 +3,10 @@
 #include <string.h>
 
 #include "canal_parts.h"
-
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
+#include "ranks.h"
 
 float dm_median(float *v, int n) {
-    qsort(v, (size_t)n, sizeof *v, by_value);
+    dm_sort(v, (size_t)n);
     return v[n / 2];
 }
 

@@ -1,5 +1,6 @@
 #include "evidence.h"
 #include "crop_parts.h"
+#include "ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -90,11 +91,6 @@ static dm_status box(const work *w, const dm_buf *from, const dm_buf *to, int ax
     return launch(w, "evidence_box", args, 5);
 }
 
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* Mean and 99.5 % value of what is inside the field, from every 7th cell. */
 static dm_status brightness(const float *v, size_t cells, float *mean, float *top) {
     float *some = malloc((cells / 7 + 1) * sizeof *some);
@@ -103,7 +99,7 @@ static dm_status brightness(const float *v, size_t cells, float *mean, float *to
     if (!some) return dm_fail(DM_STUDY, "out_of_memory", "No memory for the brightness of the scan.");
     for (size_t i = 0; i < cells; i += 7)
         if (!dm_is_outside(v[i])) some[n++] = v[i], sum += v[i];
-    qsort(some, n, sizeof *some, by_value);
+    dm_sort(some, n);
     *mean = n ? (float)(sum / (double)n) : 0.0f;
     *top = n ? some[(size_t)(0.995 * (double)(n - 1))] : 0.0f;
     free(some);

@@ -1,5 +1,6 @@
 /* Noise of a volume from its flat blocks. */
 #include "denoise.h"
+#include "ranks.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,11 +23,6 @@ typedef struct blocks {
     int n, room;
 } blocks;
 
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* Half-sample mode of sorted values (Robertson & Cryer 1974): again and again the densest half. */
 static double half_sample_mode(const float *v, int n) {
     while (n > 3) {
@@ -47,7 +43,7 @@ static double mode_between(const blocks *all, int z0, int z1, float *room, int *
     int n = 0;
     for (int i = 0; i < all->n; i++)
         if (all->b[i].z >= z0 && all->b[i].z <= z1) room[n++] = all->b[i].sd;
-    qsort(room, (size_t)n, sizeof *room, by_value);
+    dm_sort(room, (size_t)n);
     *used = n;
     return n ? fmin(half_sample_mode(room, n), 1.15 * (double)room[n / 7]) : 0.0;
 }
@@ -155,7 +151,7 @@ static double from_differences(const dm_volume *v, float *room, size_t most) {
     size_t step = count / most + 1;
     for (size_t i = 0; i + stride < count && n < most; i += step) room[n++] = fabsf(v->v[i + stride] - v->v[i]);
     if (n == 0) return 0;
-    qsort(room, n, sizeof *room, by_value);
+    dm_sort(room, n);
     return 1.4826 * (double)room[n / 2] / sqrt(2.0);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "levels_parts.h"
+#include "ranks.h"
 
 static dm_status no_memory(void) {
     return dm_fail(DM_STUDY, "out_of_memory", "no memory for a profile along the spine");
@@ -30,11 +31,6 @@ dm_status dm_profile_smooth(float *v, int n, double sigma) {
     return dm_ok;
 }
 
-static int by_value(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 dm_status dm_profile_rank(const float *v, int n, int half, double share, float *out) {
     float *some = malloc((2 * (size_t)half + 1) * sizeof *some);
     if (!some) return no_memory();
@@ -42,7 +38,7 @@ dm_status dm_profile_rank(const float *v, int n, int half, double share, float *
         size_t count = 0;
         for (int j = i - half < 0 ? 0 : i - half; j <= i + half && j < n; j++)
             if (!isnan(v[j])) some[count++] = v[j];
-        qsort(some, count, sizeof *some, by_value);
+        dm_sort(some, count);
         double at = share * ((double)count - 1);
         size_t low = count ? (size_t)at : 0;
         out[i] = count == 0        ? NAN

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+/* Least first. */
+void dm_sort(float *v, size_t n);
 /* The value at `share` (0..1) of the sorted list, nearest rank. Reorders v. NaN for n = 0. */
 float dm_rank(float *v, size_t n, double share);
 /* Gaussian of `sd` samples over v[0..n), in place; entries that are DM_OUTSIDE are left out and stay so. */

@@ -106,12 +106,8 @@ static int measure(dm_gpu *gpu, const dm_protocol *protocol, const dm_study *stu
     other->pass[0] = study->pass[i];
     other->n_passes = 1;
     *status = dm_ok;
-    for (int k = 0, done = 0; k < dm_stage_count && done < 3; k++) {
-        if (strcmp(dm_stages[k]->name, stages[done]) != 0) continue;
-        done++;
-        *status = dm_stages[k]->run(gpu, dm_protocol_params(protocol, dm_stages[k]->name), other);
-        if (!dm_good(*status)) break;
-    }
+    for (int k = 0; k < 3 && dm_good(*status); k++)
+        *status = dm_stage_named(stages[k])->run(gpu, dm_protocol_params(protocol, stages[k]), other);
     other->n_passes = 0; /* the volume is not its own */
     return dm_good(*status) && !strstr(other->qc, "orientation") && other->levels.n > 0;
 }
@@ -141,10 +137,7 @@ static dm_status ask_all(dm_gpu *gpu, const dm_protocol *protocol, const dm_stud
 
 static dm_status name_again(dm_gpu *gpu, const dm_protocol *protocol, dm_study *study) {
     dm_study_unflag(study, "unanchored");
-    for (int k = 0; k < dm_stage_count; k++)
-        if (strcmp(dm_stages[k]->name, "levels") == 0)
-            return dm_stages[k]->run(gpu, dm_protocol_params(protocol, "levels"), study);
-    return dm_ok;
+    return dm_stage_named("levels")->run(gpu, dm_protocol_params(protocol, "levels"), study);
 }
 
 dm_status dm_series_vote(dm_gpu *gpu, const dm_protocol *protocol, dm_study *study) {
@@ -154,6 +147,7 @@ dm_status dm_series_vote(dm_gpu *gpu, const dm_protocol *protocol, dm_study *stu
     dm_status status = ask_all(gpu, protocol, study, others, &n);
     dm_level_votes *votes = n ? calloc(1, sizeof *votes) : NULL;
     if (votes) dm_votes_collect(study, others, n, votes);
+    if (n && !votes && dm_good(status)) status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the votes of other series");
     for (int i = 0; i < n; i++) dm_study_clear(others[i]), free(others[i]);
     if (!dm_good(status) || !votes || votes->n == 0) {
         free(votes);

@@ -25,5 +25,7 @@ typedef struct dm_stage {
 /* All stages in the order of their work; made from stages.def. */
 extern const dm_stage *const dm_stages[];
 extern const int dm_stage_count;
+/* NULL = there is none of that name. */
+const dm_stage *dm_stage_named(const char *name);
 
 #endif

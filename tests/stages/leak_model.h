@@ -193,17 +193,14 @@ static inline int model_add_pass(const model *m, uint64_t seed, const char *role
 }
 
 static inline dm_status model_run(dm_gpu *gpu, const char *name, dm_study *st) {
-    for (int i = 0; i < dm_stage_count; i++) {
-        const dm_stage *stage = dm_stages[i];
-        if (strcmp(stage->name, name) != 0) continue;
-        void *params = calloc(1, stage->params_size + 1);
-        if (!params) return dm_fail(DM_STUDY, "out_of_memory", "no memory for parameters");
-        dm_params_preset(stage->params, stage->n_params, params);
-        dm_status status = stage->run(gpu, params, st);
-        free(params);
-        return status;
-    }
-    return dm_fail(DM_STUDY, "no_stage", "there is no stage %s", name);
+    const dm_stage *stage = dm_stage_named(name);
+    if (!stage) return dm_fail(DM_STUDY, "no_stage", "there is no stage %s", name);
+    void *params = calloc(1, stage->params_size + 1);
+    if (!params) return dm_fail(DM_STUDY, "out_of_memory", "no memory for parameters");
+    dm_params_preset(stage->params, stage->n_params, params);
+    dm_status status = stage->run(gpu, params, st);
+    free(params);
+    return status;
 }
 
 static inline dm_status model_run_all(dm_gpu *gpu, dm_study *st) {

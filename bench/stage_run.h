@@ -1,0 +1,67 @@
+/* Studies of the benches: a phantom's scan, and stages with the parameters of --set. */
+#ifndef DM_STAGE_RUN_H
+#define DM_STAGE_RUN_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "scanner.h"
+#include "stage.h"
+
+/* Parameters: the defaults and what `set` ("STAGE.KEY=VALUE,...", may be NULL) says. Freed by the caller;
+ * NULL when `set` is wrong, which is said. */
+static inline void *bench_params(const dm_stage *stage, const char *set) {
+    void *params = calloc(1, stage->params_size + 1);
+    char text[600];
+    if (!params) return NULL;
+    dm_params_preset(stage->params, stage->n_params, params);
+    snprintf(text, sizeof text, "%s", set ? set : "");
+    for (char *save = NULL, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        char *dot = strchr(word, '.'), *equals = strchr(word, '=');
+        if (!dot || !equals) continue;
+        *dot = *equals = 0;
+        if (strcmp(word, stage->name) != 0) continue;
+        dm_status bad = dm_params_set(stage->params, stage->n_params, params, "--set", dot + 1, equals + 1);
+        if (dm_good(bad)) continue;
+        fprintf(stderr, "%s\n", bad.text);
+        free(params);
+        return NULL;
+    }
+    return params;
+}
+
+/* 1 = done; why not is said. */
+static inline int bench_run(dm_gpu *gpu, const dm_stage *stage, const char *set, dm_study *st) {
+    void *params = bench_params(stage, set);
+    if (!params) return 0;
+    dm_status s = stage->run(gpu, params, st);
+    free(params);
+    if (!dm_good(s)) fprintf(stderr, "  FAILED %s %s: %s\n", stage->name, s.code, s.text);
+    return dm_good(s);
+}
+
+static inline int bench_run_stage(dm_gpu *gpu, const char *name, const char *set, dm_study *st) {
+    const dm_stage *stage = dm_stage_named(name);
+    return stage && bench_run(gpu, stage, set, st);
+}
+
+/* The phantom as the first pass of an empty study. */
+static inline int bench_scan(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st) {
+    dm_scan *scan = &st->pass[0].scan;
+    size_t voxels = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
+    *scan = (dm_scan){.nx = sc->args.nx,
+                      .ny = sc->args.ny,
+                      .nz = sc->args.nz,
+                      .to_lps = sc->to_lps,
+                      .scale = 1,
+                      .v = malloc(voxels * sizeof(int16_t))};
+    st->n_passes = 1;
+    st->pass[0].facts.kvp = sc->kvp > 0 ? sc->kvp : NAN;
+    st->modality = a->protocol == PH_MRM ? DM_MR : DM_CT;
+    st->contrast = a->protocol == PH_PLAIN ? DM_CONTRAST_NONE : st->modality == DM_MR ? DM_FLUID : DM_IODINE;
+    return scan->v && dm_good(dm_ph_render(gpu, sc, a, scan->v));
+}
+
+#endif
