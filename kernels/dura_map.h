@@ -117,6 +117,51 @@ DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone,
     return best;
 }
 
+/* The fit with both edges shifted by whole samples, m1 and m2; y, sac, bone, n as above. */
+typedef struct dm_shifted_fit {
+    float pool, bone, cost, none, height; /* shares of the sac; chi-square with and without a pool; reach of a pool of 1 */
+    int m1, m2;
+} dm_shifted_fit;
+
+DM_FN dm_shifted_fit dm_fit_shifted(const float *y, const float *sac, const float *bone, int n, dm_map_args a, dm_fit_args f,
+                                    int m1, int m2) {
+    int band = dm_clampi((int)dm_floor(f.band / a.dr + 0.5f), 1, DM_FIT_PAD - 8);
+    float iv = 1.0f / (f.model_error * f.model_error);
+    float ridge = 1.0f / (f.ridge * f.ridge);
+    float d1 = (float)m1 * a.dr / f.shift_sd, d2 = (float)m2 * a.dr / f.shift_sd;
+    float aa = 0.0f, ab = 0.0f, ap = 0.0f, bb = 0.0f, bp = 0.0f, pp = 0.0f, top = 0.0f;
+    for (int k = 0; k < n; k++) {
+        int j = k + DM_FIT_PAD;
+        float fs = sac[j - m1], fb = bone[j - m2];
+        float rise = 1.0f - sac[j - m1 - 2], fall = bone[j - m2 + 1];
+        if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band]);
+        if (f.shape == 2) rise = dm_fmin(rise, bone[j - m2 + 1 + band]);
+        float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - fs;
+        top = dm_fmax(top, fp);
+        aa += z * z;
+        ab += z * fb;
+        ap += z * fp;
+        bb += fb * fb;
+        bp += fb * fp;
+        pp += fp * fp;
+    }
+    float prior = pp + ridge / iv, det = bb * prior - bp * bp;
+    float pool = det > 1e-6f ? (bb * ap - bp * ab) / det : 0.0f;
+    pool = dm_clampf(pool, 0.0f, 1.2f);
+    float b = bb > 1e-4f ? dm_fmax((ab - pool * bp) / bb, -0.5f) : 0.0f;
+    float rss = aa - 2.0f * b * ab - 2.0f * pool * ap + b * b * bb + 2.0f * b * pool * bp + pool * pool * pp;
+    float b0 = bb > 1e-4f ? dm_fmax(ab / bb, -0.5f) : 0.0f;
+    dm_shifted_fit one;
+    one.pool = pool;
+    one.bone = b;
+    one.cost = rss * iv + d1 * d1 + d2 * d2 + ridge * pool * pool;
+    one.none = (aa - 2.0f * b0 * ab + b0 * b0 * bb) * iv + d1 * d1 + d2 * d2;
+    one.height = top;
+    one.m1 = m1;
+    one.m2 = m2;
+    return one;
+}
+
 /* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. rb: how far the canal reaches here by
  * its neighbours; seen, q: where the bone's edge was found and how strong it is, 0..1. out: pool (share of the sac), bone
  * (share), cost (chi-square), thickness (mm where what is left after both edges exceeds half of the pool's height), height that
@@ -144,47 +189,13 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
         sac[j] = dm_normal_cdf((rd - r) / f.width);
         bone[j] = dm_normal_cdf((r - rb) / f.width);
     }
-    int band = dm_clampi((int)dm_floor(f.band / a.dr + 0.5f), 1, DM_FIT_PAD - 8);
-    float iv = 1.0f / (f.model_error * f.model_error);
-    float ridge = 1.0f / (f.ridge * f.ridge);
-    float best = 1e30f, none = 1e30f, best_p = 0.0f, best_b = 0.0f, height = 0.0f;
-    int best1 = 0, best2 = 0;
+    dm_shifted_fit best = {0.0f, 0.0f, 1e30f, 1e30f, 0.0f, 0, 0};
+    float none = 1e30f;
     for (int j1 = 0; j1 < 7; j1++)
         for (int j2 = 0; j2 < 7; j2++) {
-            int m1 = shift[j1], m2 = shift[j2];
-            float d1 = (float)m1 * a.dr / f.shift_sd, d2 = (float)m2 * a.dr / f.shift_sd;
-            float aa = 0.0f, ab = 0.0f, ap = 0.0f, bb = 0.0f, bp = 0.0f, pp = 0.0f, top = 0.0f;
-            for (int k = 0; k < n; k++) {
-                int j = k + DM_FIT_PAD;
-                float fs = sac[j - m1], fb = bone[j - m2];
-                float rise = 1.0f - sac[j - m1 - 2], fall = bone[j - m2 + 1];
-                if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band]);
-                if (f.shape == 2) rise = dm_fmin(rise, bone[j - m2 + 1 + band]);
-                float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - fs;
-                top = dm_fmax(top, fp);
-                aa += z * z;
-                ab += z * fb;
-                ap += z * fp;
-                bb += fb * fb;
-                bp += fb * fp;
-                pp += fp * fp;
-            }
-            float prior = pp + ridge / iv, det = bb * prior - bp * bp;
-            float pool = det > 1e-6f ? (bb * ap - bp * ab) / det : 0.0f;
-            pool = dm_clampf(pool, 0.0f, 1.2f);
-            float b = bb > 1e-4f ? dm_fmax((ab - pool * bp) / bb, -0.5f) : 0.0f;
-            float rss = aa - 2.0f * b * ab - 2.0f * pool * ap + b * b * bb + 2.0f * b * pool * bp + pool * pool * pp;
-            float b0 = bb > 1e-4f ? dm_fmax(ab / bb, -0.5f) : 0.0f;
-            none = dm_fmin(none, (aa - 2.0f * b0 * ab + b0 * b0 * bb) * iv + d1 * d1 + d2 * d2);
-            float cost = rss * iv + d1 * d1 + d2 * d2 + ridge * pool * pool;
-            if (cost < best) {
-                best = cost;
-                best_p = pool;
-                best_b = b;
-                height = top;
-                best1 = m1;
-                best2 = m2;
-            }
+            dm_shifted_fit one = dm_fit_shifted(y, sac, bone, n, a, f, shift[j1], shift[j2]);
+            none = dm_fmin(none, one.none);
+            if (one.cost < best.cost) best = one;
         }
     if (f.edge_least > 0.0f) {
         float blurred[DM_FIT_MAX + 2 * DM_FIT_PAD];
@@ -195,15 +206,15 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     }
     float thick = 0.0f;
     for (int k = 0; k < n; k++) {
-        float left = y[k] - sac[k + DM_FIT_PAD - best1] - best_b * bone[k + DM_FIT_PAD - best2];
-        if (left > 0.5f * best_p * height) thick += a.dr;
+        float left = y[k] - sac[k + DM_FIT_PAD - best.m1] - best.bone * bone[k + DM_FIT_PAD - best.m2];
+        if (left > 0.5f * best.pool * best.height) thick += a.dr;
     }
-    out[DM_FIT_P] = best_p;
-    out[DM_FIT_B] = best_b;
-    out[DM_FIT_COST] = best;
-    out[DM_FIT_THICK] = best_p > 0.05f ? thick : 0.0f;
-    out[DM_FIT_HEIGHT] = height;
-    out[DM_FIT_GAIN] = none - best;
+    out[DM_FIT_P] = best.pool;
+    out[DM_FIT_B] = best.bone;
+    out[DM_FIT_COST] = best.cost;
+    out[DM_FIT_THICK] = best.pool > 0.05f ? thick : 0.0f;
+    out[DM_FIT_HEIGHT] = best.height;
+    out[DM_FIT_GAIN] = none - best.cost;
 }
 
 /* ---- MR: a pool that the dura's surface has swallowed ----

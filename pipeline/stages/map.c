@@ -132,7 +132,8 @@ static float fitted(const dm_map_params *p, const float *fit) {
     return fit[DM_FIT_P] * sure * fmaxf(0, fminf(1, fit[DM_FIT_GAIN] / (float)p->gain_least));
 }
 
-/* One shape of pool: E = min(fit, fit with a wider blur, gain * valley), kept where it beats what other shapes gave. */
+/* One shape of pool: E = min(fit, gain * valley, fit with a wider blur), kept where it beats what other shapes gave; the last is
+ * asked only where the others do. */
 static dm_status one_shape(work *w, int shape, int dark) {
     dm_map *m = &w->st->map;
     dm_fit_args f = fit_args(w, w->width, shape), wide = fit_args(w, w->width * w->p->blur_error, shape);
@@ -142,13 +143,17 @@ static dm_status one_shape(work *w, int shape, int dark) {
         w->some[c] = w->use[c] && (shape == 0 || (double)w->gap[c] >= w->p->band_gap) && (shape != 2 || bone);
     }
     DM_TRY(dm_profiles_fit(&w->pr, &f, w->some, w->fit));
-    DM_TRY(dm_profiles_fit(&w->pr, &wide, w->some, w->wide));
     DM_TRY(dm_valley(w->p, w->st, w->gap, w->cells, dark, &w->ref, w->some, w->width, w->valley));
     for (size_t c = 0; c < w->n; c++) {
         const float *fit = w->fit + c * DM_FIT_N;
-        if (!w->some[c] || fit[DM_FIT_COST] < 0) continue;
-        float e = fminf(fitted(w->p, fit), fitted(w->p, w->wide + c * DM_FIT_N));
-        e = fminf(e, (float)w->p->valley_gain * w->valley[c]);
+        w->valley[c] = fminf(fitted(w->p, fit), (float)w->p->valley_gain * w->valley[c]);
+        w->some[c] = w->some[c] && fit[DM_FIT_COST] >= 0 && w->valley[c] > m->e[c];
+    }
+    DM_TRY(dm_profiles_fit(&w->pr, &wide, w->some, w->wide));
+    for (size_t c = 0; c < w->n; c++) {
+        const float *fit = w->fit + c * DM_FIT_N;
+        if (!w->some[c]) continue;
+        float e = fminf(w->valley[c], fitted(w->p, w->wide + c * DM_FIT_N));
         float above = e * (w->ref.sac_cell[c] - w->ref.tissue_cell[c]);
         if (w->st->modality == DM_CT && above < (float)w->p->least_excess_hu) continue;
         if (e > m->e[c]) m->e[c] = e, m->thickness[c] = fit[DM_FIT_THICK];
