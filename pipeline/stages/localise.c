@@ -118,17 +118,19 @@ static int can_be_leak(const dm_localise_params *p, const dm_study *st, const dm
     return f->false_sign == DM_NO_SIGN && !fat;
 }
 
-/* A pool no brighter than muscle and epidural veins may be either, however the sac compares: doubtful at most. */
-static int above_soft_tissue(const dm_finding *f) {
-    return f->pool.hard > 0;
-}
-
 static double leak_from(const dm_localise_params *p, const dm_finding *f) {
     return f->class_ == DM_FISTULA ? p->vein_leak_score : p->leak_score;
 }
 
 static double doubt_from(const dm_localise_params *p, const dm_finding *f) {
     return f->class_ == DM_FISTULA ? p->vein_doubt_score : p->doubt_score;
+}
+
+/* How far a finding exceeds its own threshold: a leak from 1. A pool no brighter than muscle and epidural veins may be either,
+ * however the sac compares: doubtful at most. */
+static double over_leak(const dm_localise_params *p, const dm_finding *f) {
+    double over = f->score / leak_from(p, f);
+    return f->class_ == DM_FISTULA || f->pool.hard > 0 ? over : fmin(over, 0.999);
 }
 
 /* What was seen that cannot be a leak although it is bright enough. */
@@ -143,14 +145,14 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
     double best = 0;
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
-        double over = f->score / leak_from(p, f);
+        double over = over_leak(p, f);
         if (!can_be_leak(p, st, f)) {
             seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && over >= 1;
             seen.fat |= f->false_sign == DM_NO_SIGN && over >= 1;
             seen.needle |= f->false_sign == DM_SIGN_PUNCTURE && !st->levels.anchored && !st->map.fat_bright && over >= 1;
             continue;
         }
-        f->accepted = over >= 1 && (f->class_ == DM_FISTULA || above_soft_tissue(f));
+        f->accepted = over >= 1;
         if (over > best) best = over, a->score = f->score, a->best = i;
     }
     return seen;

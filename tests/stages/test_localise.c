@@ -137,6 +137,52 @@ START_TEST(a_puncture_by_guess_excludes_nothing) {
 }
 END_TEST
 
+/* A blur that hides the gap, or a front of the sac that was not assessed, leaves the question open. */
+START_TEST(what_was_not_seen_excludes_nothing) {
+    model m = plain;
+    m.n_pools = 1;
+    m.pool[0] = (model_pool){70, 110, 180, 40, 3, 0.6, 0, 0};
+    dm_study *st = run_model(&m, DM_T1, 31);
+    ck_assert_int_eq(st->answer.kind, DM_LEAK);
+    st->map.blur = 1.3;
+    ck_assert(dm_good(model_run(gpu, "localise", st)));
+    ck_assert_int_eq(st->answer.kind, DM_CANNOT_TELL);
+    ck_assert_ptr_nonnull(strstr(st->qc, "resolution_low"));
+    drop(st);
+    st = run_model(&plain, DM_T1, 32);
+    ck_assert_int_eq(st->answer.kind, DM_NO_LEAK);
+    for (int c = 0; c < st->map.n * DM_NT; c++)
+        if (c % DM_NT <= 6 || c % DM_NT >= DM_NT - 6) st->map.assessed[c] = 0;
+    ck_assert(dm_good(model_run(gpu, "localise", st)));
+    ck_assert_int_eq(st->answer.kind, DM_CANNOT_TELL);
+    ck_assert_ptr_nonnull(strstr(st->qc, "gap_narrow"));
+    drop(st);
+}
+END_TEST
+
+/* What is no brighter than muscle is doubtful at most, and hides no leak beside it, however high its score. */
+START_TEST(soft_tissue_hides_no_leak) {
+    model m = plain;
+    m.n_pools = 1;
+    m.pool[0] = (model_pool){70, 110, 180, 40, 3, 0.6, 0, 0};
+    dm_study *st = run_model(&m, DM_T1, 31);
+    dm_findings *all = &st->findings;
+    dm_finding muscle = all->f[0];
+    ck_assert(all->n < DM_MAX_FINDINGS && all->f[0].score < 0.99);
+    muscle.score = 0.99, muscle.pool.hard = 0;
+    memmove(all->f + 1, all->f, (size_t)all->n++ * sizeof *all->f);
+    all->f[0] = muscle;
+    ck_assert(dm_good(model_run(gpu, "localise", st)));
+    ck_assert_int_eq(st->answer.kind, DM_LEAK);
+    ck_assert_int_eq(st->answer.best, 1);
+    ck_assert(!all->f[0].accepted && all->f[1].accepted);
+    all->n = 1;
+    ck_assert(dm_good(model_run(gpu, "localise", st)));
+    ck_assert_int_eq(st->answer.kind, DM_CANNOT_TELL);
+    drop(st);
+}
+END_TEST
+
 START_TEST(no_contrast_is_never_a_leak) {
     model m = plain;
     m.filled = 0;
@@ -203,6 +249,8 @@ int main(void) {
     tcase_add_test(t, sides_are_the_patients);
     tcase_add_test(t, false_signs_are_flagged_and_kept);
     tcase_add_test(t, a_puncture_by_guess_excludes_nothing);
+    tcase_add_test(t, what_was_not_seen_excludes_nothing);
+    tcase_add_test(t, soft_tissue_hides_no_leak);
     tcase_add_test(t, no_contrast_is_never_a_leak);
     tcase_add_test(t, little_contrast_or_an_unsure_line_cannot_exclude);
     tcase_add_test(t, roots_and_clock);
