@@ -130,7 +130,11 @@ says 'run the same command again'
 start "$work/b"
 sleep 1
 end KILL 137
-exits 3 run "$work/b"
+# How far it came in its second is the machine's affair: the broken file may have its row already, and all three may.
+left=3
+[ ! -e "$work/b/records/$broken.json" ] || left=0
+[ "$(find "$work/b/records" -name '*.json' | wc -l)" -lt 3 ] || left=2
+exits "$left" run "$work/b"
 unset POCL_MAX_PTHREAD_COUNT
 same_tables "$work/first" "$work/b" "one thread, ended twice"
 
