@@ -101,7 +101,8 @@ same() {
         [ "$here" -ge "$there" ] || lost=$((lost + there - here))
         [ "$name" = run.csv ] || cmp "$t" "$1/tables/$name" >"$work/log" 2>&1 || wrong "$2: $name differs"
     done
-    [ -z "$(find "$1" -path "$1/running/*" -o -name '*.tmp')" ] || wrong "$2: a heartbeat or half a file is left"
+    find "$1" -path "$1/running/*" -o -name '*.tmp' >"$work/log"
+    [ ! -s "$work/log" ] || wrong "$2: a heartbeat or half a file is left"
 }
 
 # alive: processes that still work for this test.
