@@ -127,7 +127,7 @@ static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, 
     if (bad || !w->guide) return dm_fail(DM_STUDY, "out_of_memory", "no memory for surfaces of %d positions", w->n);
     for (int i = 0; i < w->n; i++) w->level[i] = DM_OUTSIDE;
     const dm_contrast_params c = {p->floor_hu, p->share, p->radius, p->mr_share};
-    if (study->contrast != DM_CONTRAST_NONE) DM_TRY(dm_contrast_state(&w->u, study->modality, &c, w->level, w->filled));
+    DM_TRY(dm_contrast_state(&w->u, study->modality, &c, w->level, w->filled));
     who_leads(p, study->modality, w);
     return dm_ok;
 }

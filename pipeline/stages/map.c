@@ -223,6 +223,14 @@ static void beyond_bone(work *w, int nr) {
     }
 }
 
+/* The standard deviation of what one voxel averages along its longest edge, mm: thick slices mix the gap with the bone above and
+ * below it, which a profile within the slice does not show. */
+static double across_slices(const dm_study *st) {
+    double edge[3];
+    dm_affine_spacing(&st->crop.raw.to_lps, edge);
+    return fmax(edge[0], fmax(edge[1], edge[2])) / sqrt(12);
+}
+
 static dm_status measure(dm_gpu *gpu, work *w) {
     int nr = (int)lround(w->p->radius / w->p->step) + 1;
     const dm_spine *sp = &w->st->spine;
@@ -253,7 +261,7 @@ static dm_status measure(dm_gpu *gpu, work *w) {
             w->use[c] = 0;
     DM_TRY(dm_profiles_set(&w->pr, &w->ref));
     DM_TRY(find_width(w));
-    w->st->map.blur = w->width;
+    w->st->map.blur = fmax(w->width, across_slices(w->st));
     DM_TRY(one_shape(w, 0, DM_CELL_DARK));
     DM_TRY(one_shape(w, 1, DM_CELL_DARK_IN));
     DM_TRY(one_shape(w, 2, DM_CELL_DARK_OUT));

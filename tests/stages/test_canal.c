@@ -168,6 +168,13 @@ static void check_scene(const scene *c, double dura_limit, double bone_limit) {
 
 START_TEST(myelogram) { check_scene(&MYELOGRAM, 0.15, 0.15); }
 END_TEST
+/* An archived myelogram may be described as "spine" and no more: what fills the sac is measured, not believed. */
+START_TEST(unannounced_myelogram) {
+    scene c = MYELOGRAM;
+    c.contrast = DM_CONTRAST_NONE;
+    check_scene(&c, 0.15, 0.15);
+}
+END_TEST
 START_TEST(faint_contrast) { check_scene(&FAINT, 0.2, 0.2); }
 END_TEST
 START_TEST(fluid_in_mr) { check_scene(&WATER, 0.15, 0.4); }
@@ -362,6 +369,7 @@ int main(void) {
     tcase_add_test(c, faint_contrast);
     tcase_add_test(c, fluid_in_mr);
     tcase_add_test(c, no_contrast_no_sac);
+    tcase_add_test(c, unannounced_myelogram);
     tcase_add_test(c, pool_is_not_swallowed);
     tcase_add_test(c, contrast_that_ends);
     tcase_add_test(c, openings_are_marked);

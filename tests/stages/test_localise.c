@@ -137,6 +137,37 @@ START_TEST(a_puncture_by_guess_excludes_nothing) {
 }
 END_TEST
 
+/* Every `by` slices averaged into one. */
+static void thicken(dm_volume *v, int by) {
+    size_t slice = (size_t)v->nx * (size_t)v->ny;
+    v->nz /= by;
+    for (int k = 0; k < v->nz; k++)
+        for (size_t i = 0; i < slice; i++) {
+            float sum = 0;
+            for (int b = 0; b < by; b++) sum += v->v[(size_t)(k * by + b) * slice + i];
+            v->v[(size_t)k * slice + i] = sum / (float)by;
+        }
+    for (int row = 0; row < 3; row++) {
+        v->to_lps.m[row][3] += v->to_lps.m[row][2] * (by - 1) / 2;
+        v->to_lps.m[row][2] *= by;
+    }
+}
+
+/* Slices of 5 mm hold gap and bone at once, however sharp the scan is within them. */
+START_TEST(thick_slices_exclude_nothing) {
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(&plain, DM_T1, 33, st));
+    double edge[3];
+    dm_affine_spacing(&st->crop.raw.to_lps, edge);
+    thicken(&st->crop.raw, (int)lround(5 / edge[2]));
+    dm_status s = model_run_all(gpu, st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    ck_assert_int_eq(st->answer.kind, DM_CANNOT_TELL);
+    ck_assert_ptr_nonnull(strstr(st->qc, "resolution_low"));
+    drop(st);
+}
+END_TEST
+
 /* A blur that hides the gap, or a front of the sac that was not assessed, leaves the question open. */
 START_TEST(what_was_not_seen_excludes_nothing) {
     model m = plain;
@@ -249,6 +280,7 @@ int main(void) {
     tcase_add_test(t, sides_are_the_patients);
     tcase_add_test(t, false_signs_are_flagged_and_kept);
     tcase_add_test(t, a_puncture_by_guess_excludes_nothing);
+    tcase_add_test(t, thick_slices_exclude_nothing);
     tcase_add_test(t, what_was_not_seen_excludes_nothing);
     tcase_add_test(t, soft_tissue_hides_no_leak);
     tcase_add_test(t, no_contrast_is_never_a_leak);
