@@ -25,8 +25,8 @@ __kernel void profile_fit(__global const float *restrict v, __global const float
     size_t c = get_global_id(0);
     if (c >= (size_t)a.ns * (size_t)a.nt) return;
     if (!use[c]) return;
-    dm_fit_cell(v + c * (size_t)a.nr, a, f, r_dura[c], r_bone[c], r_seen[c], q_bone[c], tissue[c], sac[c] - tissue[c],
-                out + c * DM_FIT_N);
+    dm_walls w = {r_dura[c], r_bone[c], r_seen[c], q_bone[c], dm_faces_body(a, (int)(c % (size_t)a.nt), f.body_angle)};
+    dm_fit_cell(v + c * (size_t)a.nr, a, f, w, tissue[c], sac[c] - tissue[c], out + c * DM_FIT_N);
 }
 
 /* x = cell; cells with use = 0 are left as they are. */

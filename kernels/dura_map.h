@@ -79,7 +79,11 @@ typedef struct dm_fit_args {
     float band;        /* mm of the gap that the pool fills */
     int shape;         /* 0 all of the gap, 1 `band` mm on the dura, 2 `band` mm on the bone */
     float beyond;      /* mm beyond the bone's edge that the models must explain: a pool ends there, bone goes on */
+    float body_beyond; /* the same where that bone is a body, whose marrow is as deep */
     float edge_least;  /* a bone's edge is trusted at least this far (0..1); 0 = bone never touches the dura (MR) */
+    float body_angle;  /* degrees from straight ahead within which bone is a body; negative = nowhere (MR) */
+    float cortex;      /* mm, thickness of the cortex on a body; 0 = bone is even */
+    float cortex_most; /* the cortex is brighter than its marrow by at most so many times the marrow */
 } dm_fit_args;
 
 enum { DM_FIT_P, DM_FIT_B, DM_FIT_COST, DM_FIT_THICK, DM_FIT_HEIGHT, DM_FIT_GAIN, DM_FIT_N };
@@ -91,84 +95,176 @@ DM_FN float dm_normal_cdf(float x) {
     return 1.0f / (1.0f + dm_exp(-z * (1.5976f + 0.070565992f * z * z)));
 }
 
+/* Samples of a bone's cortex; 0 = bone is even. */
+DM_FN int dm_cortex_samples(dm_map_args a, dm_fit_args f) {
+    return dm_clampi((int)dm_floor(f.cortex / a.dr + 0.5f), 0, DM_FIT_PAD - 8);
+}
+
+/* Products of the columns of one fit, summed over the profile: z what the sac's edge leaves, b bone from its edge on, c its
+ * cortex, p pool. */
+typedef struct dm_fit_sums {
+    float zz, zb, zc, zp, bb, bc, bp, cc, cp, pp;
+} dm_fit_sums;
+
+/* Bone and what its cortex is brighter by, beside a pool of this brightness: least squares with 0 <= cortex <= f.cortex_most *
+ * bone; what is darker than tissue has none. */
+DM_FN void dm_fit_bone(dm_fit_sums s, dm_fit_args f, float pool, float *bone, float *cortex) {
+    const float k = f.cortex_most;
+    float zb = s.zb - pool * s.bp, zc = s.zc - pool * s.cp, det = s.bb * s.cc - s.bc * s.bc;
+    float even = s.bb > 1e-4f ? dm_fmax(zb / s.bb, -0.5f) : 0.0f;
+    *bone = even;
+    *cortex = 0.0f;
+    if (!(det > 1e-3f * s.bb * s.cc)) return;
+    float b = (zb * s.cc - zc * s.bc) / det, c = (zc * s.bb - zb * s.bc) / det;
+    if (c > 0.0f && c <= k * b) {
+        *bone = b;
+        *cortex = c;
+        return;
+    }
+    float zd = zb + k * zc, dd = s.bb + 2.0f * k * s.bc + k * k * s.cc, most = dm_fmax(zd / dd, 0.0f);
+    if (most * zd > even * (2.0f * zb - even * s.bb)) {
+        *bone = most;
+        *cortex = k * most;
+    }
+}
+
+DM_FN float dm_fit_left(dm_fit_sums s, float pool, float bone, float cortex) {
+    return s.zz - 2.0f * bone * s.zb - 2.0f * pool * s.zp + bone * bone * s.bb + 2.0f * bone * pool * s.bp + pool * pool * s.pp -
+           cortex * (2.0f * s.zc - 2.0f * bone * s.bc - 2.0f * pool * s.cp - cortex * s.cc);
+}
+
+/* Cost with a pool of this brightness, its prior included; its bone and cortex. */
+DM_FN float dm_fit_cost(dm_fit_sums s, dm_fit_args f, float pool, float *bone, float *cortex) {
+    dm_fit_bone(s, f, pool, bone, cortex);
+    return dm_fit_left(s, pool, *bone, *cortex) / (f.model_error * f.model_error) + pool * pool / (f.ridge * f.ridge);
+}
+
 /* Least cost without a pool where bone may reach in as far as the dura. Beside a sac that outshines bone, a lamina that touches
  * it has no edge of its own, and r_bone stands where it is expected: the weaker the edge (q, 0..1), the further the bone may
- * be from it. `seen`: mm by which the edge that was found lies within the one of the profile's model, 0 or more. Called with
- * the scanner's own blur of the bone and with half as much again: laminae slope. y: n samples; sac and bone: the unshifted
- * edges with DM_FIT_PAD samples more at both ends. */
+ * be from it. Bone is marrow with a cortex on it that may be brighter, f.cortex mm thick: a body's back wall, blurred, looks
+ * like a pool before marrow. `seen`: mm by which the edge that was found lies within the one of the profile's model, 0 or more.
+ * Called with the scanner's own blur of the bone and with half as much again: laminae slope. y: n samples; sac and bone: the
+ * unshifted edges with DM_FIT_PAD samples more at both ends. */
 DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone, int n, dm_map_args a, dm_fit_args f, float gap,
                             float seen, float q) {
-    const float iv = 1.0f / (f.model_error * f.model_error), sd = f.shift_sd / dm_fmax(q, f.edge_least);
-    int most = dm_clampi((int)dm_floor(gap / a.dr), 0, DM_FIT_PAD);
+    const float sd = f.shift_sd / dm_fmax(q, f.edge_least);
+    int most = dm_clampi((int)dm_floor(gap / a.dr), 0, DM_FIT_PAD), shell = dm_cortex_samples(a, f);
     float best = 1e30f;
     for (int m1 = -3; m1 <= 3; m1 += 2)
         for (int m2 = 0; m2 <= most; m2 += 2) {
             float in = (float)m2 * a.dr, d1 = (float)m1 * a.dr / f.shift_sd, d2 = dm_fmin(in / f.shift_sd, dm_fabs(in - seen) / sd);
-            float aa = 0.0f, ab = 0.0f, bb = 0.0f;
+            dm_fit_sums s = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
             for (int k = 0; k < n; k++) {
-                float fb = bone[k + DM_FIT_PAD + m2], z = y[k] - sac[k + DM_FIT_PAD - m1];
-                aa += z * z;
-                ab += z * fb;
-                bb += fb * fb;
+                int j = k + DM_FIT_PAD + m2;
+                float fb = bone[j], fc = fb - bone[j - shell], z = y[k] - sac[k + DM_FIT_PAD - m1];
+                s.zz += z * z;
+                s.zb += z * fb;
+                s.zc += z * fc;
+                s.bb += fb * fb;
+                s.bc += fb * fc;
+                s.cc += fc * fc;
             }
-            float b = dm_fmax(ab / dm_fmax(bb, 1e-4f), 0.0f);
-            best = dm_fmin(best, (aa - 2.0f * b * ab + b * b * bb) * iv + d1 * d1 + d2 * d2);
+            float b, c, cost = dm_fit_cost(s, f, 0.0f, &b, &c);
+            if (b < 0.0f) cost = s.zz / (f.model_error * f.model_error);
+            best = dm_fmin(best, cost + d1 * d1 + d2 * d2);
         }
     return best;
 }
 
 /* The fit with both edges shifted by whole samples, m1 and m2; y, sac, bone, n as above. */
 typedef struct dm_shifted_fit {
-    float pool, bone, cost, none, height; /* shares of the sac; chi-square with and without a pool; reach of a pool of 1 */
+    float pool, bone, cortex, cost, none, height; /* shares of the sac; chi-square with and without a pool; reach of a pool of 1 */
     int m1, m2;
 } dm_shifted_fit;
+
+/* Least squares of the pool with one other column: ze, ee, ep its products with z, itself and the pool. */
+DM_FN float dm_pool_beside(dm_fit_sums s, float prior, float ze, float ee, float ep) {
+    float det = ee * (s.pp + prior) - ep * ep;
+    return dm_clampf(det > 1e-6f ? (ee * s.zp - ep * ze) / det : 0.0f, 0.0f, 1.2f);
+}
+
+/* The pool that costs least: with bone that is even, that has as much cortex as it may, or anything between. */
+DM_FN float dm_fit_pool(dm_fit_sums s, dm_fit_args f, float *pool, float *bone, float *cortex) {
+    const float k = f.cortex_most, prior = f.model_error * f.model_error / (f.ridge * f.ridge);
+    float try[3], det = s.bb * s.cc - s.bc * s.bc;
+    int tries = 1;
+    try[0] = dm_pool_beside(s, prior, s.zb, s.bb, s.bp);
+    if (det > 1e-3f * s.bb * s.cc) {
+        float vb = (s.bp * s.cc - s.cp * s.bc) / det, vc = (s.cp * s.bb - s.bp * s.bc) / det, left = s.pp + prior - vb * s.bp - vc * s.cp;
+        try[1] = dm_pool_beside(s, prior, s.zb + k * s.zc, s.bb + 2.0f * k * s.bc + k * k * s.cc, s.bp + k * s.cp);
+        try[2] = dm_clampf(left > 1e-6f ? (s.zp - vb * s.zb - vc * s.zc) / left : 0.0f, 0.0f, 1.2f);
+        tries = 3;
+    }
+    float best = 1e30f;
+    for (int i = 0; i < tries; i++) {
+        float b, c, cost = dm_fit_cost(s, f, try[i], &b, &c);
+        if (cost < best) {
+            best = cost;
+            *pool = try[i];
+            *bone = b;
+            *cortex = c;
+        }
+    }
+    return best;
+}
 
 DM_FN dm_shifted_fit dm_fit_shifted(const float *y, const float *sac, const float *bone, int n, dm_map_args a, dm_fit_args f,
                                     int m1, int m2) {
     int band = dm_clampi((int)dm_floor(f.band / a.dr + 0.5f), 1, DM_FIT_PAD - 8);
-    float iv = 1.0f / (f.model_error * f.model_error);
-    float ridge = 1.0f / (f.ridge * f.ridge);
-    float d1 = (float)m1 * a.dr / f.shift_sd, d2 = (float)m2 * a.dr / f.shift_sd;
-    float aa = 0.0f, ab = 0.0f, ap = 0.0f, bb = 0.0f, bp = 0.0f, pp = 0.0f, top = 0.0f;
+    int shell = dm_cortex_samples(a, f);
+    float d1 = (float)m1 * a.dr / f.shift_sd, d2 = (float)m2 * a.dr / f.shift_sd, top = 0.0f;
+    dm_fit_sums s = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
     for (int k = 0; k < n; k++) {
         int j = k + DM_FIT_PAD;
-        float fs = sac[j - m1], fb = bone[j - m2];
+        float fs = sac[j - m1], fb = bone[j - m2], fc = fb - bone[j - m2 - shell];
         float rise = 1.0f - sac[j - m1 - 2], fall = bone[j - m2 + 1];
         if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band]);
         if (f.shape == 2) rise = dm_fmin(rise, bone[j - m2 + 1 + band]);
         float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - fs;
         top = dm_fmax(top, fp);
-        aa += z * z;
-        ab += z * fb;
-        ap += z * fp;
-        bb += fb * fb;
-        bp += fb * fp;
-        pp += fp * fp;
+        s.zz += z * z;
+        s.zb += z * fb;
+        s.zc += z * fc;
+        s.zp += z * fp;
+        s.bb += fb * fb;
+        s.bc += fb * fc;
+        s.bp += fb * fp;
+        s.cc += fc * fc;
+        s.cp += fc * fp;
+        s.pp += fp * fp;
     }
-    float prior = pp + ridge / iv, det = bb * prior - bp * bp;
-    float pool = det > 1e-6f ? (bb * ap - bp * ab) / det : 0.0f;
-    pool = dm_clampf(pool, 0.0f, 1.2f);
-    float b = bb > 1e-4f ? dm_fmax((ab - pool * bp) / bb, -0.5f) : 0.0f;
-    float rss = aa - 2.0f * b * ab - 2.0f * pool * ap + b * b * bb + 2.0f * b * pool * bp + pool * pool * pp;
-    float b0 = bb > 1e-4f ? dm_fmax(ab / bb, -0.5f) : 0.0f;
     dm_shifted_fit one;
-    one.pool = pool;
-    one.bone = b;
-    one.cost = rss * iv + d1 * d1 + d2 * d2 + ridge * pool * pool;
-    one.none = (aa - 2.0f * b0 * ab + b0 * b0 * bb) * iv + d1 * d1 + d2 * d2;
+    float bone0, cortex0, shifts = d1 * d1 + d2 * d2;
+    one.cost = dm_fit_pool(s, f, &one.pool, &one.bone, &one.cortex) + shifts;
+    one.none = dm_fit_cost(s, f, 0.0f, &bone0, &cortex0) + shifts;
     one.height = top;
     one.m1 = m1;
     one.m2 = m2;
     return one;
 }
 
-/* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. rb: how far the canal reaches here by
- * its neighbours; seen, q: where the bone's edge was found and how strong it is, 0..1. out: pool (share of the sac), bone
+/* What is known of the walls at one cell: mm from the line. */
+typedef struct dm_walls {
+    float dura, bone; /* bone: how far the canal reaches here by its neighbours */
+    float seen, q;    /* where the bone's edge was found and how strong it is, 0..1 */
+    int body;         /* 1 = the bone is a body's back wall: thin cortex on marrow; else it is even */
+} dm_walls;
+
+/* 1 where bodies lie: within `angle` degrees of straight ahead. */
+DM_FN int dm_faces_body(dm_map_args a, int t, float angle) {
+    float turn = 360.0f / (float)a.nt * (float)t;
+    return turn <= angle || turn >= 360.0f - angle;
+}
+
+/* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. out: pool (share of the sac), bone
  * (share), cost (chi-square), thickness (mm where what is left after both edges exceeds half of the pool's height), height that
  * a pool of 1 would reach between the blurred edges: near 0 in a narrow gap, where a pool is a guess; gain = fall of the cost
  * against the best fit without a pool. A cell without a complete profile gets pool 0 and cost -1. */
-DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, float rd, float rb, float seen, float q,
-                       float tissue, float s, DM_GLOBAL float *out) {
+DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, dm_walls w, float tissue, float s,
+                       DM_GLOBAL float *out) {
+    const float rd = w.dura, rb = w.bone, seen = w.seen, q = w.q;
+    if (w.body) f.beyond = f.body_beyond;
+    else f.cortex = 0.0f;
     const int shift[7] = {-5, -3, -1, 0, 1, 3, 5};
     float y[DM_FIT_MAX], sac[DM_FIT_MAX + 2 * DM_FIT_PAD], bone[DM_FIT_MAX + 2 * DM_FIT_PAD];
     int k0 = dm_max((int)dm_floor((rd - 1.2f) / a.dr + 0.5f), 0);
@@ -189,7 +285,7 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
         sac[j] = dm_normal_cdf((rd - r) / f.width);
         bone[j] = dm_normal_cdf((r - rb) / f.width);
     }
-    dm_shifted_fit best = {0.0f, 0.0f, 1e30f, 1e30f, 0.0f, 0, 0};
+    dm_shifted_fit best = {0.0f, 0.0f, 0.0f, 1e30f, 1e30f, 0.0f, 0, 0};
     float none = 1e30f;
     for (int j1 = 0; j1 < 7; j1++)
         for (int j2 = 0; j2 < 7; j2++) {
@@ -205,8 +301,10 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
         none = dm_fmin(none, dm_contact_cost(y, sac, blurred, n, a, f, rb - rd, dm_fmax(rb - seen, 0.0f), q));
     }
     float thick = 0.0f;
+    int shell = dm_cortex_samples(a, f);
     for (int k = 0; k < n; k++) {
-        float left = y[k] - sac[k + DM_FIT_PAD - best.m1] - best.bone * bone[k + DM_FIT_PAD - best.m2];
+        int j = k + DM_FIT_PAD - best.m2;
+        float left = y[k] - sac[k + DM_FIT_PAD - best.m1] - best.bone * bone[j] - best.cortex * (bone[j] - bone[j - shell]);
         if (left > 0.5f * best.pool * best.height) thick += a.dr;
     }
     out[DM_FIT_P] = best.pool;

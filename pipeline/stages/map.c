@@ -34,9 +34,13 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, model_error, "1", 0.01, 0.3, 0.06, "Share of the sac by which the model of a profile may be wrong: texture, roots, noise."),
     DM_PARAM_FLOAT(dm_map_params, shift_sd, "mm", 0.1, 1.5, 0.45, "Expected error of the two surfaces."),
     DM_PARAM_FLOAT(dm_map_params, fit_beyond, "mm", 0.5, 4, 2, "The profile is explained this far beyond the bone's edge: a pool ends there, while bone that touches the dura goes on."),
+    DM_PARAM_FLOAT(dm_map_params, body_beyond, "mm", 0.5, 4, 3, "CT: the same in front, where the bone is a body and its marrow lies behind a thin cortex."),
     DM_PARAM_FLOAT(dm_map_params, dark_bone, "mm", 0, 1.5, 1, "MR: nearer to bone than this its dark rim shows through the blur, and a pool need not be bright."),
     DM_PARAM_FLOAT(dm_map_params, blur_error, "1", 1, 2, 1.1, "The blur along an oblique wall or between slices may be this much wider than the study's: a pool must be seen with either."),
     DM_PARAM_FLOAT(dm_map_params, edge_least, "1", 0.05, 1, 0.15, "CT: the bone's edge is trusted at least this far; where it is weaker than 1 the bone may reach in towards the dura, its expected error divided by its strength."),
+    DM_PARAM_FLOAT(dm_map_params, body_angle, "deg", 0, 90, 60, "CT: bodies lie within this angle of straight ahead; pedicles and laminae further back are thick cortex."),
+    DM_PARAM_FLOAT(dm_map_params, cortex, "mm", 0, 2, 0.75, "CT: thickness of the cortex of a body's back wall; brighter than its marrow, it looks like a pool when blurred. 0 = bodies are even."),
+    DM_PARAM_FLOAT(dm_map_params, cortex_most, "1", 0, 20, 3, "CT: it is brighter than the marrow behind it by at most so many times the marrow (above tissue); what has no marrow behind it is no body."),
     DM_PARAM_FLOAT(dm_map_params, ridge, "1", 0.1, 2, 0.5, "Pools are expected below this share of the sac until the profile shows more."),
     DM_PARAM_FLOAT(dm_map_params, band, "mm", 1, 4, 2, "Thickness of a pool that lies on the dura or on the bone and leaves the rest of the gap dark."),
     DM_PARAM_FLOAT(dm_map_params, band_gap, "mm", 1.5, 6, 3.2, "Gaps wider than this may hold such a pool."),
@@ -104,25 +108,38 @@ static dm_fit_args fit_args(const work *w, double width, int shape) {
                          .band = (float)w->p->band,
                          .shape = shape,
                          .beyond = (float)w->p->fit_beyond,
-                         .edge_least = w->st->modality == DM_CT ? (float)w->p->edge_least : 0};
+                         .edge_least = w->st->modality == DM_CT ? (float)w->p->edge_least : 0,
+                         .body_beyond = (float)w->p->body_beyond,
+                         .body_angle = w->st->modality == DM_CT ? (float)w->p->body_angle : -1,
+                         .cortex = (float)w->p->cortex,
+                         .cortex_most = (float)w->p->cortex_most};
 }
 
-/* The scanner's blur: the width that explains a sample of rows best. */
+/* Where a parabola through three costs is least, x from x[0] to x[2]; x[1] where they are no valley. */
+static double valley_of(const double x[3], const double y[3]) {
+    double a = (x[1] - x[0]) * (y[1] - y[2]), b = (x[1] - x[2]) * (y[1] - y[0]), det = 2 * (a - b);
+    return fabs(det) > 1e-12 ? x[1] - ((x[1] - x[0]) * a - (x[1] - x[2]) * b) / det : x[1];
+}
+
+/* The scanner's blur: the width that explains a sample of rows best, between the steps tried. */
 static dm_status find_width(work *w) {
-    static const double width[] = {0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.45};
-    double best = 1e30;
+    enum { WIDTHS = 8 };
+    static const double width[WIDTHS] = {0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.45};
+    double middle[WIDTHS];
+    int best = 0;
     for (size_t c = 0; c < w->n; c++) w->some[c] = w->use[c] && (c / DM_NT) % 8 == 3;
     float *cost = w->valley; /* free until the valley is made */
-    for (size_t k = 0; k < sizeof width / sizeof *width; k++) {
+    for (int k = 0; k < WIDTHS; k++) {
         dm_fit_args f = fit_args(w, width[k], 0);
         size_t count = 0;
         DM_TRY(dm_profiles_fit(&w->pr, &f, w->some, w->fit));
         for (size_t c = 0; c < w->n; c++)
             if (w->some[c] && w->fit[c * DM_FIT_N + DM_FIT_COST] >= 0)
                 cost[count++] = w->fit[c * DM_FIT_N + DM_FIT_COST];
-        double middle = count ? (double)dm_rank(cost, count, 0.5) : 1e29;
-        if (middle < best) best = middle, w->width = width[k];
+        middle[k] = count ? (double)dm_rank(cost, count, 0.5) : 1e29;
+        if (middle[k] < middle[best]) best = k;
     }
+    w->width = best > 0 && best < WIDTHS - 1 ? valley_of(width + best - 1, middle + best - 1) : width[best];
     return dm_ok;
 }
 

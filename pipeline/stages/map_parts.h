@@ -12,7 +12,7 @@ typedef struct dm_map_params {
     double envelope_share, envelope_half, layering_limit;
     double tissue_share, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
-    double gap_least, model_error, shift_sd, fit_beyond, blur_error, dark_bone, edge_least, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_rank;
+    double gap_least, model_error, shift_sd, fit_beyond, blur_error, dark_bone, edge_least, body_beyond, body_angle, cortex, cortex_most, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_rank;
     double phase_least;
     double membrane, membrane_from, membrane_full, membrane_share;
 } dm_map_params;

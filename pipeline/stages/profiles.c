@@ -142,7 +142,8 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
     dm_profiles pr = {.gpu = gpu};
     dm_status status = dm_ok;
     const dm_fit_args f = {.width = 0.6f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 1.5f,
-                           .shape = (int)(seed % 3), .beyond = 2.0f, .edge_least = 0.15f};
+                           .shape = (int)(seed % 3), .beyond = 2.0f, .body_beyond = 3.0f, .edge_least = 0.15f,
+                           .body_angle = 60.0f, .cortex = 0.75f, .cortex_most = 3.0f};
     DM_TRY_OUT(made_up_make(edge, seed, &m));
     pr.args = m.args;
     size_t nr = (size_t)m.args.nr;
@@ -171,9 +172,10 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
         for (size_t c = 0; c < m.n; c++) {
             if (which == 1)
                 dm_shell_cell(m.mean + c * nr, m.args, m.rd[c], m.rb[c], 2.0f, 0.3f, m.want + c * DM_CELL_N);
-            else if (m.use[c])
-                dm_fit_cell(m.mean + c * nr, m.args, f, m.rd[c], m.rb[c], m.seen[c], m.q[c], m.tissue[c], m.sac[c] - m.tissue[c],
-                            m.want + c * DM_FIT_N);
+            else if (m.use[c]) {
+                const dm_walls w = {m.rd[c], m.rb[c], m.seen[c], m.q[c], dm_faces_body(m.args, (int)(c % 8), f.body_angle)};
+                dm_fit_cell(m.mean + c * nr, m.args, f, w, m.tissue[c], m.sac[c] - m.tissue[c], m.want + c * DM_FIT_N);
+            }
         }
         r->error = which == 1 ? largest_difference(m.cells, m.want, m.n * DM_CELL_N)
                               : largest_difference(m.fit, m.want, m.n * DM_FIT_N);

@@ -114,10 +114,11 @@ END_TEST
 
 /* CT, a sac of 1200 HU. A lamina of 450 HU that touches it has no edge; the surface stands 2 mm too far out and says so by its
  * strength. The same values as a pool, with fat and then bone beyond, do count; so they do where bone's edge was seen. */
-static float gain_of(double (*value)(double r), float q) {
+static float gain_of(double (*value)(double r), float q, int body) {
     enum { NR = 73 };
     const dm_map_args a = {1, 1, NR, 0.25f};
-    const dm_fit_args f = {.width = 0.6f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 2, .beyond = 2, .edge_least = 0.15f};
+    const dm_fit_args f = {.width = 0.6f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 2, .beyond = 2, .body_beyond = 3,
+                           .edge_least = 0.15f, .body_angle = 60, .cortex = 0.75f, .cortex_most = 3};
     float p[NR], out[DM_FIT_N];
     for (int k = 0; k < NR; k++) {
         double sum = 0, weight = 0;
@@ -127,7 +128,7 @@ static float gain_of(double (*value)(double r), float q) {
         }
         p[k] = (float)(sum / weight);
     }
-    dm_fit_cell(p, a, f, 7, 9, 9, q, -80, 1280, out);
+    dm_fit_cell(p, a, f, (dm_walls){7, 9, 9, q, body}, -80, 1280, out);
     return out[DM_FIT_GAIN];
 }
 
@@ -139,10 +140,24 @@ static double pool_before_fat(double r) {
     return r < 7 ? 1200 : r < 8.6 ? 450 : r < 9.2 ? -80 : 700;
 }
 
+/* The back wall of a body that touches the dura: a millimetre of cortex, then marrow. */
+static double body(double r) {
+    return r < 7 ? 1200 : r < 8.2 ? 650 : 250;
+}
+
+static double pool_before_body(double r) {
+    return r < 7 ? 1200 : r < 9 ? 550 : r < 9.6 ? 950 : 280;
+}
+
 START_TEST(bone_that_touches_the_dura_is_no_pool) {
-    ck_assert_msg(gain_of(lamina, 0.1f) < 1, "lamina: gain %.1f", (double)gain_of(lamina, 0.1f));
-    ck_assert_msg(gain_of(lamina, 1) > 6, "bone seen 2 mm further out: gain %.1f", (double)gain_of(lamina, 1));
-    ck_assert_msg(gain_of(pool_before_fat, 0.9f) > 6, "pool: gain %.1f", (double)gain_of(pool_before_fat, 0.9f));
+    float touching = gain_of(lamina, 0.1f, 0), seen = gain_of(lamina, 1, 0), pool = gain_of(pool_before_fat, 0.9f, 0);
+    ck_assert_msg(touching < 1, "lamina: gain %.1f", (double)touching);
+    ck_assert_msg(seen > 6, "bone seen 2 mm further out: gain %.1f", (double)seen);
+    ck_assert_msg(pool > 6, "pool: gain %.1f", (double)pool);
+    float wall = gain_of(body, 0.1f, 1), even = gain_of(body, 0.1f, 0), before = gain_of(pool_before_body, 0.1f, 1);
+    ck_assert_msg(wall < 3, "a body's wall: gain %.1f", (double)wall);
+    ck_assert_msg(even > 4, "the same where bone is even: gain %.1f", (double)even);
+    ck_assert_msg(before > 6, "pool before a body: gain %.1f", (double)before);
 }
 END_TEST
 
