@@ -1,6 +1,7 @@
 /* Stage canal: state of contrast, the dura's and the bone's surface round the line, the line moved to the canal's middle.
  * Rays r(s, theta) of the straightened volume are solved by semi-global matching, dura and bone in turn, each bounding the
- * other; what the levels above and below agree on guards against pools that hide the dura. */
+ * other; what the levels above and below agree on guards against pools that hide the dura, and in MR the line that is left of
+ * it (divide.c). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 typedef struct params {
     double floor_hu, faint_hu, share, radius, mr_share, step, reach, persist;
     double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, ventral_gap, dura_dent, dura_dent_most, neighbourhood, dura_dead, bone_dead;
-    double along, round_dura, round_bone, move_smooth, move_most;
+    double along, round_dura, round_bone, line_seed, line_grow, line_ends, move_smooth, move_most;
     int rounds;
 } params;
 
@@ -40,6 +41,9 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, along, "1", 0.01, 2, 0.15, "Cost of a step of 0.25 mm between neighbours along the line, per square."),
     DM_PARAM_FLOAT(params, round_dura, "1", 0.01, 2, 0.12, "The same between neighbours round the line for the dura, which is round."),
     DM_PARAM_FLOAT(params, round_bone, "1", 0.01, 2, 0.04, "The same for bone, which has corners."),
+    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.35, "MR: a pool that the dura's surface went round is divided from the sac where the mean strength of a line between them, within 9 mm and 35 degrees, reaches this; a fall of 0.3 of the fluid is 1. 2 = nowhere."),
+    DM_PARAM_FLOAT(params, line_grow, "1", 0, 2, 0.1, "MR: and is followed as far as it exceeds this."),
+    DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "MR: no such line within this distance of the line's upper end: the cisterns are no tube."),
     DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
     DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
     DM_PARAM_INT(params, rounds, "1", 0, 5, 2, "How often the line is moved to the middle of the surfaces."),
@@ -152,7 +156,7 @@ static dm_status solve_dura(const params *p, work *w, int with_bone) {
             g[2] = with_bone && !w->filled[i] ? fmaxf(rb - usual_gap(p, w, i, t), g[0]) : 0.0f;
             g[3] = with_bone && w->filled[i] ? w->md[ray] : 0.0f;
         }
-    return dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->level, NULL, w->guide, w->rd, w->qd);
+    return dm_solve_surface(&w->u, DM_SURFACE_DURA, &w->edge, &cost, &solver, w->level, NULL, w->guide, w->rd, w->qd);
 }
 
 /* Half of the deepest canal straight ahead and behind, of the widest to the sides, mm: bone found without a dura is pulled no
@@ -199,7 +203,7 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     }
-    dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
+    dm_status status = dm_solve_surface(&w->u, DM_SURFACE_BONE, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
     free(seen);
     return status;
 }
@@ -247,6 +251,10 @@ static dm_status solve(const params *p, work *w, int last) {
     neighbours(w->rb, w->qb, w->n, half, w->mb);
     round_guide(w);
     DM_TRY(solve_dura(p, w, 1));
+    if (w->edge.mr) {
+        const dm_divide_params line = {p->line_seed, p->line_grow, p->line_ends, p->along, p->round_dura, p->min_radius};
+        DM_TRY(dm_divide_pools(&w->u, &line, w->level, w->place, w->rd, w->qd));
+    }
     return solve_bone(p, w, 1);
 }
 
@@ -362,4 +370,4 @@ const dm_stage dm_stage_canal = {.name = "canal",
                                  .device_bytes = device_bytes,
                                  .run = run,
                                  .checks = dm_canal_checks,
-                                 .n_checks = 7};
+                                 .n_checks = 8};

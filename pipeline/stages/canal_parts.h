@@ -34,11 +34,14 @@ void dm_unrolled_clear(dm_unrolled *u);
 /* Device bytes that dm_unroll and the solvers hold for a line of `length` mm, without the volume. */
 uint64_t dm_unrolled_bytes(double length, double step, double reach);
 
-/* One surface. level: ns values, DM_OUTSIDE = nothing fills the sac there (MR bone: a level everywhere); guide: 4 radii
- * per ray (dm_cost_at); rd: radius of the dura per ray, mm, 0 = unknown, NULL = solve for the dura itself. r (mm) and q
- * (0..1), ns * DM_NT each, are filled. */
-dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_cost_args *cost, const dm_solver *solver,
-                           const float *level, const float *rd, const float *guide, float *r, float *q);
+typedef enum dm_surface { DM_SURFACE_DURA, DM_SURFACE_BONE, DM_SURFACE_LINE } dm_surface;
+
+/* One surface. level: ns values, DM_OUTSIDE = nothing fills the sac there (bone of MR: a level everywhere; line: brightness
+ * of the fluid under the dura, 0 = none); guide: 4 radii per ray (dm_cost_at); rd (bone and line): radius of the dura per
+ * ray, mm, 0 = unknown. r (mm) and q (0..1), ns * DM_NT each, are filled. */
+dm_status dm_solve_surface(dm_unrolled *u, dm_surface which, const dm_edge_args *edge, const dm_cost_args *cost,
+                           const dm_solver *solver, const float *level, const float *rd, const float *guide, float *r,
+                           float *q);
 
 extern const dm_kernel_check dm_canal_checks[];
 extern const int dm_canal_check_count;
@@ -67,6 +70,19 @@ void dm_sac_places(const dm_unrolled *u, const float *level, const float *rd, fl
 /* Expected distance of bone from dura, mm, at a place and at angle t of DM_NT. usual, ventral: mm, all round and straight
  * ahead where the canal fits the sac (the chest). */
 float dm_expected_gap(float place, int t, float usual, float ventral);
+
+/* ---- divide.c ---- */
+
+typedef struct dm_divide_params {
+    double seed, grow; /* strength of a line that a patch must show somewhere, and everywhere */
+    double ends;       /* mm below the line's upper end that are left alone */
+    double along, round, min_radius;
+} dm_divide_params;
+
+/* MR: moves the dura inwards to the line that parts it from a pool which its surface went round (kernels/dura_line.h).
+ * level as above; rd, qd: the dura's radii, mm, and their strengths, ns * DM_NT, are changed. */
+dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place, float *rd,
+                          float *qd);
 
 /* ---- recentre.c ---- */
 

@@ -1,0 +1,172 @@
+/* MR: parts a pool from the sac where the dura's surface went round both. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "canal_parts.h"
+#include "dura_line.h"
+#include "patches.h"
+
+/* Below the lower end of T12 the roots of the cauda make lines of their own. */
+static const float roots_from = 1.5f;
+static const float deep = 0.75f; /* mm inside the dura found: a line, not the edge itself */
+static const int along = 4,
+                 round_ = 3; /* cells to either side over which the evidence is averaged: 9 mm, 35 degrees */
+static const float dim_layer = 0.3f; /* dimness from which a layer on the cord is no healthy fluid */
+static const int least_rows = 8, least_cells = 40; /* mm along the line; cells, of half a square millimetre */
+static const float steep = 0.5f;                   /* mm from a cell to the next, along and round */
+
+typedef struct lines {
+    const dm_unrolled *u;
+    const dm_divide_params *p;
+    const float *rd;
+    float *rim;                     /* per position, 0 = no line is sought */
+    float *radius, *guide, *unused; /* per ray: of the line; of the solver */
+    float *strength, *evidence,
+        *worth;     /* per ray: of a line seen; mean of the neighbours; that, or -1 where no line runs */
+    uint8_t *fluid; /* per ray: something to compare with */
+    int *label, *stack;
+} lines;
+
+static void lines_clear(lines *l) {
+    free(l->rim), free(l->radius), free(l->guide), free(l->unused), free(l->strength), free(l->evidence);
+    free(l->worth), free(l->fluid), free(l->label), free(l->stack);
+}
+
+static dm_status lines_make(size_t n, lines *l) {
+    float **per_ray[] = {&l->radius, &l->unused, &l->strength, &l->evidence, &l->worth};
+    size_t cells = n * DM_NT;
+    int bad = 0;
+    for (int k = 0; k < 5; k++) bad |= !(*per_ray[k] = calloc(cells, sizeof(float)));
+    l->rim = calloc(n, sizeof *l->rim);
+    l->guide = calloc(cells * 4, sizeof *l->guide);
+    l->fluid = calloc(cells, 1);
+    l->label = calloc(cells, sizeof *l->label), l->stack = calloc(cells, sizeof *l->stack);
+    if (!bad && l->rim && l->guide && l->fluid && l->label && l->stack) return dm_ok;
+    return dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura's line at %zu positions", n);
+}
+
+/* Brightness of the fluid under the dura: median over the angles of the largest value 0.75 to 1.75 mm inside.
+ */
+static float rim_at(const lines *l, int i, float level) {
+    const dm_unrolled *u = l->u;
+    float v[DM_NT];
+    for (int t = 0; t < DM_NT; t++) {
+        int k0 = dm_mm(l->rd[i * DM_NT + t], u->a.dr);
+        v[t] = 0.0f;
+        for (int k = k0 - dm_mm(1.75f, u->a.dr); k <= k0 - dm_mm(0.75f, u->a.dr); k++)
+            if (k >= 0 && k < u->a.nr) v[t] = fmaxf(v[t], u->s[dm_ray_of(u->a, i, t) + (size_t)k]);
+    }
+    return fmaxf(dm_median(v, DM_NT), 0.5f * level);
+}
+
+static dm_status solve(lines *l, dm_unrolled *u) {
+    const dm_edge_args edge = {.mr = 1, .min_r = (float)l->p->min_radius};
+    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f};
+    const dm_solver solver = {(float)l->p->along, (float)l->p->round, 2, 0.15f, 4.0f};
+    for (size_t c = 0; c < (size_t)u->a.ns * DM_NT; c++) {
+        l->guide[4 * c] = fmaxf(l->rd[c] - DM_LINE_MOST, edge.min_r);
+        l->guide[4 * c + 1] = l->rd[c];
+    }
+    return dm_solve_surface(u, DM_SURFACE_LINE, &edge, &cost, &solver, l->rim, l->rd, l->guide, l->radius,
+                            l->unused);
+}
+
+/* What every ray shows of the line found: its strength, or that there is no fluid to compare with. evidence
+ * is 1 where the layer on the cord is too dim. */
+static void look(lines *l, int i) {
+    const dm_unrolled *u = l->u;
+    for (int t = 0; t < DM_NT && l->rim[i] > 0.0f; t++) {
+        size_t c = (size_t)i * DM_NT + (size_t)t;
+        const float *s = u->s + dm_ray_of(u->a, i, t);
+        int k0 = dm_mm(l->rd[c], u->a.dr), d = k0 - dm_mm(l->radius[c], u->a.dr);
+        dm_line_ray ray = dm_line_look(s, u->a, l->rim[i], k0);
+        l->fluid[c] = (uint8_t)ray.fluid;
+        l->worth[c] = ray.dim > dim_layer;
+        if (ray.fluid && d >= dm_mm(DM_LINE_LEAST, u->a.dr))
+            l->strength[c] = dm_line_strength(s, u->a, l->rim[i], k0, d);
+    }
+}
+
+/* Mean strength round a cell over the rays that have fluid to compare with; 0 where fewer than a fifth have.
+ */
+static float evidence_at(const lines *l, int i, int t) {
+    float sum = 0.0f;
+    int n = 0, all = 0;
+    for (int ii = i - along; ii <= i + along; ii++)
+        for (int dt = -round_; dt <= round_; dt++) {
+            if (ii < 0 || ii >= l->u->a.ns) continue;
+            size_t c = (size_t)ii * DM_NT + (size_t)((t + dt + DM_NT) % DM_NT);
+            all++;
+            if (l->fluid[c]) sum += l->strength[c], n++;
+        }
+    return 5 * n > all ? sum / (float)n : 0.0f;
+}
+
+/* Worth of every cell as part of a pool. A dim layer neither starts nor ends one. */
+static void weigh(lines *l) {
+    for (int i = 0; i < l->u->a.ns; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            int dim = l->worth[c] > 0.0f;
+            l->evidence[c] = evidence_at(l, i, t);
+            if (dim) l->evidence[c] = fmaxf(l->evidence[c], 1.01f * (float)l->p->grow);
+            l->worth[c] = l->rd[c] - l->radius[c] > deep ? l->evidence[c] : -1.0f;
+        }
+}
+
+/* Labels of patches that are large enough stay; the others' become 0. */
+static dm_status keep_large(const lines *l) {
+    int n = l->u->a.ns;
+    int patches = dm_patches_label(l->worth, n, (float)l->p->grow, (float)l->p->seed, l->label, l->stack);
+    int *count = calloc(3 * (size_t)(patches + 1), sizeof *count), *rows = count + patches + 1,
+        *last = rows + patches + 1;
+    if (!count)
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d patches of the dura's line", patches);
+    for (int c = 0; c < n * DM_NT; c++) {
+        int k = l->label[c], row = c / DM_NT + 1;
+        count[k]++;
+        if (last[k] != row) rows[k]++, last[k] = row;
+    }
+    for (int c = 0; c < n * DM_NT; c++)
+        if (count[l->label[c]] < least_cells || rows[l->label[c]] < least_rows) l->label[c] = 0;
+    free(count);
+    return dm_ok;
+}
+
+/* The dura follows the lines that are kept, and comes back to itself beside them no steeper than a surface
+ * may be. */
+static void apply(lines *l, float *rd, float *qd) {
+    int n = l->u->a.ns;
+    float *cap = l->unused;
+    for (int c = 0; c < n * DM_NT; c++) {
+        cap[c] = l->label[c] ? l->radius[c] : 1e9f;
+        if (l->label[c]) qd[c] = fmaxf(l->evidence[c], DM_LINE_NONE);
+    }
+    for (int pass = 0; pass < 4; pass++)
+        for (int j = 0; j < n * DM_NT; j++) {
+            int c = pass % 2 ? n * DM_NT - 1 - j : j, i = c / DM_NT, t = c % DM_NT,
+                before = pass % 2 ? i + 1 : i - 1;
+            float near = fminf(cap[i * DM_NT + (t + 1) % DM_NT], cap[i * DM_NT + (t + DM_NT - 1) % DM_NT]);
+            if (before >= 0 && before < n) near = fminf(near, cap[before * DM_NT + t]);
+            cap[c] = fminf(cap[c], near + steep);
+        }
+    for (int c = 0; c < n * DM_NT; c++) rd[c] = fminf(rd[c], cap[c]);
+}
+
+dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place,
+                          float *rd, float *qd) {
+    lines l = {.u = u, .p = p, .rd = rd};
+    dm_status status;
+    DM_TRY_OUT(lines_make((size_t)u->a.ns, &l));
+    for (int i = 0; i < u->a.ns; i++)
+        if (!dm_is_outside(level[i]) && place[i] < roots_from && i * u->step >= p->ends)
+            l.rim[i] = rim_at(&l, i, level[i]);
+    DM_TRY_OUT(solve(&l, u));
+    for (int i = 0; i < u->a.ns; i++) look(&l, i);
+    weigh(&l);
+    DM_TRY_OUT(keep_large(&l));
+    apply(&l, rd, qd);
+out:
+    lines_clear(&l);
+    return status;
+}
