@@ -84,6 +84,12 @@ typedef struct dm_divide_params {
 dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place, float *rd,
                           float *qd);
 
+/* ---- ellipse.c ---- */
+
+/* Radii of the ellipse through a ring of radii r (mm, > 0, DM_NT of them), without the rays left out and with little weight
+ * for those that lie off it; 0 = the ray misses it. */
+void dm_fit_ellipse(const float r[DM_NT], const uint8_t left_out[DM_NT], float fit[DM_NT]);
+
 /* ---- recentre.c ---- */
 
 /* Moves the line by (a, l) mm ventral and left per position i*step, smoothed by a Gaussian of `sigma` mm and bounded by

@@ -13,6 +13,9 @@ static const int along = 4,
                  round_ = 3; /* cells to either side over which the evidence is averaged: 9 mm, 35 degrees */
 static const float dim_layer = 0.3f; /* dimness from which a layer on the cord is no healthy fluid */
 static const int least_rows = 8, least_cells = 40; /* mm along the line; cells, of half a square millimetre */
+static const float least_outward = 0.3f;           /* mm by which a pool stands out from the sac's ellipse */
+static const int near_rows = 8;                    /* mm */
+static const int most_left_out = 40;               /* angles */
 static const float steep = 0.5f;                   /* mm from a cell to the next, along and round */
 
 typedef struct lines {
@@ -114,23 +117,78 @@ static void weigh(lines *l) {
         }
 }
 
+/* How far the dura found lies outside the ellipse of the rest of its ring, into `outward`. Fluid that
+ * pulsates is as dim as a pool, but the sac keeps its shape; a pool stands out from it. 0 where the patches
+ * leave less than 160 degrees. */
+static void stand_out(const lines *l, int i, float *outward) {
+    enum { BESIDE = 2 }; /* angles on either side of a patch that may belong to it */
+    uint8_t left_out[DM_NT] = {0};
+    float fit[DM_NT];
+    int n = 0;
+    for (int t = 0; t < DM_NT; t++)
+        for (int d = -BESIDE; d <= BESIDE; d++)
+            if (l->label[i * DM_NT + (t + d + DM_NT) % DM_NT]) left_out[t] = 1;
+    for (int t = 0; t < DM_NT; t++) n += left_out[t];
+    if (n == 0 || n > most_left_out) return;
+    dm_fit_ellipse(l->rd + (size_t)i * DM_NT, left_out, fit);
+    for (int t = 0; t < DM_NT; t++) outward[i * DM_NT + t] = l->rd[i * DM_NT + t] - fit[t];
+}
+
+/* Mean of `outward` over the cells of the same patch within 8 mm along the line. */
+static float mean_outward(const lines *l, const float *outward, int i, int label) {
+    float sum = 0.0f;
+    int n = 0;
+    for (int ii = i - near_rows; ii <= i + near_rows; ii++)
+        for (int t = 0; t < DM_NT && ii >= 0 && ii < l->u->a.ns; t++)
+            if (l->label[ii * DM_NT + t] == label) sum += outward[ii * DM_NT + t], n++;
+    return n ? sum / (float)n : 0.0f;
+}
+
+/* Takes the label from the rows of a patch that do not stand out. */
+static dm_status drop_flat(lines *l) {
+    size_t n = (size_t)l->u->a.ns;
+    float *outward = calloc(n * DM_NT, sizeof *outward);
+    uint8_t *flat = calloc(n * DM_NT, 1);
+    dm_status status =
+        dm_fail(DM_STUDY, "out_of_memory", "no memory for the sac's shape at %zu positions", n);
+    if (!outward || !flat) goto out;
+    for (int i = 0; i < (int)n; i++) stand_out(l, i, outward);
+    for (int c = 0, label = 0; c < (int)n * DM_NT; c++) {
+        int before = c % DM_NT ? label : 0;
+        label = l->label[c];
+        if (!label) continue;
+        flat[c] = label == before ? flat[c - 1] : mean_outward(l, outward, c / DM_NT, label) < least_outward;
+    }
+    for (size_t c = 0; c < n * DM_NT; c++)
+        if (flat[c]) l->label[c] = 0;
+    status = dm_ok;
+out:
+    free(outward), free(flat);
+    return status;
+}
+
 /* Labels of patches that are large enough stay; the others' become 0. */
-static dm_status keep_large(const lines *l) {
-    int n = l->u->a.ns;
-    int patches = dm_patches_label(l->worth, n, (float)l->p->grow, (float)l->p->seed, l->label, l->stack);
-    int *count = calloc(3 * (size_t)(patches + 1), sizeof *count), *rows = count + patches + 1,
-        *last = rows + patches + 1;
+static dm_status drop_small(lines *l, int patches) {
+    int cells = l->u->a.ns * DM_NT, *count = calloc(3 * (size_t)(patches + 1), sizeof *count);
     if (!count)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d patches of the dura's line", patches);
-    for (int c = 0; c < n * DM_NT; c++) {
+    int *rows = count + patches + 1, *last = rows + patches + 1;
+    for (int c = 0; c < cells; c++) {
         int k = l->label[c], row = c / DM_NT + 1;
         count[k]++;
         if (last[k] != row) rows[k]++, last[k] = row;
     }
-    for (int c = 0; c < n * DM_NT; c++)
+    for (int c = 0; c < cells; c++)
         if (count[l->label[c]] < least_cells || rows[l->label[c]] < least_rows) l->label[c] = 0;
     free(count);
     return dm_ok;
+}
+
+static dm_status find_patches(lines *l) {
+    int n = dm_patches_label(l->worth, l->u->a.ns, (float)l->p->grow, (float)l->p->seed, l->label, l->stack);
+    DM_TRY(drop_small(l, n));
+    DM_TRY(drop_flat(l));
+    return drop_small(l, n);
 }
 
 /* The dura follows the lines that are kept, and comes back to itself beside them no steeper than a surface
@@ -164,7 +222,7 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
     DM_TRY_OUT(solve(&l, u));
     for (int i = 0; i < u->a.ns; i++) look(&l, i);
     weigh(&l);
-    DM_TRY_OUT(keep_large(&l));
+    DM_TRY_OUT(find_patches(&l));
     apply(&l, rd, qd);
 out:
     lines_clear(&l);
