@@ -1,16 +1,17 @@
-/* The line between the sac and a pool that the dura's surface went round (MR). The strongest edge near an
- * epidural pool as bright as fluid is the pool's outer one. Between pool and sac lie dura and arachnoid, less
+/* The line between the sac and a pool that the dura's surface went round. The strongest edge near an epidural
+ * pool as bright as the sac is the pool's outer one. Between pool and sac lie dura and arachnoid, less
  * than half a millimetre of dark: blurred, a shallow valley or, where the pool is the dimmer one, a step.
- * Depths are mm inwards from the dura found; values are shares of `rim`, the usual brightness of the fluid
- * under the dura at this position. Rays as in surface.h. */
+ * Depths are mm inwards from the dura found; values are shares of the step from `tissue` to `rim`, the
+ * usual brightness of the fluid or contrast under the dura at this position. Rays as in surface.h. */
 #ifndef DM_DURA_LINE_H
 #define DM_DURA_LINE_H
 #include "surface.h"
 
 #define DM_LINE_LEAST 1.0f /* mm: the line is no nearer to the pool's outer edge: its blur ends there */
 #define DM_LINE_MOST 4.25f /* mm: pools push the dura in by up to 4 mm */
-#define DM_LINE_NONE 0.35f /* worth of a ray without a line: roots and pulsation make lines that are weaker  \
-                            */
+#define DM_LINE_NONE                                                                                         \
+    0.35f /* worth of a ray without a line: roots and pulsation make lines that are weaker                   \
+           */
 
 typedef struct dm_line_ray {
     int fluid; /* 1 = there is fluid below any line to compare with */
@@ -19,54 +20,61 @@ typedef struct dm_line_ray {
     int cord;  /* sample of the cord's edge; where dim > 0 */
 } dm_line_ray;
 
+/* What one ray is read with. */
+typedef struct dm_line_view {
+    dm_surf_args a;
+    float tissue, rim; /* rim <= tissue: nothing to compare with */
+    int k0;            /* sample of the dura found */
+} dm_line_view;
+
 /* Value at depth d samples of a ray whose dura lies at sample k0, made up for what a blur of 0.6 mm (s.d.)
  * takes there. */
-DM_FN float dm_line_value(DM_GLOBAL const float *s, dm_surf_args a, float rim, int k0, int d) {
-    int k = dm_clampi(k0 - d, 0, a.nr - 1);
-    float kept = dm_clampf(0.66f + 0.3f * (float)d * a.dr, 0.75f, 1.0f);
-    return dm_is_outside(s[k]) ? 0.0f : s[k] / (rim * kept);
+DM_FN float dm_line_value(DM_GLOBAL const float *s, dm_line_view w, int d) {
+    int k = dm_clampi(w.k0 - d, 0, w.a.nr - 1);
+    float kept = dm_clampf(0.66f + 0.3f * (float)d * w.a.dr, 0.75f, 1.0f);
+    return dm_is_outside(s[k]) ? 0.0f : (s[k] - w.tissue) / ((w.rim - w.tissue) * kept);
 }
 
-DM_FN float dm_line_mean(DM_GLOBAL const float *s, dm_surf_args a, float rim, int k0, int from, int to) {
+DM_FN float dm_line_mean(DM_GLOBAL const float *s, dm_line_view w, int from, int to) {
     float sum = 0.0f;
-    for (int d = from; d <= to; d++) sum += dm_line_value(s, a, rim, k0, d);
+    for (int d = from; d <= to; d++) sum += dm_line_value(s, w, d);
     return sum / (float)dm_max(to - from + 1, 1);
 }
 
 /* Depth of the largest value from..to. */
-DM_FN int dm_line_brightest(DM_GLOBAL const float *s, dm_surf_args a, float rim, int k0, int from, int to) {
+DM_FN int dm_line_brightest(DM_GLOBAL const float *s, dm_line_view w, int from, int to) {
     int best = from;
     for (int d = from + 1; d <= to; d++)
-        if (dm_line_value(s, a, rim, k0, d) > dm_line_value(s, a, rim, k0, best)) best = d;
+        if (dm_line_value(s, w, d) > dm_line_value(s, w, best)) best = d;
     return best;
 }
 
 /* Fluid is looked for from 1.5 mm on. Blur takes less than a tenth of the brightness of a layer of 1.75 mm.
  */
-DM_FN dm_line_ray dm_line_look(DM_GLOBAL const float *s, dm_surf_args a, float rim, int k0) {
+DM_FN dm_line_ray dm_line_look(DM_GLOBAL const float *s, dm_line_view w) {
     dm_line_ray r = {0, 0.0f, 0};
-    int deep = dm_line_brightest(s, a, rim, k0, dm_mm(1.5f, a.dr), dm_mm(4.75f, a.dr));
-    int best = dm_line_brightest(s, a, rim, k0, dm_mm(0.75f, a.dr), dm_mm(5.25f, a.dr)), d = best + 1;
-    float most = dm_line_value(s, a, rim, k0, best);
-    r.fluid = dm_line_value(s, a, rim, k0, deep) > 0.85f;
+    int deep = dm_line_brightest(s, w, dm_mm(1.5f, w.a.dr), dm_mm(4.75f, w.a.dr));
+    int best = dm_line_brightest(s, w, dm_mm(0.75f, w.a.dr), dm_mm(5.25f, w.a.dr)), d = best + 1;
+    float most = dm_line_value(s, w, best);
+    r.fluid = dm_line_value(s, w, deep) > 0.85f;
     if (r.fluid) return r;
-    while (d < dm_mm(5.0f, a.dr) && dm_line_value(s, a, rim, k0, d) >= 0.5f * most) d++;
-    if (d < dm_mm(1.75f, a.dr) || d >= dm_mm(5.0f, a.dr)) return r;
+    while (d < dm_mm(5.0f, w.a.dr) && dm_line_value(s, w, d) >= 0.5f * most) d++;
+    if (d < dm_mm(1.75f, w.a.dr) || d >= dm_mm(5.0f, w.a.dr)) return r;
     r.dim = dm_ramp(-most, -0.92f, 0.2f);
-    r.cord = k0 - d;
+    r.cord = w.k0 - d;
     return r;
 }
 
 /* Strength 0..1 of a line at depth d: fall from the millimetre inside it to the one outside, or the valley's
  * depth, doubled for what blur left of it. There must be fluid inside, and a layer at least half as bright as
  * pools are outside. */
-DM_FN float dm_line_strength(DM_GLOBAL const float *s, dm_surf_args a, float rim, int k0, int d) {
-    int mm = dm_mm(1.0f, a.dr), edge = dm_mm(0.5f, a.dr);
-    float inner = dm_line_mean(s, a, rim, k0, d + 1, d + mm);
-    float outer = dm_line_mean(s, a, rim, k0, dm_max(d - mm + 1, edge), d - 1);
-    int best = dm_line_brightest(s, a, rim, k0, edge, dm_max(d - 2, edge + 1));
-    float layer = dm_line_value(s, a, rim, k0, best), low = dm_line_value(s, a, rim, k0, d);
-    low = dm_fmin(low, dm_fmin(dm_line_value(s, a, rim, k0, d - 1), dm_line_value(s, a, rim, k0, d + 1)));
+DM_FN float dm_line_strength(DM_GLOBAL const float *s, dm_line_view w, int d) {
+    int mm = dm_mm(1.0f, w.a.dr), edge = dm_mm(0.5f, w.a.dr);
+    float inner = dm_line_mean(s, w, d + 1, d + mm);
+    float outer = dm_line_mean(s, w, dm_max(d - mm + 1, edge), d - 1);
+    int best = dm_line_brightest(s, w, edge, dm_max(d - 2, edge + 1));
+    float layer = dm_line_value(s, w, best), low = dm_line_value(s, w, d);
+    low = dm_fmin(low, dm_fmin(dm_line_value(s, w, d - 1), dm_line_value(s, w, d + 1)));
     float line = dm_fmax(inner - outer, 2.0f * (dm_fmin(inner, layer) - low));
     return dm_clampf(line / 0.3f, 0.0f, 1.0f) * dm_ramp(layer, 0.2f, 0.15f) * dm_ramp(inner, 0.55f, 0.2f);
 }
@@ -74,18 +82,17 @@ DM_FN float dm_line_strength(DM_GLOBAL const float *s, dm_surf_args a, float rim
 /* What every radius of a ray is worth as the sac's border: within DM_LINE_LEAST of the dura found, the ray
  * has no line; deeper, the strength of a line there. Where there is no fluid to compare with, any depth is as
  * good, but for a dim layer, which ends at the cord. */
-DM_FN void dm_line_worths(DM_GLOBAL const float *s, dm_surf_args a, float min_r, float rim, float rd,
-                          DM_GLOBAL float *out) {
-    int k0 = dm_mm(rd, a.dr), least = dm_mm(DM_LINE_LEAST, a.dr);
+DM_FN void dm_line_worths(DM_GLOBAL const float *s, dm_line_view w, float min_r, DM_GLOBAL float *out) {
+    int least = dm_mm(DM_LINE_LEAST, w.a.dr);
     dm_line_ray ray = {0, 0.0f, 0};
-    if (rim > 0.0f) ray = dm_line_look(s, a, rim, k0);
-    for (int k = 0; k < a.nr; k++) {
-        int d = k0 - k;
+    if (w.rim > w.tissue) ray = dm_line_look(s, w);
+    for (int k = 0; k < w.a.nr; k++) {
+        int d = w.k0 - k;
         out[k] = 0.0f;
-        if (d < 0 || (float)d * a.dr > DM_LINE_MOST || (float)k * a.dr < min_r) continue;
+        if (d < 0 || (float)d * w.a.dr > DM_LINE_MOST || (float)k * w.a.dr < min_r) continue;
         out[k] = DM_LINE_NONE;
-        if (d >= least && ray.fluid) out[k] = dm_line_strength(s, a, rim, k0, d);
-        if (ray.dim > 0.0f && k >= ray.cord && (float)(k - ray.cord) * a.dr <= 0.75f)
+        if (d >= least && ray.fluid) out[k] = dm_line_strength(s, w, d);
+        if (ray.dim > 0.0f && k >= ray.cord && (float)(k - ray.cord) * w.a.dr <= 0.75f)
             out[k] += 0.4f * ray.dim;
     }
 }

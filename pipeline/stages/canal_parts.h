@@ -75,12 +75,16 @@ float dm_expected_gap(float place, int t, float usual, float ventral);
 
 typedef struct dm_divide_params {
     double seed, grow; /* strength of a line that a patch must show somewhere, and everywhere */
+    double outward;    /* mm by which a patch must stand out from the ellipse of the rest of the sac */
     double ends;       /* mm below the line's upper end that are left alone */
+    double roots;      /* place (dm_sac_places) from which on roots make lines of their own */
     double along, round, min_radius;
+    float tissue; /* HU; 0 in MR */
 } dm_divide_params;
 
-/* MR: moves the dura inwards to the line that parts it from a pool which its surface went round (kernels/dura_line.h).
- * level as above; rd, qd: the dura's radii, mm, and their strengths, ns * DM_NT, are changed. */
+/* Moves the dura inwards to the line that parts it from a pool which its surface went round (kernels/dura_line.h). level,
+ * place: as above; what leads nowhere, DM_OUTSIDE, is left alone. rd, qd: the dura's radii, mm, and their strengths,
+ * ns * DM_NT, are changed. */
 dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place, float *rd,
                           float *qd);
 

@@ -1,4 +1,4 @@
-/* MR: parts a pool from the sac where the dura's surface went round both. */
+/* Parts a pool from the sac where the dura's surface went round both. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -6,14 +6,11 @@
 #include "dura_line.h"
 #include "patches.h"
 
-/* Below the lower end of T12 the roots of the cauda make lines of their own. */
-static const float roots_from = 1.5f;
 static const float deep = 0.75f; /* mm inside the dura found: a line, not the edge itself */
 static const int along = 4,
                  round_ = 3; /* cells to either side over which the evidence is averaged: 9 mm, 35 degrees */
 static const float dim_layer = 0.3f; /* dimness from which a layer on the cord is no healthy fluid */
 static const int least_rows = 8, least_cells = 40; /* mm along the line; cells, of half a square millimetre */
-static const float least_outward = 0.3f;           /* mm by which a pool stands out from the sac's ellipse */
 static const int near_rows = 8;                    /* mm */
 static const int most_left_out = 40;               /* angles */
 static const float steep = 0.5f;                   /* mm from a cell to the next, along and round */
@@ -22,7 +19,7 @@ typedef struct lines {
     const dm_unrolled *u;
     const dm_divide_params *p;
     const float *rd;
-    float *rim;                     /* per position, 0 = no line is sought */
+    float *rim;                     /* per position, tissue's = no line is sought */
     float *radius, *guide, *unused; /* per ray: of the line; of the solver */
     float *strength, *evidence,
         *worth;     /* per ray: of a line seen; mean of the neighbours; that, or -1 where no line runs */
@@ -59,11 +56,11 @@ static float rim_at(const lines *l, int i, float level) {
         for (int k = k0 - dm_mm(1.75f, u->a.dr); k <= k0 - dm_mm(0.75f, u->a.dr); k++)
             if (k >= 0 && k < u->a.nr) v[t] = fmaxf(v[t], u->s[dm_ray_of(u->a, i, t) + (size_t)k]);
     }
-    return fmaxf(dm_median(v, DM_NT), 0.5f * level);
+    return fmaxf(dm_median(v, DM_NT), l->p->tissue + 0.5f * (level - l->p->tissue));
 }
 
 static dm_status solve(lines *l, dm_unrolled *u) {
-    const dm_edge_args edge = {.mr = 1, .min_r = (float)l->p->min_radius};
+    const dm_edge_args edge = {.tissue = l->p->tissue, .min_r = (float)l->p->min_radius};
     const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f};
     const dm_solver solver = {(float)l->p->along, (float)l->p->round, 2, 0.15f, 4.0f};
     for (size_t c = 0; c < (size_t)u->a.ns * DM_NT; c++) {
@@ -78,15 +75,15 @@ static dm_status solve(lines *l, dm_unrolled *u) {
  * is 1 where the layer on the cord is too dim. */
 static void look(lines *l, int i) {
     const dm_unrolled *u = l->u;
-    for (int t = 0; t < DM_NT && l->rim[i] > 0.0f; t++) {
+    for (int t = 0; t < DM_NT && l->rim[i] > l->p->tissue; t++) {
         size_t c = (size_t)i * DM_NT + (size_t)t;
         const float *s = u->s + dm_ray_of(u->a, i, t);
-        int k0 = dm_mm(l->rd[c], u->a.dr), d = k0 - dm_mm(l->radius[c], u->a.dr);
-        dm_line_ray ray = dm_line_look(s, u->a, l->rim[i], k0);
+        dm_line_view w = {u->a, l->p->tissue, l->rim[i], dm_mm(l->rd[c], u->a.dr)};
+        int d = w.k0 - dm_mm(l->radius[c], u->a.dr);
+        dm_line_ray ray = dm_line_look(s, w);
         l->fluid[c] = (uint8_t)ray.fluid;
         l->worth[c] = ray.dim > dim_layer;
-        if (ray.fluid && d >= dm_mm(DM_LINE_LEAST, u->a.dr))
-            l->strength[c] = dm_line_strength(s, u->a, l->rim[i], k0, d);
+        if (ray.fluid && d >= dm_mm(DM_LINE_LEAST, u->a.dr)) l->strength[c] = dm_line_strength(s, w, d);
     }
 }
 
@@ -157,7 +154,8 @@ static dm_status drop_flat(lines *l) {
         int before = c % DM_NT ? label : 0;
         label = l->label[c];
         if (!label) continue;
-        flat[c] = label == before ? flat[c - 1] : mean_outward(l, outward, c / DM_NT, label) < least_outward;
+        flat[c] =
+            label == before ? flat[c - 1] : mean_outward(l, outward, c / DM_NT, label) < (float)l->p->outward;
     }
     for (size_t c = 0; c < n * DM_NT; c++)
         if (flat[c]) l->label[c] = 0;
@@ -217,8 +215,9 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
     dm_status status;
     DM_TRY_OUT(lines_make((size_t)u->a.ns, &l));
     for (int i = 0; i < u->a.ns; i++)
-        if (!dm_is_outside(level[i]) && place[i] < roots_from && i * u->step >= p->ends)
-            l.rim[i] = rim_at(&l, i, level[i]);
+        l.rim[i] = !dm_is_outside(level[i]) && place[i] < (float)p->roots && i * u->step >= p->ends
+                       ? rim_at(&l, i, level[i])
+                       : p->tissue;
     DM_TRY_OUT(solve(&l, u));
     for (int i = 0; i < u->a.ns; i++) look(&l, i);
     weigh(&l);

@@ -103,9 +103,9 @@ static dm_status strength(dm_unrolled *u, dm_surface which, const dm_edge_args *
     }
     DM_TRY(dm_buf_write(u->d_dura, 0, rd, rays(u) * sizeof *rd));
     if (which == DM_SURFACE_LINE) {
-        const dm_arg args[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(e->min_r),  DM_ARG_BUF(u->d_s),
+        const dm_arg args[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(e->tissue),  DM_ARG_VAL(e->min_r), DM_ARG_BUF(u->d_s),
                                DM_ARG_BUF(u->d_level), DM_ARG_BUF(u->d_dura), DM_ARG_BUF(u->d_edge)};
-        return run_rays(u, "surf_line", args, 6);
+        return run_rays(u, "surf_line", args, 7);
     }
     const dm_arg args[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(*e),        DM_ARG_BUF(u->d_s),   DM_ARG_BUF(u->d_o),
                            DM_ARG_BUF(u->d_level), DM_ARG_BUF(u->d_dura), DM_ARG_BUF(u->d_edge)};
