@@ -7,7 +7,7 @@
 #define DM_DURA_LINE_H
 #include "surface.h"
 
-#define DM_LINE_LEAST 1.0f /* mm: the line is no nearer to the pool's outer edge: its blur ends there */
+#define DM_LINE_LEAST 1.25f /* mm: the line is no nearer to the pool's outer edge: its blur ends there */
 #define DM_LINE_MOST 4.25f /* mm: pools push the dura in by up to 4 mm */
 #define DM_LINE_NONE                                                                                         \
     0.35f /* worth of a ray without a line: roots and pulsation make lines that are weaker                   \
@@ -20,18 +20,24 @@ typedef struct dm_line_ray {
     int cord;  /* sample of the cord's edge; where dim > 0 */
 } dm_line_ray;
 
+enum { DM_LINE_BLURRED = 8 };
+/* What the scan's blur leaves of the brightness at the first depths under the dura, by sample. */
+typedef struct dm_line_blur {
+    float kept[DM_LINE_BLURRED];
+} dm_line_blur;
+
 /* What one ray is read with. */
 typedef struct dm_line_view {
     dm_surf_args a;
+    dm_line_blur blur;
     float tissue, rim; /* rim <= tissue: nothing to compare with */
     int k0;            /* sample of the dura found */
 } dm_line_view;
 
-/* Value at depth d samples of a ray whose dura lies at sample k0, made up for what a blur of 0.6 mm (s.d.)
- * takes there. */
+/* Value at depth d samples, made up for what blur took there. */
 DM_FN float dm_line_value(DM_GLOBAL const float *s, dm_line_view w, int d) {
     int k = dm_clampi(w.k0 - d, 0, w.a.nr - 1);
-    float kept = dm_clampf(0.66f + 0.3f * (float)d * w.a.dr, 0.75f, 1.0f);
+    float kept = d < DM_LINE_BLURRED ? w.blur.kept[dm_max(d, 0)] : 1.0f;
     return dm_is_outside(s[k]) ? 0.0f : (s[k] - w.tissue) / ((w.rim - w.tissue) * kept);
 }
 

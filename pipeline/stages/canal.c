@@ -41,7 +41,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, along, "1", 0.01, 2, 0.15, "Cost of a step of 0.25 mm between neighbours along the line, per square."),
     DM_PARAM_FLOAT(params, round_dura, "1", 0.01, 2, 0.12, "The same between neighbours round the line for the dura, which is round."),
     DM_PARAM_FLOAT(params, round_bone, "1", 0.01, 2, 0.04, "The same for bone, which has corners."),
-    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.35, "A pool that the dura's surface went round is divided from the sac where the mean strength of a line between them, within 9 mm and 35 degrees, reaches this; a fall by 0.3 of the sac is 1. 2 = nowhere."),
+    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.5, "A pool that the dura's surface went round is divided from the sac where the mean strength of a line between them, within 9 mm and 35 degrees, reaches this; a fall by 0.3 of the sac is 1. 2 = nowhere."),
     DM_PARAM_FLOAT(params, line_grow, "1", 0, 2, 0.1, "And is followed as far as it exceeds this."),
     DM_PARAM_FLOAT(params, line_outward, "mm", 0, 5, 0.3, "Such a pool stands out from the ellipse of the rest of the sac by this; fluid dimmed by pulsation, or contrast that has sunk, does not."),
     DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "No such line within this distance of the line's upper end: the cisterns are no tube."),
@@ -158,7 +158,7 @@ static dm_status solve_dura(const params *p, work *w, int with_bone) {
             g[2] = with_bone && !w->filled[i] ? fmaxf(rb - usual_gap(p, w, i, t), g[0]) : 0.0f;
             g[3] = with_bone && w->filled[i] ? w->md[ray] : 0.0f;
         }
-    return dm_solve_surface(&w->u, DM_SURFACE_DURA, &w->edge, &cost, &solver, w->level, NULL, w->guide, w->rd, w->qd);
+    return dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->level, NULL, w->guide, w->rd, w->qd);
 }
 
 /* Half of the deepest canal straight ahead and behind, of the widest to the sides, mm: bone found without a dura is pulled no
@@ -205,7 +205,7 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     }
-    dm_status status = dm_solve_surface(&w->u, DM_SURFACE_BONE, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
+    dm_status status = dm_solve_surface(&w->u, &w->edge, &cost, &solver, w->bone_level, seen, w->guide, w->rb, w->qb);
     free(seen);
     return status;
 }

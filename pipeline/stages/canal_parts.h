@@ -3,9 +3,9 @@
 #define DM_CANAL_PARTS_H
 
 #include "check.h"
+#include "dura_line.h"
 #include "gpu.h"
 #include "study.h"
-#include "surface.h"
 
 /* ---- surface.c: on the device (kernels/surface.h has the method) ---- */
 
@@ -34,14 +34,16 @@ void dm_unrolled_clear(dm_unrolled *u);
 /* Device bytes that dm_unroll and the solvers hold for a line of `length` mm, without the volume. */
 uint64_t dm_unrolled_bytes(double length, double step, double reach);
 
-typedef enum dm_surface { DM_SURFACE_DURA, DM_SURFACE_BONE, DM_SURFACE_LINE } dm_surface;
-
-/* One surface. level: ns values, DM_OUTSIDE = nothing fills the sac there (bone of MR: a level everywhere; line: brightness
- * of the fluid under the dura, 0 = none); guide: 4 radii per ray (dm_cost_at); rd (bone and line): radius of the dura per
- * ray, mm, 0 = unknown. r (mm) and q (0..1), ns * DM_NT each, are filled. */
-dm_status dm_solve_surface(dm_unrolled *u, dm_surface which, const dm_edge_args *edge, const dm_cost_args *cost,
-                           const dm_solver *solver, const float *level, const float *rd, const float *guide, float *r,
-                           float *q);
+/* One surface. level: ns values, DM_OUTSIDE = nothing fills the sac there (MR bone: a level everywhere); guide: 4 radii
+ * per ray (dm_cost_at); rd: radius of the dura per ray, mm, 0 = unknown, NULL = solve for the dura itself. r (mm) and q
+ * (0..1), ns * DM_NT each, are filled. */
+dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_cost_args *cost, const dm_solver *solver,
+                           const float *level, const float *rd, const float *guide, float *r, float *q);
+/* The same for the line inside the dura rd that parts a pool from the sac (dura_line.h). rim: brightness under the dura,
+ * ns values; min_r: mm. */
+dm_status dm_solve_line(dm_unrolled *u, const dm_line_blur *blur, float tissue, float min_r, const dm_cost_args *cost,
+                        const dm_solver *solver, const float *rim, const float *rd, const float *guide, float *r,
+                        float *q);
 
 extern const dm_kernel_check dm_canal_checks[];
 extern const int dm_canal_check_count;

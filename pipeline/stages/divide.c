@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "canal_parts.h"
-#include "dura_line.h"
 #include "patches.h"
+#include "ranks.h"
 
 static const float deep = 0.75f; /* mm inside the dura found: a line, not the edge itself */
 static const int along = 4,
@@ -19,6 +19,7 @@ typedef struct lines {
     const dm_unrolled *u;
     const dm_divide_params *p;
     const float *rd;
+    dm_line_blur blur;
     float *rim;                     /* per position, tissue's = no line is sought */
     float *radius, *guide, *unused; /* per ray: of the line; of the solver */
     float *strength, *evidence,
@@ -59,16 +60,36 @@ static float rim_at(const lines *l, int i, float level) {
     return fmaxf(dm_median(v, DM_NT), l->p->tissue + 0.5f * (level - l->p->tissue));
 }
 
+/* What blur leaves at the first depths under the dura: the median over all rays where a line is sought. Few
+ * of them have one. work: a value per ray. */
+static void measure_blur(lines *l, float *work) {
+    const dm_unrolled *u = l->u;
+    float most = 0.0f;
+    for (int d = DM_LINE_BLURRED - 1; d >= 0; d--) {
+        size_t n = 0;
+        for (int c = 0; c < u->a.ns * DM_NT; c++) {
+            float rim = l->rim[c / DM_NT] - l->p->tissue;
+            int k = dm_mm(l->rd[c], u->a.dr) - d;
+            if (rim > 0.0f && k >= 0)
+                work[n++] = (u->s[(size_t)c * (size_t)u->a.nr + (size_t)k] - l->p->tissue) / rim;
+        }
+        l->blur.kept[d] = n ? dm_rank(work, n, 0.5) : 1.0f;
+        most = fmaxf(most, l->blur.kept[d]);
+    }
+    for (int d = 0; d < DM_LINE_BLURRED; d++)
+        l->blur.kept[d] = dm_clampf(l->blur.kept[d] / fmaxf(most, 0.1f), 0.3f, 1.0f);
+}
+
 static dm_status solve(lines *l, dm_unrolled *u) {
-    const dm_edge_args edge = {.tissue = l->p->tissue, .min_r = (float)l->p->min_radius};
+    const float min_r = (float)l->p->min_radius;
     const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f};
     const dm_solver solver = {(float)l->p->along, (float)l->p->round, 2, 0.15f, 4.0f};
     for (size_t c = 0; c < (size_t)u->a.ns * DM_NT; c++) {
-        l->guide[4 * c] = fmaxf(l->rd[c] - DM_LINE_MOST, edge.min_r);
+        l->guide[4 * c] = fmaxf(l->rd[c] - DM_LINE_MOST, min_r);
         l->guide[4 * c + 1] = l->rd[c];
     }
-    return dm_solve_surface(u, DM_SURFACE_LINE, &edge, &cost, &solver, l->rim, l->rd, l->guide, l->radius,
-                            l->unused);
+    return dm_solve_line(u, &l->blur, l->p->tissue, min_r, &cost, &solver, l->rim, l->rd, l->guide, l->radius,
+                         l->unused);
 }
 
 /* What every ray shows of the line found: its strength, or that there is no fluid to compare with. evidence
@@ -78,7 +99,7 @@ static void look(lines *l, int i) {
     for (int t = 0; t < DM_NT && l->rim[i] > l->p->tissue; t++) {
         size_t c = (size_t)i * DM_NT + (size_t)t;
         const float *s = u->s + dm_ray_of(u->a, i, t);
-        dm_line_view w = {u->a, l->p->tissue, l->rim[i], dm_mm(l->rd[c], u->a.dr)};
+        dm_line_view w = {u->a, l->blur, l->p->tissue, l->rim[i], dm_mm(l->rd[c], u->a.dr)};
         int d = w.k0 - dm_mm(l->radius[c], u->a.dr);
         dm_line_ray ray = dm_line_look(s, w);
         l->fluid[c] = (uint8_t)ray.fluid;
@@ -218,6 +239,7 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
         l.rim[i] = !dm_is_outside(level[i]) && place[i] < (float)p->roots && i * u->step >= p->ends
                        ? rim_at(&l, i, level[i])
                        : p->tissue;
+    measure_blur(&l, l.unused);
     DM_TRY_OUT(solve(&l, u));
     for (int i = 0; i < u->a.ns; i++) look(&l, i);
     weigh(&l);
