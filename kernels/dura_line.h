@@ -7,16 +7,16 @@
 #define DM_DURA_LINE_H
 #include "surface.h"
 
-#define DM_LINE_LEAST 1.25f /* mm: the line is no nearer to the pool's outer edge: its blur ends there */
-#define DM_LINE_MOST 4.25f /* mm: pools push the dura in by up to 4 mm */
-#define DM_LINE_NONE                                                                                         \
-    0.35f /* worth of a ray without a line: roots and pulsation make lines that are weaker                   \
-           */
+/* mm: least depth of the line; a layer of less than 0.8 mm and the line are lost in the blur. */
+#define DM_LINE_LEAST 1.25f
+/* mm: pools push the dura in by up to 4 mm. */
+#define DM_LINE_MOST 4.25f
+/* Worth of a ray without a line: roots and pulsation make lines that are weaker. */
+#define DM_LINE_NONE 0.35f
 
 typedef struct dm_line_ray {
     int fluid; /* 1 = there is fluid below any line to compare with */
-    float dim; /* 0..1: where there is none, how much too dim the layer on the cord is for fluid of its
-                  thickness */
+    float dim; /* 0..1: where there is none, how much too dim for its thickness the layer on the cord is */
     int cord;  /* sample of the cord's edge; where dim > 0 */
 } dm_line_ray;
 

@@ -1,48 +1,50 @@
 /* Parts a pool from the sac where the dura's surface went round both. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "canal_parts.h"
 #include "patches.h"
 #include "ranks.h"
 
 static const float deep = 0.75f; /* mm inside the dura found: a line, not the edge itself */
-static const int along = 4,
-                 round_ = 3; /* cells to either side over which the evidence is averaged: 9 mm, 35 degrees */
+/* Cells to either side over which the evidence is averaged: 9 mm, 35 degrees. */
+enum { ALONG = 4, ROUND = 3 };
 static const float dim_layer = 0.3f; /* dimness from which a layer on the cord is no healthy fluid */
-static const int least_rows = 8, least_cells = 40; /* mm along the line; cells, of half a square millimetre */
-static const int near_rows = 8;                    /* mm */
-static const int most_left_out = 40;               /* angles */
-static const float steep = 0.5f;                   /* mm from a cell to the next, along and round */
+/* A patch: mm along the line; cells, of half a square millimetre. */
+enum { LEAST_ROWS = 8, LEAST_CELLS = 40 };
+enum { NEAR_ROWS = 8 };          /* mm along the line over which a patch's shape is judged */
+enum { MOST_LEFT_OUT = 40 };     /* angles: the rest of the ring must tell the ellipse */
+static const float steep = 0.5f; /* mm from a cell to the next, along and round */
 
 typedef struct lines {
     const dm_unrolled *u;
     const dm_divide_params *p;
     const float *rd;
     dm_line_blur blur;
-    float *rim;                     /* per position, tissue's = no line is sought */
-    float *radius, *guide, *unused; /* per ray: of the line; of the solver */
-    float *strength, *evidence,
-        *worth;     /* per ray: of a line seen; mean of the neighbours; that, or -1 where no line runs */
-    uint8_t *fluid; /* per ray: something to compare with */
+    float *rim; /* per position, tissue's = no line is sought */
+    /* Per ray: radius of the line; guides of the solver; strength of a line seen; its mean round the ray; the
+     * same, or -1 where no line runs; something else each time. */
+    float *radius, *guide, *strength, *evidence, *worth, *spare;
+    uint8_t *fluid, *dim; /* per ray: there is fluid to compare with; the layer on the cord is too dim */
     int *label, *stack;
 } lines;
 
 static void lines_clear(lines *l) {
-    free(l->rim), free(l->radius), free(l->guide), free(l->unused), free(l->strength), free(l->evidence);
-    free(l->worth), free(l->fluid), free(l->label), free(l->stack);
+    free(l->rim), free(l->radius), free(l->guide), free(l->spare), free(l->strength), free(l->evidence);
+    free(l->worth), free(l->fluid), free(l->dim), free(l->label), free(l->stack);
 }
 
 static dm_status lines_make(size_t n, lines *l) {
-    float **per_ray[] = {&l->radius, &l->unused, &l->strength, &l->evidence, &l->worth};
+    float **per_ray[] = {&l->radius, &l->spare, &l->strength, &l->evidence, &l->worth};
     size_t cells = n * DM_NT;
     int bad = 0;
     for (int k = 0; k < 5; k++) bad |= !(*per_ray[k] = calloc(cells, sizeof(float)));
     l->rim = calloc(n, sizeof *l->rim);
     l->guide = calloc(cells * 4, sizeof *l->guide);
-    l->fluid = calloc(cells, 1);
+    l->fluid = calloc(cells, 1), l->dim = calloc(cells, 1);
     l->label = calloc(cells, sizeof *l->label), l->stack = calloc(cells, sizeof *l->stack);
-    if (!bad && l->rim && l->guide && l->fluid && l->label && l->stack) return dm_ok;
+    if (!bad && l->rim && l->guide && l->fluid && l->dim && l->label && l->stack) return dm_ok;
     return dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura's line at %zu positions", n);
 }
 
@@ -70,8 +72,9 @@ static void measure_blur(lines *l, float *work) {
         for (int c = 0; c < u->a.ns * DM_NT; c++) {
             float rim = l->rim[c / DM_NT] - l->p->tissue;
             int k = dm_mm(l->rd[c], u->a.dr) - d;
-            if (rim > 0.0f && k >= 0)
-                work[n++] = (u->s[(size_t)c * (size_t)u->a.nr + (size_t)k] - l->p->tissue) / rim;
+            if (rim <= 0.0f || k < 0) continue;
+            float v = u->s[(size_t)c * (size_t)u->a.nr + (size_t)k];
+            if (!dm_is_outside(v)) work[n++] = (v - l->p->tissue) / rim;
         }
         l->blur.kept[d] = n ? dm_rank(work, n, 0.5) : 1.0f;
         most = fmaxf(most, l->blur.kept[d]);
@@ -89,11 +92,10 @@ static dm_status solve(lines *l, dm_unrolled *u) {
         l->guide[4 * c + 1] = l->rd[c];
     }
     return dm_solve_line(u, &l->blur, l->p->tissue, min_r, &cost, &solver, l->rim, l->rd, l->guide, l->radius,
-                         l->unused);
+                         l->spare);
 }
 
-/* What every ray shows of the line found: its strength, or that there is no fluid to compare with. evidence
- * is 1 where the layer on the cord is too dim. */
+/* What every ray shows of the line found: its strength, or that there is no fluid to compare with. */
 static void look(lines *l, int i) {
     const dm_unrolled *u = l->u;
     for (int t = 0; t < DM_NT && l->rim[i] > l->p->tissue; t++) {
@@ -103,7 +105,7 @@ static void look(lines *l, int i) {
         int d = w.k0 - dm_mm(l->radius[c], u->a.dr);
         dm_line_ray ray = dm_line_look(s, w);
         l->fluid[c] = (uint8_t)ray.fluid;
-        l->worth[c] = ray.dim > dim_layer;
+        l->dim[c] = ray.dim > dim_layer;
         if (ray.fluid && d >= dm_mm(DM_LINE_LEAST, u->a.dr)) l->strength[c] = dm_line_strength(s, w, d);
     }
 }
@@ -113,8 +115,8 @@ static void look(lines *l, int i) {
 static float evidence_at(const lines *l, int i, int t) {
     float sum = 0.0f;
     int n = 0, all = 0;
-    for (int ii = i - along; ii <= i + along; ii++)
-        for (int dt = -round_; dt <= round_; dt++) {
+    for (int ii = i - ALONG; ii <= i + ALONG; ii++)
+        for (int dt = -ROUND; dt <= ROUND; dt++) {
             if (ii < 0 || ii >= l->u->a.ns) continue;
             size_t c = (size_t)ii * DM_NT + (size_t)((t + dt + DM_NT) % DM_NT);
             all++;
@@ -128,9 +130,8 @@ static void weigh(lines *l) {
     for (int i = 0; i < l->u->a.ns; i++)
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)i * DM_NT + (size_t)t;
-            int dim = l->worth[c] > 0.0f;
             l->evidence[c] = evidence_at(l, i, t);
-            if (dim) l->evidence[c] = fmaxf(l->evidence[c], 1.01f * (float)l->p->grow);
+            if (l->dim[c]) l->evidence[c] = fmaxf(l->evidence[c], 1.01f * (float)l->p->grow);
             l->worth[c] = l->rd[c] - l->radius[c] > deep ? l->evidence[c] : -1.0f;
         }
 }
@@ -147,7 +148,7 @@ static void stand_out(const lines *l, int i, float *outward) {
         for (int d = -BESIDE; d <= BESIDE; d++)
             if (l->label[i * DM_NT + (t + d + DM_NT) % DM_NT]) left_out[t] = 1;
     for (int t = 0; t < DM_NT; t++) n += left_out[t];
-    if (n == 0 || n > most_left_out) return;
+    if (n == 0 || n > MOST_LEFT_OUT) return;
     dm_fit_ellipse(l->rd + (size_t)i * DM_NT, left_out, fit);
     for (int t = 0; t < DM_NT; t++) outward[i * DM_NT + t] = l->rd[i * DM_NT + t] - fit[t];
 }
@@ -156,7 +157,7 @@ static void stand_out(const lines *l, int i, float *outward) {
 static float mean_outward(const lines *l, const float *outward, int i, int label) {
     float sum = 0.0f;
     int n = 0;
-    for (int ii = i - near_rows; ii <= i + near_rows; ii++)
+    for (int ii = i - NEAR_ROWS; ii <= i + NEAR_ROWS; ii++)
         for (int t = 0; t < DM_NT && ii >= 0 && ii < l->u->a.ns; t++)
             if (l->label[ii * DM_NT + t] == label) sum += outward[ii * DM_NT + t], n++;
     return n ? sum / (float)n : 0.0f;
@@ -164,25 +165,22 @@ static float mean_outward(const lines *l, const float *outward, int i, int label
 
 /* Takes the label from the rows of a patch that do not stand out. */
 static dm_status drop_flat(lines *l) {
-    size_t n = (size_t)l->u->a.ns;
-    float *outward = calloc(n * DM_NT, sizeof *outward);
-    uint8_t *flat = calloc(n * DM_NT, 1);
-    dm_status status =
-        dm_fail(DM_STUDY, "out_of_memory", "no memory for the sac's shape at %zu positions", n);
-    if (!outward || !flat) goto out;
-    for (int i = 0; i < (int)n; i++) stand_out(l, i, outward);
-    for (int c = 0, label = 0; c < (int)n * DM_NT; c++) {
-        int before = c % DM_NT ? label : 0;
-        label = l->label[c];
-        if (!label) continue;
-        flat[c] =
-            label == before ? flat[c - 1] : mean_outward(l, outward, c / DM_NT, label) < (float)l->p->outward;
+    int n = l->u->a.ns, *kept = malloc((size_t)n * DM_NT * sizeof *kept);
+    float *outward = calloc((size_t)n * DM_NT, sizeof *outward);
+    if (kept && outward) {
+        for (int i = 0; i < n; i++) stand_out(l, i, outward);
+        for (int c = 0; c < n * DM_NT; c++) {
+            int label = l->label[c], known = c % DM_NT && l->label[c - 1] == label;
+            kept[c] = known ? kept[c - 1]
+                      : label && mean_outward(l, outward, c / DM_NT, label) >= (float)l->p->outward ? label
+                                                                                                    : 0;
+        }
+        memcpy(l->label, kept, (size_t)n * DM_NT * sizeof *kept);
     }
-    for (size_t c = 0; c < n * DM_NT; c++)
-        if (flat[c]) l->label[c] = 0;
-    status = dm_ok;
-out:
-    free(outward), free(flat);
+    dm_status status = kept && outward ? dm_ok
+                                       : dm_fail(DM_STUDY, "out_of_memory",
+                                                 "no memory for the sac's shape at %d positions", n);
+    free(outward), free(kept);
     return status;
 }
 
@@ -198,7 +196,7 @@ static dm_status drop_small(lines *l, int patches) {
         if (last[k] != row) rows[k]++, last[k] = row;
     }
     for (int c = 0; c < cells; c++)
-        if (count[l->label[c]] < least_cells || rows[l->label[c]] < least_rows) l->label[c] = 0;
+        if (count[l->label[c]] < LEAST_CELLS || rows[l->label[c]] < LEAST_ROWS) l->label[c] = 0;
     free(count);
     return dm_ok;
 }
@@ -214,7 +212,7 @@ static dm_status find_patches(lines *l) {
  * may be. */
 static void apply(lines *l, float *rd, float *qd) {
     int n = l->u->a.ns;
-    float *cap = l->unused;
+    float *cap = l->spare;
     for (int c = 0; c < n * DM_NT; c++) {
         cap[c] = l->label[c] ? l->radius[c] : 1e9f;
         if (l->label[c]) qd[c] = fmaxf(l->evidence[c], DM_LINE_NONE);
@@ -239,7 +237,7 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
         l.rim[i] = !dm_is_outside(level[i]) && place[i] < (float)p->roots && i * u->step >= p->ends
                        ? rim_at(&l, i, level[i])
                        : p->tissue;
-    measure_blur(&l, l.unused);
+    measure_blur(&l, l.spare);
     DM_TRY_OUT(solve(&l, u));
     for (int i = 0; i < u->a.ns; i++) look(&l, i);
     weigh(&l);
