@@ -1,19 +1,21 @@
 /* bench_canal [options]: the two surfaces of stage canal against the truth of digital phantoms, ray by ray.
  *   --seed S --from I --cases N --protocol ctm|mrm|both --kind K   which phantoms (kinds in turn)
+ *   --dense          short pools of graded thickness and ratio besides the kind's own leak
  *   --cache DIR      keeps crop, denoised crop and line, so that canal alone runs again
  *   --set canal.KEY=VALUE,...
  *   --each           a line per study
  *   --rays FILE      a row per ray, for pictures and for a look at single places
  * A true point of a wall, brought into the frame that was found, has a radius there: what the found surface
- * has more is its error. By modality, region of the spine and sector round it. */
+ * has more is its error. By modality, region of the spine and sector round it; "pools" are the rays that meet
+ * a pool outside the dura. A pool is swallowed where the dura found lies beyond its middle. */
 #include "options.h"
 #include "leak_study.h"
 #include "ranks.h"
 
-enum { SECTORS = 5, REGIONS = 5 };
+enum { SECTORS = 5, POOLS = 5, REGIONS };
 static const char *const sector_name[SECTORS] = {"ventral", "ventrolateral", "lateral", "dorsolateral",
                                                  "dorsal"};
-static const char *const region_name[REGIONS] = {"all", "neck", "chest", "loins", "sacrum"};
+static const char *const region_name[REGIONS] = {"all", "neck", "chest", "loins", "sacrum", "pools"};
 
 /* Errors of one surface in one cell of the table. */
 typedef struct errors {
@@ -26,14 +28,14 @@ typedef struct sums {                     /* of one modality */
     errors wall[2][REGIONS][SECTORS + 1]; /* dura, bone; the last column = all round */
     double both[2], area[2];              /* of the two walls: overlap and sum of areas */
     errors line;
-    int studies;
+    int studies, pool_rays, swallowed;
 } sums;
 
 typedef struct plan {
     uint64_t seed;
     const char *protocol, *kind, *cache, *set;
     FILE *rays;
-    int each;
+    int each, dense;
 } plan;
 
 static void keep(errors *e, double d) {
@@ -77,6 +79,13 @@ static double found_at(const dm_study *st, const float *r, double s, double thet
            f * ((1 - g) * (double)q[t] + g * (double)q[u]);
 }
 
+/* Of a ray that leaves the dura at radius rd and meets a pool: how far the pool's middle lies beyond, mm; 0 =
+ * none. */
+static double pool_beyond(const bench_case *b, int node, double theta) {
+    double in = dm_ph_wall_at(b->a, PH_PI, node, theta), out = dm_ph_wall_at(b->a, PH_PO, node, theta);
+    return out - in < 0.4 ? 0 : 0.5 * (in + out) - dm_ph_wall_at(b->a, PH_RD, node, theta);
+}
+
 /* One true point of wall w (0 dura, 1 bone). */
 static void score_ray(const plan *p, const bench_case *b, int node, int t, int w, sums *sum, sums *own) {
     double theta = 5.0 * t, turn = theta * 0.017453292519943295, q[3], s, at, r;
@@ -87,13 +96,16 @@ static void score_ray(const plan *p, const bench_case *b, int node, int t, int w
     double found = found_at(b->st, w ? b->st->canal.r_bone : b->st->canal.r_dura, s, at),
            less = fmin(found, r);
     int level = b->a->vert[dm_ph_vert_at(b->a, node)].level, i = (int)(s / b->st->spine.ds);
+    double pool = pool_beyond(b, node, theta);
+    const int region[3] = {0, region_of(level), POOLS};
     sums *into[2] = {sum, own};
     for (int k = 0; k < 2; k++) {
-        errors(*e)[SECTORS + 1] = into[k]->wall[w];
-        keep(&e[0][sector_of(theta)], found - r), keep(&e[0][SECTORS], found - r);
-        keep(&e[region_of(level)][sector_of(theta)], found - r),
-            keep(&e[region_of(level)][SECTORS], found - r);
+        for (int g = 0; g < (pool > 0 ? 3 : 2); g++) {
+            errors *e = into[k]->wall[w][region[g]];
+            keep(&e[sector_of(theta)], found - r), keep(&e[SECTORS], found - r);
+        }
         into[k]->both[w] += less * less, into[k]->area[w] += found * found + r * r;
+        if (w == 0) into[k]->pool_rays += pool > 0, into[k]->swallowed += pool > 0 && found - r > pool;
     }
     if (p->rays)
         fprintf(p->rays, "%d,%d,%d,%.0f,%d,%.1f,%.1f,%.2f,%.2f,%.2f\n", b->a->number,
@@ -129,6 +141,7 @@ static void report(const char *name, sums *s) {
            "%.3f\n",
            name, s->studies, quantile(&s->line, 0.5), quantile(&s->line, 0.95), quantile(&s->line, 1),
            overlap(s, 0), overlap(s, 1));
+    printf("  of %d rays that meet a pool %d are swallowed\n", s->pool_rays, s->swallowed);
     for (int w = 0; w < 2; w++)
         for (int g = 0; g < REGIONS; g++) {
             if (!s->wall[w][g][SECTORS].n) continue;
@@ -184,8 +197,9 @@ static void set_protocol(bench_case *b) {
 
 static int before_canal(dm_gpu *gpu, const plan *p, bench_case *b) {
     char path[800];
-    snprintf(path, sizeof path, "%s/canal_%llu_%d_%d_%s", p->cache ? p->cache : "",
-             (unsigned long long)p->seed, b->a->number, (int)b->a->protocol, b->a->kind);
+    snprintf(path, sizeof path, "%s/canal_%llu_%d_%d_%s%s", p->cache ? p->cache : "",
+             (unsigned long long)p->seed, b->a->number, (int)b->a->protocol, b->a->kind,
+             b->dense ? "_dense" : "");
     set_protocol(b);
     if (p->cache && kept(path, 0, b->st)) return 1;
     dm_study_clear(b->st);
@@ -200,26 +214,28 @@ static int before_canal(dm_gpu *gpu, const plan *p, bench_case *b) {
 static void one_case(dm_gpu *gpu, const plan *p, int c, sums *sum) {
     bench_case b = {.a = bench_calloc(1, sizeof *b.a),
                     .sc = bench_calloc(1, sizeof *b.sc),
-                    .st = bench_calloc(1, sizeof *b.st)};
+                    .st = bench_calloc(1, sizeof *b.st),
+                    .dense = p->dense};
     int kinds = 0, mr = strcmp(p->protocol, "mrm") == 0;
     while (dm_phantom_kinds[kinds]) kinds++;
     if (strcmp(p->protocol, "both") == 0) mr = (c + c / kinds) % 2;
     if (dm_good(dm_anatomy_make(p->seed, c, p->kind ? p->kind : dm_phantom_kinds[c % kinds],
                                 mr ? PH_MRM : PH_CTM, b.a))) {
         dm_ph_make_scanner(b.a, 0, b.sc);
+        if (b.dense) bench_dense_pools(&b);
         if (before_canal(gpu, p, &b) && bench_run_stage(gpu, "canal", p->set, b.st)) {
             sums *own = bench_calloc(1, sizeof *own);
             score_study(p, &b, &sum[mr], own);
             if (p->each)
                 printf("%d %s %s %s sac %.0f: line %.2f %.1f; dura %+.2f %.2f %.1f, overlap %.3f; bone %+.2f "
-                       "%.2f %.1f, overlap %.3f\n",
+                       "%.2f %.1f, overlap %.3f; swallowed %d of %d\n",
                        c, b.a->kind, dm_ph_protocol_name(b.a->protocol), b.sc->field, b.a->sac_level,
                        quantile(&own->line, 0.5), quantile(&own->line, 1),
                        own->wall[0][0][SECTORS].sum / own->wall[0][0][SECTORS].n,
                        mean_abs(&own->wall[0][0][SECTORS]), quantile(&own->wall[0][0][SECTORS], 0.99),
                        overlap(own, 0), own->wall[1][0][SECTORS].sum / own->wall[1][0][SECTORS].n,
                        mean_abs(&own->wall[1][0][SECTORS]), quantile(&own->wall[1][0][SECTORS], 0.99),
-                       overlap(own, 1));
+                       overlap(own, 1), own->swallowed, own->pool_rays);
             fflush(stdout);
             sums_clear(own);
             free(own);
@@ -237,8 +253,9 @@ int main(int argc, char **argv) {
               .kind = bench_option(argc, argv, "--kind", NULL),
               .cache = bench_option(argc, argv, "--cache", NULL),
               .set = bench_option(argc, argv, "--set", NULL),
-              .rays = rays ? fopen(rays, "w") : NULL};
-    for (int i = 1; i < argc; i++) p.each |= strcmp(argv[i], "--each") == 0;
+              .rays = rays ? fopen(rays, "w") : NULL,
+              .each = bench_has(argc, argv, "--each"),
+              .dense = bench_has(argc, argv, "--dense")};
     sums *sum = bench_calloc(2, sizeof *sum);
     dm_gpu *gpu = NULL;
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;

@@ -1,3 +1,4 @@
+#include "dura_line.h"
 #include "surface.h"
 
 __kernel void surf_smooth(dm_surf_args a, __global const float *restrict v, __global float *restrict out) {
@@ -32,6 +33,16 @@ __kernel void surf_bone(dm_surf_args a, dm_edge_args e, __global const float *re
     float rd = dura[i * a.nt + t];
     if (e.mr) dm_bone_ray_mr(s + ray, a, e, level[i], rd, out + ray);
     else dm_bone_ray_ct(s + ray, o + ray, a, e, level[i], rd, out + ray);
+}
+
+/* rim: brightness under the dura per position, <= tissue: none; dura: radius per ray, mm. */
+__kernel void surf_line(dm_surf_args a, dm_line_blur blur, float tissue, float min_r, __global const float *restrict s, __global const float *restrict rim,
+                        __global const float *restrict dura, __global float *restrict out) {
+    int t = (int)get_global_id(0), i = (int)get_global_id(1);
+    if (t >= a.nt || i >= a.ns) return;
+    size_t ray = dm_ray_of(a, i, t);
+    dm_line_view w = {a, blur, tissue, rim[i], dm_mm(dura[i * a.nt + t], a.dr)};
+    dm_line_worths(s + ray, w, min_r, out + ray);
 }
 
 /* Costs, and the sum of messages at its start: -3 costs, since every one of four messages holds the cost once. */

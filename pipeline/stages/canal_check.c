@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "canal_parts.h"
+#include "dura_line.h"
 
 /* Rays of a made-up canal (cord, fluid, fat, bone, noise, holes) and the buffers that every check needs. */
 typedef struct bench {
@@ -139,6 +140,20 @@ static dm_status check_bone(dm_gpu *gpu, bench *b, int with_reference, dm_check_
     return finish(gpu, b, with_reference ? b->want : NULL, r, 3);
 }
 
+static dm_status check_line(dm_gpu *gpu, bench *b, int with_reference, dm_check_result *r) {
+    const float tissue = 30.0f, min_r = 2.5f;
+    const dm_line_blur blur = {{0.5f, 0.65f, 0.8f, 0.9f, 0.95f, 1.0f, 1.0f, 1.0f}};
+    const dm_arg args[] = {DM_ARG_VAL(b->a),     DM_ARG_VAL(blur),        DM_ARG_VAL(tissue),     DM_ARG_VAL(min_r),
+                           DM_ARG_BUF(b->d[V]), DM_ARG_BUF(b->d[LEVEL]), DM_ARG_BUF(b->d[DURA]), DM_ARG_BUF(b->d[OUT])};
+    DM_TRY(launch(gpu, b, "surf_line", 1, args, 8));
+    if (with_reference) EACH_RAY(b) {
+            size_t ray = dm_ray_of(b->a, i, t);
+            dm_line_view w = {b->a, blur, tissue, b->level[i], dm_mm(b->dura[i * b->a.nt + t], b->a.dr)};
+            dm_line_worths(b->v + ray, w, min_r, b->want + ray);
+        }
+    return finish(gpu, b, with_reference ? b->want : NULL, r, 2);
+}
+
 static dm_status run_cost(dm_gpu *gpu, const bench *b, const dm_buf *cost, const dm_buf *sum) {
     const dm_arg args[] = {DM_ARG_VAL(b->a),        DM_ARG_VAL(COSTS), DM_ARG_BUF(b->d[EDGE]),
                            DM_ARG_BUF(b->d[GUIDE]), DM_ARG_BUF(cost),  DM_ARG_BUF(sum)};
@@ -243,6 +258,7 @@ CHECK(smooth)
 CHECK(extreme)
 CHECK(dura)
 CHECK(bone)
+CHECK(line)
 CHECK(cost)
 CHECK(message)
 CHECK(pick)
@@ -251,7 +267,7 @@ CHECK(pick)
 const dm_kernel_check dm_canal_checks[] = {
     {"surf_smooth", 0.0, SAME, compare_smooth}, {"surf_extreme", 0.0, "comparisons only", compare_extreme},
     {"surf_dura", 0.0, SAME, compare_dura},     {"surf_bone", 0.0, SAME, compare_bone},
-    {"surf_cost", 0.0, SAME, compare_cost},     {"surf_message", 0.0, SAME, compare_message},
-    {"surf_pick", 0.0, SAME, compare_pick},
+    {"surf_line", 0.0, SAME, compare_line},     {"surf_cost", 0.0, SAME, compare_cost},
+    {"surf_message", 0.0, SAME, compare_message}, {"surf_pick", 0.0, SAME, compare_pick},
 };
 const int dm_canal_check_count = sizeof dm_canal_checks / sizeof *dm_canal_checks;

@@ -3,9 +3,9 @@
 #define DM_CANAL_PARTS_H
 
 #include "check.h"
+#include "dura_line.h"
 #include "gpu.h"
 #include "study.h"
-#include "surface.h"
 
 /* ---- surface.c: on the device (kernels/surface.h has the method) ---- */
 
@@ -39,6 +39,11 @@ uint64_t dm_unrolled_bytes(double length, double step, double reach);
  * (0..1), ns * DM_NT each, are filled. */
 dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_cost_args *cost, const dm_solver *solver,
                            const float *level, const float *rd, const float *guide, float *r, float *q);
+/* The same for the line inside the dura rd that parts a pool from the sac (dura_line.h). rim: brightness under the dura,
+ * ns values; min_r: mm. */
+dm_status dm_solve_line(dm_unrolled *u, const dm_line_blur *blur, float tissue, float min_r, const dm_cost_args *cost,
+                        const dm_solver *solver, const float *rim, const float *rd, const float *guide, float *r,
+                        float *q);
 
 extern const dm_kernel_check dm_canal_checks[];
 extern const int dm_canal_check_count;
@@ -67,6 +72,29 @@ void dm_sac_places(const dm_unrolled *u, const float *level, const float *rd, fl
 /* Expected distance of bone from dura, mm, at a place and at angle t of DM_NT. usual, ventral: mm, all round and straight
  * ahead where the canal fits the sac (the chest). */
 float dm_expected_gap(float place, int t, float usual, float ventral);
+
+/* ---- divide.c ---- */
+
+typedef struct dm_divide_params {
+    double seed, grow; /* strength of a line that a patch must show somewhere, and everywhere */
+    double outward;    /* mm by which a patch must stand out from the ellipse of the rest of the sac */
+    double ends;       /* mm below the line's upper end that are left alone */
+    double roots;      /* place (dm_sac_places) from which on roots make lines of their own */
+    double along, round, min_radius;
+    float tissue; /* HU; 0 in MR */
+} dm_divide_params;
+
+/* Moves the dura inwards to the line that parts it from a pool which its surface went round (kernels/dura_line.h). level,
+ * place: as above; what leads nowhere, DM_OUTSIDE, is left alone. rd, qd: the dura's radii, mm, and their strengths,
+ * ns * DM_NT, are changed. */
+dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place, float *rd,
+                          float *qd);
+
+/* ---- ellipse.c ---- */
+
+/* Radii of the ellipse through a ring of radii r (mm, > 0, DM_NT of them), without the rays left out and with little weight
+ * for those that lie off it; 0 = the ray misses it. */
+void dm_fit_ellipse(const float r[DM_NT], const uint8_t left_out[DM_NT], float fit[DM_NT]);
 
 /* ---- recentre.c ---- */
 

@@ -1,4 +1,5 @@
 /* The middle of the canal from its walls: rays in planes normal to a line that is already roughly right. */
+#include "eliminate.h"
 #include "spine_parts.h"
 
 #include <math.h>
@@ -137,16 +138,6 @@ static float gathered(const rays *r, int s, int t) {
     return 4 * n >= all ? median(some, n) : -1.0f;
 }
 
-/* Solves the 5x5 normal equations in place by elimination; they carry a ridge, so that a pivot is never 0. */
-static void solve5(double m[5][6]) {
-    for (int i = 0; i < 5; i++)
-        for (int j = 0; j < 5; j++) {
-            if (j == i) continue;
-            double f = m[j][i] / m[i][i];
-            for (int k = i; k < 6; k++) m[j][k] -= f * m[i][k];
-        }
-}
-
 static void basis(int t, double b[5]) {
     double angle = t * 2.0 * 3.14159265358979 / DM_NT;
     b[0] = 1, b[1] = cos(angle), b[2] = sin(angle), b[3] = cos(2 * angle), b[4] = sin(2 * angle);
@@ -169,8 +160,7 @@ static void fit(const float *r, double c[5]) {
             }
         }
         for (int i = 0; i < 5; i++) m[i][i] += i ? 2.0 : 1e-3;
-        solve5(m);
-        for (int i = 0; i < 5; i++) c[i] = m[i][5] / m[i][i];
+        dm_eliminate(5, m[0], c);
     }
 }
 

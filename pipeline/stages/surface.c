@@ -124,9 +124,8 @@ static dm_status messages(dm_unrolled *u, const dm_solver *s) {
     return dm_ok;
 }
 
-dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_cost_args *cost, const dm_solver *solver,
-                           const float *level, const float *rd, const float *guide, float *r, float *q) {
-    DM_TRY(strength(u, edge, level, rd));
+static dm_status solve(dm_unrolled *u, const dm_cost_args *cost, const dm_solver *solver, const float *guide, float *r,
+                       float *q) {
     DM_TRY(dm_buf_write(u->d_guide, 0, guide, rays(u) * 4 * sizeof *guide));
     const dm_arg start[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(*cost),     DM_ARG_BUF(u->d_edge),
                             DM_ARG_BUF(u->d_guide), DM_ARG_BUF(u->d_cost), DM_ARG_BUF(u->d_sum)};
@@ -143,4 +142,21 @@ dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_co
     DM_TRY(run_rays(u, "surf_pick", pick, 5));
     DM_TRY(dm_buf_read(u->d_radius, 0, r, rays(u) * sizeof *r));
     return dm_buf_read(u->d_strength, 0, q, rays(u) * sizeof *q);
+}
+
+dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_cost_args *cost, const dm_solver *solver,
+                           const float *level, const float *rd, const float *guide, float *r, float *q) {
+    DM_TRY(strength(u, edge, level, rd));
+    return solve(u, cost, solver, guide, r, q);
+}
+
+dm_status dm_solve_line(dm_unrolled *u, const dm_line_blur *blur, float tissue, float min_r, const dm_cost_args *cost,
+                        const dm_solver *solver, const float *rim, const float *rd, const float *guide, float *r,
+                        float *q) {
+    DM_TRY(dm_buf_write(u->d_level, 0, rim, (size_t)u->a.ns * sizeof *rim));
+    DM_TRY(dm_buf_write(u->d_dura, 0, rd, rays(u) * sizeof *rd));
+    const dm_arg args[] = {DM_ARG_VAL(u->a),   DM_ARG_VAL(*blur),      DM_ARG_VAL(tissue),     DM_ARG_VAL(min_r),
+                           DM_ARG_BUF(u->d_s), DM_ARG_BUF(u->d_level), DM_ARG_BUF(u->d_dura), DM_ARG_BUF(u->d_edge)};
+    DM_TRY(run_rays(u, "surf_line", args, 8));
+    return solve(u, cost, solver, guide, r, q);
 }
