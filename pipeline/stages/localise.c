@@ -26,6 +26,7 @@ static const dm_param table[] = {
     SITE(spur_weight, "1", 0, 50, 8, "How much a spur inside a ventral collection draws the site: 10 of 14 operated tears had one."),
     SITE(foramen_weight, "1", 0, 100, 10, "How much 0.1 of the sac's brightness beyond the bony wall draws the site to that foramen."),
     SITE(cusp_gain, "1", 0, 20, 3, "Above this fall of the summed residual the density's peak is believed; below, mostly the extent."),
+    SITE(alike, "mm", 1, 60, 8, "Residuals of neighbours this near say the same thing: that many samples count as one."),
     SITE(end_margin, "mm", 0, 20, 5, "The site is not sought nearer to the ends of a collection."),
     SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the 5-95 % interval: half the least tear length."),
     DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.54, "Answer leak from this score of a pool: an eighth of a false mark a study on phantoms and painted scans (README)."),

@@ -183,8 +183,7 @@ static void posterior(const dm_site_params *p, const dm_study *st, const float *
     double cost[MOST], ds = st->spine.ds, least = INFINITY;
     double gain = dm_cusp_fit(e, n, ds, p->end_margin, cost);
     for (int i = 0; i < n; i++) least = fmin(least, cost[i]);
-    /* Residuals of neighbours within 8 mm say the same thing: that many samples count as one. */
-    double unit = fmax(least / n, 0.01) * 8 / ds, power = st->modality == DM_MR ? 0 : gain > p->cusp_gain ? 1 : 0.3;
+    double unit = fmax(least / n, 0.01) * p->alike / ds, power = st->modality == DM_MR ? 0 : gain > p->cusp_gain ? 1 : 0.3;
     for (int i = 0; i < n; i++) {
         double u = (i + 0.5) / n, like = isinf(cost[i]) ? 1e-3 : exp(-(cost[i] - least) / unit);
         prob[i] = (power > 0 ? pow(like, power) : 1) * (u * (1 - u));

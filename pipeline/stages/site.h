@@ -6,7 +6,7 @@
 #include "study.h"
 
 typedef struct dm_site_params {
-    double window_angle, spur_strength, spur_weight, foramen_weight, cusp_gain, end_margin, interval_extra;
+    double window_angle, spur_strength, spur_weight, foramen_weight, cusp_gain, alike, end_margin, interval_extra;
 } dm_site_params;
 
 /* Fills s, site_from and site_to of a pool: peak and 5-95 % of a posterior over the extent. The posterior is made of the fit
