@@ -45,7 +45,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, line_grow, "1", 0, 2, 0.1, "And is followed as far as it exceeds this."),
     DM_PARAM_FLOAT(params, line_outward, "mm", 0, 5, 0.3, "Such a pool stands out from the ellipse of the rest of the sac by this; fluid dimmed by pulsation, or contrast that has sunk, does not."),
     DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "No such line within this distance of the line's upper end: the cisterns are no tube."),
-    DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "Nor further down than this below the middle of T11: the roots of the cauda make lines of their own."),
+    DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "Nor further down than this below the middle of T11, the lower end of T12: roots leave the cord there and make lines of their own."),
     DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
     DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
     DM_PARAM_INT(params, rounds, "1", 0, 5, 2, "How often the line is moved to the middle of the surfaces."),
