@@ -47,7 +47,7 @@ typedef enum count_id {
     N_VEINS,
     N_VEINS_FOUND,
     N_VEINS_LISTED,
-    N_VEINS_GOAL, /* at least 1.5 mm, contrast to noise at least 4 */
+    N_VEINS_GOAL, /* at least 1.5 mm, over 5 mm at a contrast to noise of at least 4 */
     N_VEINS_GOAL_FOUND,
     N_MARKS_FALSE,
     N_PLACED, /* leaks with an accepted finding beside them, whatever its side */

@@ -9,7 +9,7 @@ const char *const class_names[CLASSES] = {
     "ventral_tear",       "lateral_tear", "dorsal_tear",   "diverticulum_leak",
     "csf_venous_fistula", "sacral",       "indeterminate", "none"};
 const char *const side_names[SIDES] = {"ventral", "dorsal", "left", "right", ""};
-static const double goal_thick = 1.0, goal_ratio = 0.2, goal_vein = 1.5, goal_cnr = 4.0, blood_hu = 45.0;
+static const double goal_thick = 1.0, goal_ratio = 0.2, goal_vein = 1.5, goal_shown = 5.0;
 
 static int is_vein(const cJSON *row) {
     return strcmp(text_of(row, "class"), "csf_venous_fistula") == 0;
@@ -84,10 +84,17 @@ static void score_pool(const cJSON *leak, const match *m, tally *t) {
     if (m->found) sample_keep(&t->list[S_SITE_GOAL], m->error);
 }
 
-static void score_vein(const pair *p, const cJSON *leak, const match *m, tally *t) {
-    double hu = number_of(leak, "ratio") * number_of(p->truth, "sac_value"),
-           noise = number_of(p->truth, "noise_sd");
-    int goal = number_of(leak, "thickness_mm") >= goal_vein && hu - blood_hu >= goal_cnr * noise;
+/* A study has one fistula: its vein is wide, and the scan shows the shortest vein's length of it at CNR 4. */
+static int has_goal_vein(const pair *p) {
+    const cJSON *v;
+    int goal = 0;
+    cJSON_ArrayForEach(v, cJSON_GetObjectItem(p->truth, "veins")) goal |=
+        number_of(v, "diameter_mm") >= goal_vein && number_of(v, "shown_mm") >= goal_shown;
+    return goal;
+}
+
+static void score_vein(const pair *p, const match *m, tally *t) {
+    int goal = has_goal_vein(p);
     t->count[N_VEINS]++;
     t->count[N_VEINS_FOUND] += m->found;
     t->count[N_VEINS_LISTED] += m->listed;
@@ -158,7 +165,7 @@ void score_leaks(const pair *p, tally *t) {
     cJSON_ArrayForEach(leak, cJSON_GetObjectItem(p->truth, "leaks")) {
         match m = find_match(p, leak);
         if (is_vein(leak))
-            score_vein(p, leak, &m, t);
+            score_vein(p, &m, t);
         else
             score_pool(leak, &m, t);
         score_placing(p, leak, &m, t);

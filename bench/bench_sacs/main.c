@@ -1,9 +1,10 @@
 /* bench_sacs [--seed S] [--from I] [--cases N] [--kinds K,K] [--protocol ctm|mrm] [--cache DIR] [--each]
- * [--dump DIR] [--pictures DIR] [--seen]
+ * [--dump DIR] [--pictures DIR] [--fair] [--seen]
  *            [--set STAGE.KEY=VALUE,...]
  * Diverticula, fistula veins and misleading signs on digital phantoms, always with the frame of the real
  * stages: what was found and its size, free-response figures of veins, false signs. --cache keeps each study
- * as the stage levels left it, so that the stages after it cost a second a study. --seen renders each study
+ * as the stage levels left it, so that the stages after it cost a second a study. --fair leaves out fistulas
+ * whose vein the scan does not show. --seen renders each study
  * again without its diverticula and veins, to tell what the scan itself does not show. */
 #include <math.h>
 #include <stdio.h>
@@ -89,8 +90,10 @@ static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int numbe
     dm_ph_scanner *sc = calloc(1, sizeof *sc);
     const char *set = bench_option(argc, argv, "--set", NULL);
     int good = a && st && sc && dm_good(dm_anatomy_make(seed, number, kind, pr, a));
+    if (good) dm_ph_make_scanner(a, 0, sc);
+    for (int i = 0; good && i < a->n_veins && bench_has(argc, argv, "--fair"); i++)
+        good = is_fair(sc, &a->vein[i]);
     if (good) {
-        dm_ph_make_scanner(a, 0, sc);
         good = make_study(gpu, a, sc, bench_option(argc, argv, "--cache", NULL), set, st);
     }
     if (each && good)

@@ -22,7 +22,7 @@ typedef struct totals {
     int shown_blebs,
         shown_blebs_found; /* of 5 mm, adding a tenth of the sac or more to what is there without */
     int shown[MOST_MARKS], shown_veins; /* fair veins of which the scan shows 5 mm */
-    int veins, fair_veins, n_marks;     /* fair: at least 1.5 mm at CNR >= 4 */
+    int veins, fair_veins, n_marks;     /* fair: see is_fair */
     mark marks[MOST_MARKS];
     int fair[MOST_MARKS];
     int signs[SIGNS], flagged[SIGNS], taken[SIGNS]; /* true ones in view; of these */
@@ -49,6 +49,10 @@ typedef struct bench {
 double distance(const double p[3], const double q[3]);
 /* An LPS point in the study's own coordinates, in words. */
 void place_of(const dm_study *st, const double lps[3], char out[64]);
+
+/* 1 for the goal's veins: 1.5 mm wide, at CNR 4 to what lies round them over the shortest length of a vein.
+ */
+int is_fair(const dm_ph_scanner *sc, const dm_ph_vein *vein);
 
 /* score.c: adds a study's diverticula and veins to the totals, says each when asked; prints the totals. */
 void score_blebs(const bench *b);

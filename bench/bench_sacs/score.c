@@ -75,8 +75,8 @@ void score_blebs(const bench *b) {
     }
 }
 
-static int is_fair(const bench *b, const dm_ph_vein *v) {
-    return v->diameter >= 1.5 && v->hu - 45 >= 4 * b->sc->noise;
+int is_fair(const dm_ph_scanner *sc, const dm_ph_vein *v) {
+    return v->diameter >= 1.5 && dm_ph_vein_shown(v, sc->noise) >= 5;
 }
 
 void score_veins(const bench *b) {
@@ -86,17 +86,19 @@ void score_veins(const bench *b) {
     char where[64];
     for (int i = 0; i < b->a->n_veins; i++) {
         double p[3];
-        t->fair[t->veins] = is_fair(b, &b->a->vein[i]);
+        t->fair[t->veins] = is_fair(b->sc, &b->a->vein[i]);
         t->shown[t->veins] = t->fair[t->veins] && b->shown && b->shown->vein_mm[i] >= 5;
         t->fair_veins += t->fair[t->veins], t->shown_veins += t->shown[t->veins];
         t->veins++;
         dm_ph_to_patient(b->sc, b->a->vein[i].p, p);
         place_of(b->st, p, where);
         if (b->each)
-            printf("  true vein %s %s length %.0f d %.1f hu %.0f noise %.0f at %s%s\n",
-                   b->a->vein[i].level_root, b->a->vein[i].side, b->a->vein[i].length, b->a->vein[i].diameter,
-                   b->a->vein[i].hu, b->sc->noise, where,
-                   is_fair(b, &b->a->vein[i]) ? "" : " (below the goal's limits)");
+            printf("  true vein %s %s %s length %.0f d %.1f hu %.0f above round it %.0f CNR 4 over %.0f "
+                   "noise %.0f at %s%s\n",
+                   b->a->vein[i].level_root, b->a->vein[i].side, b->a->vein[i].course, b->a->vein[i].length,
+                   b->a->vein[i].diameter, b->a->vein[i].hu, dm_ph_vein_contrast(&b->a->vein[i]),
+                   dm_ph_vein_shown(&b->a->vein[i], b->sc->noise), b->sc->noise, where,
+                   is_fair(b->sc, &b->a->vein[i]) ? "" : " (below the goal's limits)");
         if (b->each && b->shown) printf("    shows over %.0f mm\n", b->shown->vein_mm[i]);
     }
     for (int k = 0; k < f->n; k++) {

@@ -85,6 +85,7 @@ static void extent(const float *p, double *from, double *to) {
 dm_status dm_ph_make_buckets(dm_anatomy *a) {
     a->n_buckets = a->n_nodes / 8 + 1;
     size_t room = (size_t)a->n_buckets + 1 + (size_t)a->n_prims * (size_t)a->n_buckets;
+    free(a->buckets);
     a->buckets = malloc(room * sizeof *a->buckets);
     if (!a->buckets)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for a phantom's primitives (%zu bytes)",

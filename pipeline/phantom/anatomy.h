@@ -37,9 +37,13 @@ typedef struct dm_ph_bleb {
     int leaking;
     int first_prim, n_prims; /* its pieces among the primitives */
 } dm_ph_bleb;
+enum { PH_MAX_PIECES = 16 };
 typedef struct dm_ph_vein {
-    char level_root[8], side[10];
-    double p[3], length, diameter, hu;
+    char level_root[8], side[10], course[16];
+    double p[3], length, diameter, hu; /* hu: where it begins */
+    /* Of each piece: its own value less what lies round it (75th percentile of the directions), HU; and its
+     * length, mm. */
+    double contrast[PH_MAX_PIECES], piece[PH_MAX_PIECES];
     int first_prim, n_prims; /* its pieces among the primitives */
 } dm_ph_vein;
 typedef struct dm_ph_sign {
@@ -61,10 +65,11 @@ typedef struct dm_anatomy {
     dm_ph_protocol protocol;
     char kind[24];
     int female, n_thoracic, n_lumbar, metal;
-    int early;                 /* 1 = the first of two passes: pools have run a little way only */
-    int painted, touches;      /* contrast in a real scan; without fat between sac and bone somewhere */
-    double age, scale, girth;  /* years; size of bones; of the canal */
-    double slice_s0, slice_s1; /* s of the field of view's ends */
+    int early;                     /* 1 = the first of two passes: pools have run a little way only */
+    int painted, touches;          /* contrast in a real scan; without fat between sac and bone somewhere */
+    const struct dm_ph_host *host; /* that scan, borrowed; NULL = the anatomy is drawn */
+    double age, scale, girth;      /* years; size of bones; of the canal */
+    double slice_s0, slice_s1;     /* s of the field of view's ends */
     int n_verts, n_nodes, n_z, n_prims, n_ribs, n_organs, n_buckets;
     dm_ph_vert vert[PH_MAX_VERTS];
     double conus_s, sac_end_s;
@@ -100,7 +105,7 @@ void dm_ph_make_bones(dm_anatomy *a);
 void dm_ph_make_sleeves(dm_anatomy *a);
 dm_status dm_ph_make_body(dm_anatomy *a);
 dm_status dm_ph_make_leaks(dm_anatomy *a);
-dm_status dm_ph_make_buckets(dm_anatomy *a);
+dm_status dm_ph_make_buckets(dm_anatomy *a); /* again after each primitive that is to show */
 
 /* A point of the spine's coordinates in the anatomy's frame. */
 void dm_ph_point_at(const dm_anatomy *a, double s, double ventral, double left, double out[3]);

@@ -231,6 +231,7 @@ dm_status dm_ph_host_anatomy(const dm_ph_host *host, uint64_t seed, int number, 
     a->number = a->scan = number;
     a->protocol = PH_CTM;
     a->painted = 1;
+    a->host = host;
     snprintf(a->kind, sizeof a->kind, "%s", kind);
     a->prims = calloc((size_t)PH_MAX_PRIMS * PH_PROW, sizeof *a->prims);
     if (!a->prims) return dm_fail(DM_STUDY, "out_of_memory", "no memory for what is painted");

@@ -43,6 +43,9 @@ void dm_ph_host_scanner(const dm_ph_host *host, const dm_anatomy *a, dm_ph_scann
 /* Blur of a scan, s.d. in mm: of the sharpest fifth of the edges between canal and bone, a step blurred by a
  * Gaussian. */
 double dm_ph_host_blur(const dm_ph_host *host);
+/* What a painted scan would show at a point (ventral, left, s) of the anatomy without noise, HU; what lies
+ * outside the host is as dark as air. `g` as dm_ph_host_scanner makes it. */
+double dm_ph_painted_at(const dm_ph_host *host, const dm_ph_args *g, const dm_anatomy *a, const double at[3]);
 /* Copies the host in HU and paints; out holds nx*ny*nz values. */
 dm_status dm_ph_paint(const dm_ph_host *host, const dm_ph_scanner *sc, const dm_anatomy *a, int16_t *out);
 

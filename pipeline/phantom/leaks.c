@@ -179,10 +179,22 @@ static void dorsal_trap(dm_anatomy *a, dm_ph_rng *r) {
     }
 }
 
+/* Last, so that no vein runs through what was drawn before it. */
+static dm_status add_veins(dm_anatomy *a, dm_ph_rng *r, dm_ph_rng *more, const dm_ph_fistula *fistula) {
+    dm_ph_around around;
+    DM_TRY(dm_ph_look_around(a, &around));
+    dm_ph_plain_veins_add(a, more, &around);
+    if (fistula->radius <= 0) return dm_ok;
+    DM_TRY(dm_ph_look_around(a, &around));
+    dm_ph_fistula_vein(a, r, &around, fistula, a->n_leaks ? &a->leak[a->n_leaks - 1] : NULL);
+    return dm_ok;
+}
+
 dm_status dm_ph_make_leaks(dm_anatomy *a) {
     dm_ph_rng r = dm_ph_stream(a->seed, a->number, "leaks"),
               more = dm_ph_stream(a->seed, a->number, "extras");
     const char *k = a->kind;
+    dm_ph_fistula fistula = {0};
     if (strcmp(k, "ventral") == 0 || strcmp(k, "two_phase") == 0)
         ventral(a, &r);
     else if (strcmp(k, "lateral_left") == 0)
@@ -201,7 +213,7 @@ dm_status dm_ph_make_leaks(dm_anatomy *a) {
         if (b) b->leaking = 1;
         lateral(a, &r, side, "diverticulum_leak", i);
     } else if (strcmp(k, "fistula") == 0)
-        dm_ph_fistula_add(a, &r);
+        dm_ph_fistula_add(a, &r, &fistula);
     else if (strcmp(k, "c1c2") == 0) {
         c1c2(a, &r);
         ventral(a, &r);
@@ -211,6 +223,5 @@ dm_status dm_ph_make_leaks(dm_anatomy *a) {
         return dm_fail(DM_FATAL, "phantom_kind", "no kind of phantom is called '%s'", k);
     dm_ph_wrong_spurs_add(a, &more);
     if (a->n_blebs == 0 && dm_ph_chance(&more, 0.35)) dm_ph_blebs_add(a, &more, 1 + dm_ph_pick(&more, 2));
-    dm_ph_plain_veins_add(a, &more);
-    return dm_ok;
+    return add_veins(a, &r, &more, &fistula);
 }

@@ -139,6 +139,18 @@ static float painted(const dm_ph_host *host, const dm_ph_args *g, const dm_anato
     return change(g, a, &q, clean, p);
 }
 
+double dm_ph_painted_at(const dm_ph_host *host, const dm_ph_args *g, const dm_anatomy *a,
+                        const double at[3]) {
+    double lps[3];
+    dm_ph_point_at(a, at[2], at[0], at[1], lps);
+    float clean = dm_volume_sample(host->clean, lps), p[3] = {(float)lps[0], (float)lps[1], (float)lps[2]};
+    if (clean < -1200.0f) return -1000.0;
+    dm_ph_point q = dm_ph_locate(g, a->nodes, (float)at[2], p[0], p[1], p[2]);
+    if (q.s <= 0.0f || q.s >= (float)(g->n_nodes - 1) - 0.01f) return (double)clean;
+    q.column = dm_ph_column(q.a, q.l);
+    return (double)(clean + change(g, a, &q, clean, p));
+}
+
 dm_status dm_ph_paint(const dm_ph_host *host, const dm_ph_scanner *sc, const dm_anatomy *a, int16_t *out) {
     const dm_scan *scan = host->scan;
     heights h = {0};

@@ -175,7 +175,7 @@ static void set_physics(const dm_anatomy *a, dm_ph_rng *r, int full, dm_ph_scann
     g->w = (float)(sqrt(psf * psf + voxel) / 0.2236);
 }
 
-static void set_counts(const dm_anatomy *a, dm_ph_args *g) {
+void dm_ph_set_counts(const dm_anatomy *a, dm_ph_args *g) {
     g->n_nodes = a->n_nodes;
     g->n_z = a->n_z;
     g->n_verts = a->n_verts;
@@ -211,6 +211,6 @@ void dm_ph_make_scanner(const dm_anatomy *a, int full, dm_ph_scanner *sc) {
         ct_grid(sc, &r, full, low, high);
     set_physics(a, &r, full, sc);
     compose(sc);
-    set_counts(a, &sc->args);
+    dm_ph_set_counts(a, &sc->args);
     sc->args.seed = (uint)dm_ph_uniform(&r, 0, 4294967295.0);
 }

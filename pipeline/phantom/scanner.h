@@ -18,6 +18,8 @@ typedef struct dm_ph_scanner {
 /* Chooses field of view (it holds every leak and sign), voxel size, position and noise for a case. Small: at
  * most about 15 Mvoxel; full: 512 x 512 x about 600 (CT). */
 void dm_ph_make_scanner(const dm_anatomy *a, int full, dm_ph_scanner *sc);
+/* Sizes of the anatomy's tables, its materials and skull; the rest of the arguments is the scanner's own. */
+void dm_ph_set_counts(const dm_anatomy *a, dm_ph_args *g);
 void dm_ph_to_patient(const dm_ph_scanner *sc, const double p[3], double lps[3]);
 
 /* Renders slices k0 .. k0 + count - 1 into out (nx*ny*count values) in plain C: the reference. */

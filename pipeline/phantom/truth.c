@@ -97,6 +97,18 @@ static void put_leaks(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc, int
     fputs("]", f);
 }
 
+double dm_ph_vein_contrast(const dm_ph_vein *v) {
+    double sum = 0.0;
+    for (int i = 0; i < v->n_prims; i++) sum += v->contrast[i] * v->piece[i] / v->length;
+    return sum;
+}
+
+double dm_ph_vein_shown(const dm_ph_vein *v, double noise) {
+    double sum = 0.0;
+    for (int i = 0; i < v->n_prims; i++) sum += v->contrast[i] >= 4.0 * noise ? v->piece[i] : 0.0;
+    return sum;
+}
+
 static void put_rest(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc) {
     int n = 0;
     fputs(",\n\"diverticula\":[", f);
@@ -113,7 +125,10 @@ static void put_rest(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc) {
         const dm_ph_vein *v = &a->vein[i];
         fprintf(f, "%s{\"level_root\":\"%s\",\"side\":\"%s\",", i ? ",\n" : "", v->level_root, v->side);
         put_point(f, sc, v->p);
-        fprintf(f, ",\"length_mm\":%.1f,\"diameter_mm\":%.2f,\"hu\":%.0f}", v->length, v->diameter, v->hu);
+        fprintf(f, ",\"course\":\"%s\",\"length_mm\":%.1f,\"diameter_mm\":%.2f,\"hu\":%.0f", v->course,
+                v->length, v->diameter, v->hu);
+        fprintf(f, ",\"contrast_hu\":%.0f,\"shown_mm\":%.1f}", dm_ph_vein_contrast(v),
+                dm_ph_vein_shown(v, sc->noise));
     }
     fputs("],\n\"signs\":[", f);
     n = 0;
