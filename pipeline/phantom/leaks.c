@@ -5,18 +5,20 @@
 #include "leak_parts.h"
 
 static const double rad = 0.017453292519943295;
+static const double nerve_hu = 50.0;
 
 static void sleeve(dm_anatomy *a, dm_ph_rng *r, double s, int side, double wide, double drop) {
     double deg = side * dm_ph_uniform(r, 70, 110), c = cos(deg * rad), si = sin(deg * rad);
     double rd = dm_ph_wall_at(a, PH_RD, s - 8, deg), rb = dm_ph_wall_at(a, PH_RB, s, deg),
-           root = (double)a->mat[PH_M_ROOT];
+           root = (double)a->mat[PH_M_ROOT],
+           nerve = a->protocol == PH_MRM ? root : nerve_hu; /* the space round a root ends at its ganglion */
     double end = rb + dm_ph_uniform(r, 1.0, 6.0), w = wide * dm_ph_normal(r, 1.0, 0.12),
            fill = dm_ph_uniform(r, 0.7, 1.0);
     if (s > a->sac_end_s - 6 || rd < 2) return;
     dm_ph_capsule_add(a, (double[]){rb * c, rb * si, s}, (double[]){(end + 3) * c, (end + 3) * si, s + 1.5},
                       1.6, 2.8, 1.0, PH_SOFT, root, 1);
     dm_ph_capsule_add(a, (double[]){(end + 3) * c, (end + 3) * si, s + 1.5},
-                      (double[]){(end + 16) * c + 5, (end + 16) * si, s + 9}, 2.8, 1.6, 1.0, PH_SOFT, root,
+                      (double[]){(end + 16) * c + 5, (end + 16) * si, s + 9}, 2.8, 1.6, 1.0, PH_SOFT, nerve,
                       1);
     dm_ph_capsule_add(a, (double[]){(rd - 1.2) * c, (rd - 1.2) * si, s - drop},
                       (double[]){end * c, end * si, s}, w, 0.75 * w, 1.0, PH_OVER, fill, 2);

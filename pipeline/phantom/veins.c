@@ -101,14 +101,18 @@ static int turn_free(const dm_ph_around *o, const double p[3], double d[3], doub
     return 0;
 }
 
-/* Where a course wants to go, unit (ventral, left, s): beside the body up or down along its side; outwards
- * along a rib. */
-static void wanted(course kind, int side, double turn, double up, double out[3]) {
-    static const double front[4] = {0.6, 0, 0.3, 0}, left[4] = {-0.1, 0, 0.95, 0},
-                        along[4] = {0.9, 0, 0.35, 0};
-    out[0] = front[kind] * cos(turn) - 0.3 * sin(turn);
-    out[1] = side * (left[kind] * cos(turn) + 0.3 * sin(turn));
-    out[2] = along[kind] * (up < 0 ? -1.0 : 1.0) + 0.3 * up;
+static const double leaving_mm = 6; /* in which a vein comes out of the foramen's fat, forwards */
+
+/* Where a course wants to go after `done` mm, unit (ventral, left, s): beside the body up or down along its
+ * side; outwards along a rib. */
+static void wanted(course kind, int side, double turn, double up, double done, double out[3]) {
+    enum { LEAVING = 4 };
+    static const double front[5] = {0.5, 0, 0.3, 0, 0.8}, left[5] = {-0.2, 0, 0.95, 0, 0.6},
+                        along[5] = {0.9, 0, 0.35, 0, 0.2};
+    int leg = kind == PARAVERTEBRAL && done < leaving_mm ? LEAVING : (int)kind;
+    out[0] = front[leg] * cos(turn) - 0.3 * sin(turn);
+    out[1] = side * (left[leg] * cos(turn) + 0.3 * sin(turn));
+    out[2] = along[leg] * (up < 0 ? -1.0 : 1.0) + 0.3 * up;
     normalise(out);
 }
 
@@ -116,10 +120,10 @@ static void wanted(course kind, int side, double turn, double up, double out[3])
 static void walk(const dm_ph_around *o, dm_ph_rng *r, course kind, int side, double length, double radius,
                  way *w) {
     double turn = dm_ph_normal(r, 0, 0.5), up = dm_ph_normal(r, 0, 0.6), last[3], done = 0.0;
-    wanted(kind, side, turn, up, last);
+    wanted(kind, side, turn, up, 0, last);
     for (w->n = 0; done < length && w->n < PH_MAX_PIECES; w->n++) {
         double d[3], step = fmin(step_mm, length - done) + 0.01;
-        wanted(kind, side, turn, up, d);
+        wanted(kind, side, turn, up, done, d);
         for (int c = 0; c < 3; c++) d[c] = 0.6 * d[c] + 0.4 * last[c];
         normalise(d);
         turn += dm_ph_normal(r, 0.0, 0.3);

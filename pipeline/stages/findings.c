@@ -97,6 +97,7 @@ static const dm_param table[] = {
     VEIN(calcium_hu, "HU", 150, 2000, 300, "Tubes that are brighter anywhere are calcium and thin bone rather than contrast: fistula veins have 60 to 140 HU, seldom more (medical notes 2.2) ..."),
     VEIN(calcium, "1", 0, 1, 0.2, "... and count this much."),
     VEIN(bone_hu, "HU", 150, 350, 200, "Bone after the blur of 0.9 mm; rays that end there enclose marrow."),
+    VEIN(solid_hu, "HU", 150, 600, 250, "Bone, and sleeves and roots full of contrast, are what is brighter than this after the blur of 0.9 mm and joined to something far brighter; that blur leaves less of a vein of 330 HU and 3 mm."),
     VEIN(core_hu, "HU", 80, 300, 160, "And after a blur of 2.5 mm: no vein is that thick."),
     VEIN(core_sac, "1", 0, 0.5, 0.13, "Or above this share of the sac (plus 60 HU): roots with contrast are that bright and thick."),
     VEIN(least_mm, "mm", 3, 30, 8, "Shorter pieces are ends of sleeves and of facets."),

@@ -9,7 +9,7 @@ typedef struct dm_veins_params {
     double low, high, usual, rank;                      /* HU, HU, share, rank */
     double least_hu, blood_hu, own, root;               /* HU at 120 kVp, HU, spreads, share */
     double calcium_hu, calcium;                         /* HU, share */
-    double bone_hu, core_hu, core_sac;                  /* HU, HU, share */
+    double bone_hu, solid_hu, core_hu, core_sac;                  /* HU, HU, share */
     double least_mm, most_mm, near_mm, chain, wall_gap; /* mm */
     double hug;                                         /* share */
     double unit, list_score;
