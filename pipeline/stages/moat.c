@@ -22,7 +22,9 @@ static double sample(const dm_samples *s, const double mm[3]) {
         const int d[3] = {k & 1, k >> 1 & 1, k >> 2};
         double weight = 1;
         for (int c = 0; c < 3; c++) weight *= d[c] ? f[c] : 1 - f[c];
-        sum += weight * fmax((double)s->v[dm_at(low[0] + d[0], low[1] + d[1], low[2] + d[2], s->n[0], s->n[1])], -1000);
+        sum +=
+            weight *
+            fmax((double)s->v[dm_at(low[0] + d[0], low[1] + d[1], low[2] + d[2], s->n[0], s->n[1])], -1000);
     }
     return sum;
 }
@@ -31,7 +33,8 @@ static double sample(const dm_samples *s, const double mm[3]) {
 static double along(const dm_samples *s, const double p[3], const double d[3], int reach) {
     double sum = 0;
     for (int k = -reach; k <= reach; k++) {
-        const double q[3] = {p[0] + k * along_step * d[0], p[1] + k * along_step * d[1], p[2] + k * along_step * d[2]};
+        const double q[3] = {p[0] + k * along_step * d[0], p[1] + k * along_step * d[1],
+                             p[2] + k * along_step * d[2]};
         sum += sample(s, q);
     }
     return sum / (2 * reach + 1);
@@ -39,15 +42,17 @@ static double along(const dm_samples *s, const double p[3], const double d[3], i
 
 /* Half of the 26 neighbours, of unit length. */
 static void direction(int k, double d[3]) {
-    static const int way[DIRECTIONS][3] = {{1, 0, 0},  {0, 1, 0},  {0, 0, 1},  {1, 1, 0},   {1, -1, 0},  {1, 0, 1}, {1, 0, -1},
-                                           {0, 1, 1},  {0, 1, -1}, {1, 1, 1},  {1, 1, -1},  {1, -1, 1},  {-1, 1, 1}};
+    static const int way[DIRECTIONS][3] = {{1, 0, 0},  {0, 1, 0},  {0, 0, 1}, {1, 1, 0},  {1, -1, 0},
+                                           {1, 0, 1},  {1, 0, -1}, {0, 1, 1}, {0, 1, -1}, {1, 1, 1},
+                                           {1, 1, -1}, {1, -1, 1}, {-1, 1, 1}};
     double n = sqrt(way[k][0] * way[k][0] + way[k][1] * way[k][1] + way[k][2] * way[k][2]);
     for (int c = 0; c < 3; c++) d[c] = way[k][c] / n;
 }
 
 /* Two unit vectors across d. */
 static void across(const double d[3], double u[3], double v[3]) {
-    int least = fabs(d[0]) < fabs(d[1]) ? (fabs(d[0]) < fabs(d[2]) ? 0 : 2) : (fabs(d[1]) < fabs(d[2]) ? 1 : 2);
+    int least =
+        fabs(d[0]) < fabs(d[1]) ? (fabs(d[0]) < fabs(d[2]) ? 0 : 2) : (fabs(d[1]) < fabs(d[2]) ? 1 : 2);
     double n = 0;
     for (int c = 0; c < 3; c++) u[c] = (c == least) - d[least] * d[c], n += u[c] * u[c];
     for (int c = 0; c < 3; c++) u[c] /= sqrt(n);

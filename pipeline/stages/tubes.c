@@ -6,8 +6,6 @@
 
 /* s.d. of the blur before the Hessian, mm: veins of 1 to 3 mm. */
 static const float scale[] = {0.9f, 1.3f};
-/* s.d. of the blur that bone survives and a vein does not, mm. */
-static const float bone_scale = 2.5f;
 enum { SCALES = 2, MOST_WEIGHTS = 16 };
 
 typedef struct bench {
@@ -66,7 +64,7 @@ static dm_status open_bench(bench *b, const float *box) {
     return dm_buf_new(b->gpu, MOST_WEIGHTS * sizeof(float), "weights", &b->weights);
 }
 
-dm_status dm_tubes_filter(dm_gpu *gpu, const float *box, dm_tube_args a, float *smooth, float *wide, float *response) {
+dm_status dm_tubes_filter(dm_gpu *gpu, const float *box, dm_tube_args a, float *smooth, float *response) {
     bench b = {.gpu = gpu, .a = a};
     dm_status status = dm_ok;
     size_t n = voxels(&a);
@@ -79,8 +77,6 @@ dm_status dm_tubes_filter(dm_gpu *gpu, const float *box, dm_tube_args a, float *
         if (k == 0) DM_TRY_OUT(dm_buf_read(b.one, 0, smooth, n * sizeof(float)));
     }
     DM_TRY_OUT(dm_buf_read(b.response, 0, response, n * sizeof(float)));
-    DM_TRY_OUT(blur(&b, bone_scale));
-    DM_TRY_OUT(dm_buf_read(b.one, 0, wide, n * sizeof(float)));
 out:
     bench_free(&b);
     return status;

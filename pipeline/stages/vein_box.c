@@ -19,18 +19,9 @@ enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL };
 
 typedef dm_vein_box work;
 
-/* A root that takes up a quarter of the sac's contrast keeps half of that after the wide blur: bone must be
- * brighter. */
-static float core_of(const dm_veins_params *p, const dm_study *st) {
-    double sum = 0, n = 0;
-    for (int i = 0; i < st->map.n; i++)
-        if (!dm_is_outside(st->map.sac[i])) sum += (double)st->map.sac[i], n++;
-    return (float)fmax(p->core_hu, n > 0 ? 60 + p->core_sac * sum / n : 0);
-}
-
 void dm_vein_box_free(dm_vein_box *w) {
-    free(w->box), free(w->smooth), free(w->wide), free(w->excess), free(w->less), free(w->around),
-        free(w->mask), free(w->solid), free(w->stack);
+    free(w->box), free(w->smooth), free(w->excess), free(w->less), free(w->around), free(w->mask),
+        free(w->solid), free(w->stack);
 }
 
 static double a_of(int y) {
@@ -38,12 +29,6 @@ static double a_of(int y) {
 }
 static double l_of(int x) {
     return L0 + STEP * x;
-}
-
-/* Bone is bright and thick: brighter than bone_hu, and still above core_hu when blurred by 2.5 mm, which
- * leaves a sixth of a vein of 3 mm. So a bright vein is no bone, however bright. */
-static int is_bone(const work *w, size_t at) {
-    return w->smooth[at] > (float)w->p->bone_hu && w->wide[at] > w->core;
 }
 
 static int in_diverticulum(const work *w, double s, double a, double l) {
@@ -57,8 +42,8 @@ static int in_diverticulum(const work *w, double s, double a, double l) {
     return 0;
 }
 
-/* In how many of 8 directions in the plane a ray of 24 mm meets bone: marrow is enclosed, a vein beside bone
- * is not. */
+/* In how many of 8 directions in the plane a ray of 24 mm meets something solid: marrow is enclosed, a vein
+ * beside bone is not. */
 static int enclosed(const work *w, int x, int y, int z) {
     static const int dx[8] = {1, 1, 0, -1, -1, -1, 0, 1}, dy[8] = {0, 1, 1, 1, 0, -1, -1, -1};
     int hits = 0;
@@ -67,7 +52,7 @@ static int enclosed(const work *w, int x, int y, int z) {
         for (int k = 0; k <= most; k++) {
             int i = x + k * dx[d], j = y + k * dy[d];
             if (i < 0 || j < 0 || i >= NL || j >= NA) break;
-            if (!is_bone(w, dm_at(i, j, z, NL, NA))) continue;
+            if (w->solid[dm_at(i, j, z, NL, NA)] != 2) continue;
             hits++;
             break;
         }
@@ -175,10 +160,12 @@ static int by_solid(const work *w, int x, int y, int z) {
     return 0;
 }
 
-static int is_enclosed(const work *w, int x, int y, int z) {
+/* How well darker tissue closes round a place: it must fall by a third of what is above blood, and not rise
+ * by as much before. */
+static int closed(const work *w, int x, int y, int z) {
     const dm_samples s = {.v = w->box, .n = {NL, NA, w->nz}, .step = {STEP, STEP, DS}};
-    double over = fmax((double)w->smooth[dm_at(x, y, z, NL, NA)] - 45, 0);
-    return dm_moat_at(&s, x, y, z, fmax(25, 0.35 * over), fmax(30, 0.3 * over)).closed >= 6;
+    double over = fmax((double)w->smooth[dm_at(x, y, z, NL, NA)] - w->p->blood_hu, 0);
+    return dm_moat_at(&s, x, y, z, fmax(25, 0.35 * over), fmax(30, 0.3 * over)).closed;
 }
 
 /* Where a vein may be: outside the canal and its sleeves, beside the spine, not bone, not marrow, not a
@@ -190,8 +177,8 @@ static int may_be_vein(const work *w, int row, int x, int y, int z) {
     if (w->excess[at] <= (float)w->p->low || w->smooth[at] <= 0 || a <= -8) return 0;
     int t = ((int)lround(atan2(l, a) * 36 / PI) + DM_NT) % DM_NT;
     if (r <= (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + w->p->wall_gap) return 0;
-    return w->wide[at] <= w->core && !by_solid(w, x, y, z) && !near_end(w, x, y, z) && is_enclosed(w, x, y, z) &&
-           enclosed(w, x, y, z) < 7 && !in_diverticulum(w, z * DS, a, l);
+    if (by_solid(w, x, y, z) || near_end(w, x, y, z) || in_diverticulum(w, z * DS, a, l)) return 0;
+    return closed(w, x, y, z) >= w->p->closed && enclosed(w, x, y, z) < 7;
 }
 
 static int row_at(const work *w, int z) {
@@ -217,32 +204,33 @@ static void make_mask(work *w) {
                 size_t at = dm_at(x, y, z, NL, NA);
                 if (!w->mask[at]) continue;
                 w->excess[at] -= (float)w->p->usual * usual(w, z * DS, a_of(y), l_of(x));
-                w->mask[at] = w->excess[at] > (float)w->p->low;
+                if (!(w->excess[at] > (float)w->p->low)) w->mask[at] = 0;
             }
 }
 
 static int allocate(work *w) {
     size_t n = (size_t)NL * NA * (size_t)w->nz;
     w->smooth = malloc(n * sizeof(float)), w->excess = malloc(n * sizeof(float));
-    w->less = malloc(n * sizeof(float)), w->around = malloc(n * sizeof(float)),
-    w->wide = malloc(n * sizeof(float));
+    w->less = malloc(n * sizeof(float)), w->around = malloc(n * sizeof(float));
     w->mask = malloc(n), w->solid = calloc(n, 1);
     w->stack = malloc(n * sizeof(int));
-    return w->smooth && w->wide && w->excess && w->less && w->around && w->mask && w->solid && w->stack;
+    return w->smooth && w->excess && w->less && w->around && w->mask && w->solid && w->stack;
 }
 
 dm_status dm_vein_box_make(dm_gpu *gpu, const dm_veins_params *p, const dm_study *st, dm_vein_box *w) {
-    *w = (dm_vein_box){.p = p, .st = st, .nz = (int)((st->spine.n - 1) * st->spine.ds / DS) + 1, .core = core_of(p, st)};
+    *w = (dm_vein_box){.p = p, .st = st, .nz = (int)((st->spine.n - 1) * st->spine.ds / DS) + 1};
     if (!allocate(w))
-        return dm_fail(DM_STUDY, "out_of_memory", "no memory for a straightened box of %d x %d x %d", NL, NA, w->nz);
-    DM_TRY(dm_curved_plane(gpu, &st->crop.raw, &st->spine, 0, DS, w->nz, A0, STEP, NA, L0, STEP, NL, &w->box));
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for a straightened box of %d x %d x %d", NL, NA,
+                       w->nz);
+    DM_TRY(
+        dm_curved_plane(gpu, &st->crop.raw, &st->spine, 0, DS, w->nz, A0, STEP, NA, L0, STEP, NL, &w->box));
     const dm_tube_args a = {.nx = NL,
                             .ny = NA,
                             .nz = w->nz,
                             .step = {(float)STEP, (float)STEP, (float)DS},
                             .low = -120,
                             .high = 350};
-    DM_TRY(dm_tubes_filter(gpu, w->box, a, w->smooth, w->wide, w->excess));
+    DM_TRY(dm_tubes_filter(gpu, w->box, a, w->smooth, w->excess));
     find_solid(w);
     make_mask(w);
     return dm_ok;

@@ -18,13 +18,12 @@ typedef struct dm_vein_box {
     const dm_veins_params *p;
     const dm_study *st;
     int nz;
-    float core;         /* HU: bone is above this after the wide blur */
-    float *box, *smooth, *wide; /* HU: as scanned; clipped and blurred by 0.9 and by 2.5 mm */
-    float *excess;      /* tube response less what is usual there, HU; 0 where no vein may be */
+    float *box, *smooth;  /* HU: as scanned; clipped and blurred by 0.9 mm */
+    float *excess;        /* tube response less what is usual there, HU; 0 where no vein may be */
     float *around, *less; /* largest response round a place; room for one step */
-    uint8_t *mask;      /* 1 = a vein may be here */
-    uint8_t *solid;     /* 2 = bone, sleeves, and what is joined to them */
-    int *stack;         /* room for as many indices as there are samples */
+    uint8_t *mask;        /* 1 = a vein may be here */
+    uint8_t *solid;       /* 2 = bone, sleeves, and what is joined to them */
+    int *stack;           /* room for as many indices as there are samples */
 } dm_vein_box;
 
 /* Fills all of it; free with dm_vein_box_free, also after an error. */

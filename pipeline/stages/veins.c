@@ -1,7 +1,6 @@
 #include "veins.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "blood.h"
@@ -12,6 +11,8 @@
 
 #define PI 3.14159265358979323846
 static const double A0 = DM_VEIN_A0, L0 = DM_VEIN_L0, STEP = DM_VEIN_STEP, DS = DM_VEIN_DS;
+/* Samples of a root's tube of 3 by 8 mm. */
+static const double ROOT_VOXELS = 110;
 enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL, MOST_PIECES = 512 };
 
 typedef struct piece {
@@ -75,11 +76,11 @@ static int is_tube(const work *w, const piece *q) {
 static void find_pieces(work *w) {
     size_t n = (size_t)NL * NA * (size_t)w->b->nz;
     for (size_t seed = 0; seed < n && w->n < MOST_PIECES; seed++) {
-        if (w->b->mask[seed] != 1 || !(w->b->excess[seed] > (float)w->p->high)) continue;
+        if (!w->b->mask[seed] || !(w->b->excess[seed] > (float)w->p->high)) continue;
         piece q = {
             .near = 1e9, .low = {1e9, 1e9, 1e9}, .high = {-1e9, -1e9, -1e9}, .foramen = -1, .peak = -1e9};
         size_t depth = 0;
-        w->b->mask[seed] = 2;
+        w->b->mask[seed] = 0;
         w->b->stack[depth++] = (int)seed;
         while (depth) {
             int at = w->b->stack[--depth], x = at % NL, y = at / NL % NA, z = at / (NL * NA);
@@ -88,8 +89,8 @@ static void find_pieces(work *w) {
                 int xx = x + d % 3 - 1, yy = y + d / 3 % 3 - 1, zz = z + d / 9 - 1;
                 if (xx < 0 || yy < 0 || zz < 0 || xx >= NL || yy >= NA || zz >= w->b->nz) continue;
                 size_t next = dm_at(xx, yy, zz, NL, NA);
-                if (w->b->mask[next] != 1) continue;
-                w->b->mask[next] = 2;
+                if (!w->b->mask[next]) continue;
+                w->b->mask[next] = 0;
                 w->b->stack[depth++] = (int)next;
             }
         }
@@ -118,8 +119,8 @@ static void chain_pieces(work *w) {
     for (int i = 0; i < w->n; i++)
         for (int j = i + 1; j < w->n; j++) {
             piece *a = &w->pieces[i], *b = &w->pieces[j];
-            if (!a->voxels || !b->voxels || (a->near_l > 0) != (b->near_l > 0) || gap_of(a, b) >= w->p->chain ||
-                !alike(a, b))
+            if (!a->voxels || !b->voxels || (a->near_l > 0) != (b->near_l > 0) ||
+                gap_of(a, b) >= w->p->chain || !alike(a, b))
                 continue;
             /* a vein crosses a segment at most: longer chains are the edges of many bones */
             if (fmax(a->high[0], b->high[0]) - fmin(a->low[0], b->low[0]) > w->p->most_mm) continue;
@@ -128,8 +129,8 @@ static void chain_pieces(work *w) {
                 *a = *b;
                 *b = swap;
             }
-            a->voxels += b->voxels, a->excess += b->excess, a->value += b->value,
-                a->weight += b->weight, a->peak = fmax(a->peak, b->peak);
+            a->voxels += b->voxels, a->excess += b->excess, a->value += b->value, a->weight += b->weight,
+                a->peak = fmax(a->peak, b->peak);
             for (int k = 0; k < 3; k++)
                 a->low[k] = fmin(a->low[k], b->low[k]), a->high[k] = fmax(a->high[k], b->high[k]);
             b->voxels = 0;
@@ -162,13 +163,18 @@ static int is_vein(const work *w, const piece *q) {
 
 /* The study's own: values of all pieces that could be veins. */
 static dm_blood own_blood(const work *w) {
-    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN;
+    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN,
+                 least = w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp);
     float value[MOST_PIECES];
     size_t n = 0;
-    for (int i = 0; i < w->n; i++)
-        if (is_vein(w, &w->pieces[i])) value[n++] = (float)(w->pieces[i].value / w->pieces[i].weight);
-    return dm_blood_of(value, n, w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp),
-                       fmax(w->st->crop.noise_sd / 4, 5));
+    for (int i = 0; i < w->n; i++) {
+        const piece *q = &w->pieces[i];
+        /* thin bright ones are rims of bone, of all places: no root is as thin */
+        if (!is_vein(w, q) || ((double)q->voxels < ROOT_VOXELS && q->value > 1.5 * least * q->weight))
+            continue;
+        value[n++] = (float)(q->value / q->weight);
+    }
+    return dm_blood_of(value, n, least, fmax(w->st->crop.noise_sd / 4, 5));
 }
 
 /* Gas within 8 mm of the piece's box, below the lungs: bowel, whose contents and wall may shine. */
@@ -199,8 +205,7 @@ static void keep(const work *w, const dm_blood *b, const piece *q) {
     double bright = dm_blood_bright(b, value, p->own);
     if (dm_blood_is_root(b, value)) bright *= p->root;
     if (value > p->calcium_hu) bright *= p->calcium;
-    double score = p->unit * q->excess / n / 10 * length / 20 * exp(-fmax(q->near - 8, 0) / 12) * bright;
-    if (getenv("VS")) printf("piece near s %.0f a %.0f l %.0f dist %.1f vox %zu hug %.2f value %.0f peak %.0f exc %.1f box s %.0f-%.0f a %.0f-%.0f l %.0f-%.0f least %.0f middle %.0f spread %.0f root %.0f %.0f bright %.2f score %.3f\n",q->near_s,q->near_a,q->near_l,q->near,q->voxels,0.0,value,q->peak,q->excess/n,q->low[0],q->high[0],q->low[1],q->high[1],q->low[2],q->high[2],b->least,b->middle,b->spread,b->root,b->root_spread,bright,score);
+    double score = p->unit * q->excess / 1000 * exp(-fmax(q->near - 8, 0) / 12) * bright;
     if (value < b->least || score < p->list_score) return;
     int row = (int)lround(q->near_s / w->st->spine.ds);
     row = row >= w->st->map.n ? w->st->map.n - 1 : row;
