@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "curved.h"
 #include "frame.h"
@@ -77,8 +78,14 @@ static void widen(const float *in, float *out, int nz, int axis, int reach) {
             }
 }
 
+/* Of what is bright enough for a vein: noise and the edges of muscle, of which each place has some, are not
+ * usual tubes. */
 static void look_around(work *w) {
-    widen(w->excess, w->around, w->nz, 0, (int)(REACH / STEP));
+    float least = (float)dm_vein_least(w->p, w->st);
+    for (size_t at = 0; at < (size_t)NL * NA * (size_t)w->nz; at++)
+        w->around[at] = w->smooth[at] > least ? w->excess[at] : 0;
+    widen(w->around, w->less, w->nz, 0, (int)(REACH / STEP));
+    memcpy(w->around, w->less, (size_t)NL * NA * (size_t)w->nz * sizeof *w->less);
     widen(w->around, w->less, w->nz, 1, (int)(REACH / STEP));
     widen(w->less, w->around, w->nz, 2, (int)(REACH / DS));
 }

@@ -26,6 +26,9 @@ typedef struct dm_vein_box {
     int *stack;           /* room for as many indices as there are samples */
 } dm_vein_box;
 
+/* HU above which a vein is hyperdense in this study: by its tube voltage. */
+double dm_vein_least(const dm_veins_params *p, const dm_study *study);
+
 /* Fills all of it; free with dm_vein_box_free, also after an error. */
 dm_status dm_vein_box_make(dm_gpu *gpu, const dm_veins_params *p, const dm_study *study, dm_vein_box *out);
 void dm_vein_box_free(dm_vein_box *box);

@@ -13,7 +13,7 @@
 static const double A0 = DM_VEIN_A0, L0 = DM_VEIN_L0, STEP = DM_VEIN_STEP, DS = DM_VEIN_DS;
 /* Samples of a root's tube of 3 by 8 mm. */
 static const double ROOT_VOXELS = 110;
-enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL, MOST_PIECES = 512 };
+enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL, MOST_PIECES = 512, LEAST_VOXELS = 8 };
 
 typedef struct piece {
     size_t voxels;
@@ -94,7 +94,7 @@ static void find_pieces(work *w) {
                 w->b->stack[depth++] = (int)next;
             }
         }
-        if (q.voxels >= 14 && q.foramen >= 0 && is_tube(w, &q)) w->pieces[w->n++] = q;
+        if (q.voxels >= LEAST_VOXELS && q.foramen >= 0 && is_tube(w, &q)) w->pieces[w->n++] = q;
     }
 }
 
@@ -140,7 +140,10 @@ static void chain_pieces(work *w) {
 
 static double length_of(const piece *q) {
     double sum = 0;
-    for (int k = 0; k < 3; k++) sum += (q->high[k] - q->low[k]) * (q->high[k] - q->low[k]);
+    for (int k = 0; k < 3; k++) {
+        double side = q->high[k] - q->low[k] + (k ? STEP : DS);
+        sum += side * side;
+    }
     return sqrt(sum);
 }
 
@@ -153,6 +156,11 @@ double dm_iodine_at(double kvp) {
     return (hu[i] + (hu[i + 1] - hu[i]) * (k - at[i]) / (at[i + 1] - at[i])) / hu[1];
 }
 
+double dm_vein_least(const dm_veins_params *p, const dm_study *st) {
+    double kvp = st->n_passes ? st->pass[0].facts.kvp : NAN;
+    return p->blood_hu + (p->least_hu - p->blood_hu) * dm_iodine_at(kvp);
+}
+
 /* What leaves the scan is cut; what begins elsewhere drains no root. */
 static int is_vein(const work *w, const piece *q) {
     const dm_veins_params *p = w->p;
@@ -163,8 +171,7 @@ static int is_vein(const work *w, const piece *q) {
 
 /* The study's own: values of all pieces that could be veins. */
 static dm_blood own_blood(const work *w) {
-    const double kvp = w->st->n_passes ? w->st->pass[0].facts.kvp : NAN,
-                 least = w->p->blood_hu + (w->p->least_hu - w->p->blood_hu) * dm_iodine_at(kvp);
+    const double least = dm_vein_least(w->p, w->st);
     float value[MOST_PIECES];
     size_t n = 0;
     for (int i = 0; i < w->n; i++) {
