@@ -230,6 +230,7 @@ typedef struct dm_diverticulum {
 typedef struct dm_findings {
     unsigned signs;  /* bit dm_false_sign: the study as a whole shows it (the findings' own signs apart) */
     double aorta_hu; /* brightness of the blood, HU; NaN where no large vessel is seen */
+    int veins_sought; /* 0 = fistula veins were not assessed */
     int n;
     dm_finding f[DM_MAX_FINDINGS]; /* best score first */
     int n_diverticula;

@@ -71,7 +71,8 @@ static void score_places(const bench *b, int here[SIGNS]) {
         if (b->each && which < SPUR) {
             char where[64];
             place_of(b->st, p, where);
-            printf("  sign %s at %s: %s%s\n", kinds[which].name, where, near ? "flagged" : "NOT FLAGGED",
+            printf("  sign %s of %.1f mm, ratio %.2f at %s: %s%s\n", kinds[which].name,
+                   b->a->sign[i].thickness, b->a->sign[i].ratio, where, near ? "flagged" : "NOT FLAGGED",
                    taken ? ", TAKEN" : "");
         }
     }

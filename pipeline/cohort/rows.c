@@ -112,7 +112,7 @@ static void study_counts(cJSON *row, const dm_study *s) {
     number(row, "n_leaks", leaks);
     number(row, "n_diverticula", s->findings.n_diverticula);
     number(row, "largest_diverticulum_mm", largest);
-    number(row, "n_veins", veins);
+    number(row, "n_veins", s->findings.veins_sought ? (double)veins : (double)NAN);
 }
 
 static void study_levels(cJSON *row, const dm_study *s) {

@@ -39,7 +39,7 @@ static const dm_column studies[] = {
     TEXT("slec_to", "", "lowest vertebra of the collection"),
     NUMBER("n_diverticula", 0, "1", "meningeal diverticula"),
     NUMBER("largest_diverticulum_mm", 1, "mm", "diameter of the largest"),
-    NUMBER("n_veins", 0, "1", "accepted fistula veins"),
+    NUMBER("n_veins", 0, "1", "accepted fistula veins; empty: not assessed (MR, no contrast in the sac, no two vertebrae)"),
     TEXT("false_signs", "", "misleading signs seen, of findings or of the whole study, separated by ';'; names as in findings.false_sign"),
     TEXT("levels_covered", "", "first and last vertebra seen"),
     TEXT("count_method", "", "what the numbering stands on: skull, c2, ribs, sacrum, and what another series shows, as series:ribs; unanchored = a guess"),

@@ -48,7 +48,7 @@ typedef struct dm_ph_vein {
 } dm_ph_vein;
 typedef struct dm_ph_sign {
     char sign[12];
-    double p[3];
+    double p[3], thickness, ratio; /* of its pool, mm and share of the sac; 0 = it has none */
 } dm_ph_sign;
 
 typedef struct dm_ph_vert {

@@ -150,7 +150,9 @@ static void sign_pool(dm_anatomy *a, dm_ph_rng *r, const char *name, double s, d
     double thick, volume;
     p.thickness = dm_ph_uniform(r, 1.5, 3.5);
     dm_ph_pool_add(a, &p, &thick, &volume);
+    int n = a->n_signs;
     dm_ph_sign_add(a, name, s, 180, dm_ph_wall_at(a, PH_RD, s, 180));
+    if (a->n_signs > n) a->sign[n].thickness = thick, a->sign[n].ratio = p.ratio;
 }
 
 static void c1c2(dm_anatomy *a, dm_ph_rng *r) {

@@ -136,6 +136,8 @@ static void put_rest(FILE *f, const dm_anatomy *a, const dm_ph_scanner *sc) {
         if (!dm_ph_in_view(sc, a->sign[i].p)) continue;
         fprintf(f, "%s{\"sign\":\"%s\",", n++ ? ",\n" : "", a->sign[i].sign);
         put_point(f, sc, a->sign[i].p);
+        if (a->sign[i].thickness > 0.0)
+            fprintf(f, ",\"thickness_mm\":%.2f,\"ratio\":%.3f", a->sign[i].thickness, a->sign[i].ratio);
         fputs("}", f);
     }
     fputs("]", f);

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ranks.h"
 
@@ -29,8 +30,12 @@ dm_blood dm_blood_of(float *value, size_t n, double least, double noise) {
     dm_sort(value, n);
     while (dim < n && (double)value[dim] <= 1.5 * least) dim++;
     size_t first = dim + largest_group(value + dim, n - dim, &group);
-    if (group >= 3) middle_of(value + first, group, noise, &b.root, &b.root_spread);
-    if (dim >= 4) middle_of(value, dim, noise, &b.middle, &b.spread);
+    if (group >= 3) {
+        middle_of(value + first, group, noise, &b.root, &b.root_spread);
+        memmove(value + first, value + first + group, (n - first - group) * sizeof *value);
+        n -= group;
+    }
+    if (n >= 4) middle_of(value, n, noise, &b.middle, &b.spread);
     return b;
 }
 

@@ -7,7 +7,7 @@
 typedef struct dm_blood {
     double least;             /* HU; below this no vein is hyperdense */
     double root, root_spread; /* HU; 0, 0: the roots do not show */
-    double middle, spread;    /* HU; of what is neither bright nor a root */
+    double middle, spread;    /* HU; of all tubes but the roots: one fistula among them moves a median little */
 } dm_blood;
 
 /* From the values (HU) of the tubes found, which are put in order. Tubes at three places or more that are

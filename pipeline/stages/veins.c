@@ -165,11 +165,18 @@ double dm_vein_least(const dm_veins_params *p, const dm_study *st) {
 static int is_vein(const work *w, const piece *q) {
     const dm_veins_params *p = w->p;
     double length = length_of(q);
-    if (!q->voxels || q->near > p->near_mm || q->low[0] < DS || q->high[0] > (w->b->nz - 2) * DS) return 0;
+    if (!q->voxels || q->near > p->near_mm || q->low[0] < p->end_mm ||
+        q->high[0] > (w->b->nz - 1) * DS - p->end_mm)
+        return 0;
     return length <= p->most_mm && length >= p->least_mm;
 }
 
-/* The study's own: values of all pieces that could be veins. */
+/* Too bright on the whole, or at one place by more than noise: calcium and thin bone. */
+static int is_calcium(const work *w, const piece *q) {
+    return q->value > w->p->calcium_hu * q->weight || q->peak > w->p->calcium_peak + 2 * w->st->crop.noise_sd;
+}
+
+/* The study's own: values of all pieces that could be veins or roots. */
 static dm_blood own_blood(const work *w) {
     const double least = dm_vein_least(w->p, w->st);
     float value[MOST_PIECES];
@@ -177,9 +184,9 @@ static dm_blood own_blood(const work *w) {
     for (int i = 0; i < w->n; i++) {
         const piece *q = &w->pieces[i];
         /* thin bright ones are rims of bone, of all places: no root is as thin */
-        if (!is_vein(w, q) || ((double)q->voxels < ROOT_VOXELS && q->value > 1.5 * least * q->weight))
-            continue;
-        value[n++] = (float)(q->value / q->weight);
+        int thin = (double)q->voxels < ROOT_VOXELS;
+        if (is_vein(w, q) && !(thin && q->value > 1.5 * least * q->weight))
+            value[n++] = (float)(q->value / q->weight);
     }
     return dm_blood_of(value, n, least, fmax(w->st->crop.noise_sd / 4, 5));
 }
@@ -211,8 +218,9 @@ static void keep(const work *w, const dm_blood *b, const piece *q) {
     double length = length_of(q), n = (double)q->voxels, value = q->value / q->weight;
     double bright = dm_blood_bright(b, value, p->own);
     if (dm_blood_is_root(b, value)) bright *= p->root;
-    if (value > p->calcium_hu) bright *= p->calcium;
-    double score = p->unit * q->excess / 1000 * exp(-fmax(q->near - 8, 0) / 12) * bright;
+    if (is_calcium(w, q)) bright *= p->calcium;
+    double far = exp(-fmax(q->near - 8, 0) / 12), tube = fmin(length / p->full_mm, 1);
+    double score = p->unit * q->excess / 1000 * tube * far * bright;
     if (value < b->least || score < p->list_score) return;
     int row = (int)lround(q->near_s / w->st->spine.ds);
     row = row >= w->st->map.n ? w->st->map.n - 1 : row;
@@ -242,6 +250,7 @@ dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
     int filled = 0;
     for (int i = 0; i < st->canal.n; i++) filled += st->canal.filled[i];
     if (st->modality != DM_CT || filled == 0 || st->levels.n < 2) return dm_ok;
+    st->findings.veins_sought = 1;
     DM_TRY_OUT(dm_vein_box_make(gpu, p, st, &box));
     w.pieces = calloc(MOST_PIECES, sizeof *w.pieces);
     if (!w.pieces) {

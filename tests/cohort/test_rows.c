@@ -68,6 +68,7 @@ static void add_levels(dm_study *s) {
 
 static void add_findings(dm_study *s) {
     dm_findings *f = &s->findings;
+    f->veins_sought = 1;
     f->n = 2;
     f->f[0] = (dm_finding){.class_ = DM_LATERAL_TEAR, .score = 1.2346, .accepted = 1, .side = DM_LEFT, .clock = 3, .s = 25.26,
                            .s_from = 20, .s_to = 30, .lps = {12.34, -5.67, 100.06}, .volume_mm3 = 31.4, .peak_ratio = 0.5,
