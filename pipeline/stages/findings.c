@@ -105,7 +105,7 @@ static const dm_param table[] = {
     VEIN(near_mm, "mm", 2, 60, 20, "A vein is seen from this near to its foramen on; beyond 8 mm it counts less: its first part hides beside the root."),
     VEIN(chain, "mm", 0, 20, 5, "Pieces of one side nearer than this and alike in brightness are one vein: where it passes bone it is hidden."),
     VEIN(wall_gap, "mm", 0, 15, 4, "Nearer to the bony wall than this lie root sleeves."),
-    VEIN(end_mm, "mm", 0, 30, 5, "What comes this near to the ends of the line is cut by the scan, or lies where the line is not held from both sides."),
+    VEIN(end_mm, "mm", 0, 30, 2, "What comes this near to the ends of the line is cut by the scan, or lies where the line is not held from both sides."),
     VEIN(unit, "1", 0.001, 10, 0.15, "Brings the score of veins to that of pools: the strongest false ones on phantoms stay below what is accepted."),
     VEIN(list_score, "1", 0, 5, 0.02, "Weaker candidates are not listed."),
 };
