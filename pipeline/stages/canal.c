@@ -41,11 +41,11 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, along, "1", 0.01, 2, 0.15, "Cost of a step of 0.25 mm between neighbours along the line, per square."),
     DM_PARAM_FLOAT(params, round_dura, "1", 0.01, 2, 0.12, "The same between neighbours round the line for the dura, which is round."),
     DM_PARAM_FLOAT(params, round_bone, "1", 0.01, 2, 0.04, "The same for bone, which has corners."),
-    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.5, "A pool that the dura's surface went round is divided from the sac where the mean strength of a line between them, within 9 mm and 35 degrees, reaches this; a fall by 0.3 of the sac is 1. 2 = nowhere."),
-    DM_PARAM_FLOAT(params, line_grow, "1", 0, 2, 0.1, "And is followed as far as it exceeds this."),
-    DM_PARAM_FLOAT(params, line_outward, "mm", 0, 5, 0.3, "Such a pool stands out from the ellipse of the rest of the sac by this; fluid dimmed by pulsation, or contrast that has sunk, does not."),
-    DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "No such line within this distance of the line's upper end: the cisterns are no tube."),
-    DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "Nor further down than this below the middle of T11, the lower end of T12: roots leave the cord there and make lines of their own."),
+    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.5, "MR: a pool that the dura's surface went round is divided from the sac where the mean strength of a line between them, within 9 mm and 35 degrees, reaches this; a fall by 0.3 of the sac is 1. 2 = nowhere."),
+    DM_PARAM_FLOAT(params, line_grow, "1", 0, 2, 0.1, "MR: and is followed as far as it exceeds this."),
+    DM_PARAM_FLOAT(params, line_outward, "mm", 0, 5, 0.3, "MR: such a pool stands out from the ellipse of the rest of the sac by this; fluid dimmed by pulsation does not."),
+    DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "MR: no such line within this distance of the line's upper end: the cisterns are no tube."),
+    DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "MR: nor further down than this below the middle of T11, the lower end of T12: roots leave the cord there and make lines of their own."),
     DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
     DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
     DM_PARAM_INT(params, rounds, "1", 0, 5, 2, "How often the line is moved to the middle of the surfaces."),
@@ -240,16 +240,11 @@ static void round_guide(const work *w) {
     }
 }
 
-/* Not where the bone leads: contrast as faint as marrow shows no line. */
+/* On MR alone: on CT the dura is no line, and the cord's edge near a body's wall was taken for one in a real chest. */
 static dm_status divide(const params *p, work *w) {
     const dm_divide_params line = {p->line_seed, p->line_grow,  p->line_outward, p->line_ends,  p->line_roots,
                                    p->along,     p->round_dura, p->min_radius,   w->edge.tissue};
-    float *level = malloc((size_t)w->n * sizeof *level);
-    if (!level) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the sac's level over %d positions", w->n);
-    for (int i = 0; i < w->n; i++) level[i] = w->bone_leads[i] ? DM_OUTSIDE : w->level[i];
-    dm_status status = dm_divide_pools(&w->u, &line, level, w->place, w->rd, w->qd);
-    free(level);
-    return status;
+    return w->edge.mr ? dm_divide_pools(&w->u, &line, w->level, w->place, w->rd, w->qd) : dm_ok;
 }
 
 static dm_status solve(const params *p, work *w, int last) {
