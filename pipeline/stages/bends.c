@@ -45,11 +45,23 @@ static double leans(const double from[3], const double to[3]) {
     return asin(fmax(fmin(u[0], 1.0), -1.0)) * 57.29577951308232;
 }
 
+/* 1 where the way from b on leaves the direction from a to b by more than 40 degrees: twice what a neck or a lumbar spine bends
+ * from 30 mm to the next 15. */
+static int leaves(const double a[3], const double b[3], const double c[3]) {
+    double u[3], v[3];
+    chord(a, b, u), chord(b, c, v);
+    return dot(u, v) < 0.76604444;
+}
+
 void dm_doubt_turns(dm_spine *s) {
-    int inner = (int)(30.0 / s->ds + 0.5), outer = (int)(15.0 / s->ds + 0.5), first = 0, last = s->n - 1;
+    int inner = (int)(30.0 / s->ds + 0.5), outer = (int)(15.0 / s->ds + 0.5), tail = (int)(25.0 / s->ds + 0.5);
+    int first = 0, last = s->n - 1;
     for (int i = outer; i + outer < s->n; i++) {
         int down = i - inner >= 0 && fabs(leans(s->p[i], s->p[i + outer]) - leans(s->p[i - inner], s->p[i])) > 18;
         int up = i + inner < s->n && fabs(leans(s->p[i], s->p[i - outer]) + leans(s->p[i], s->p[i + inner])) > 18;
+        /* The lumbosacral turn is as sharp, but the canal goes on behind it. */
+        down |= i - inner >= 0 && i >= s->n - 1 - tail && leaves(s->p[i - inner], s->p[i], s->p[i + outer]);
+        up |= i + inner < s->n && i <= tail && leaves(s->p[i + inner], s->p[i], s->p[i - outer]);
         if (up && i < s->n / 2) first = i;
         if (down && i >= s->n / 2 && i < last) last = i;
     }

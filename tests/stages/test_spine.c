@@ -190,6 +190,33 @@ START_TEST(a_line_that_slips_aside_is_doubted) {
 }
 END_TEST
 
+/* 200 mm of line that turns backwards by 55 degrees over 10 mm, `left` mm before one end. */
+static int doubted_behind(double left, int at_top) {
+    dm_spine s = {0};
+    double y = 0, z = 0;
+    int n = 0;
+    ck_assert(dm_good(dm_spine_make(&s, 400, 0.5)));
+    for (int i = 0; i < 400; i++) {
+        double turn = 55 / 57.29577951308232 * fmin(fmax((i - (400 - 2 * left)) / 20, 0), 1);
+        int k = at_top ? 399 - i : i;
+        y += 0.5 * sin(turn), z -= 0.5 * cos(turn);
+        s.p[k][0] = 0, s.p[k][1] = y, s.p[k][2] = at_top ? -z : z;
+        s.score[k] = 1, s.unsure[k] = 0;
+    }
+    dm_doubt_turns(&s);
+    for (int i = 0; i < 400; i++) n += s.unsure[i];
+    dm_spine_clear(&s);
+    return n;
+}
+
+/* A line that leaves the canal at its end turns as sharply as the sacrum does, but nothing goes on behind the turn. */
+START_TEST(a_line_that_turns_off_at_its_end_is_doubted) {
+    int n = doubted_behind(22, _i);
+    ck_assert_msg(n > 20 && n < 60, "%d of 400 samples", n);
+    ck_assert_int_eq(doubted_behind(60, _i), 0);
+}
+END_TEST
+
 int main(void) {
     dm_status status = dm_gpu_open(NULL, 0, &gpu);
     if (!dm_good(status)) {
@@ -200,6 +227,7 @@ int main(void) {
     TCase *tc = tcase_create("spine");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_line_that_slips_aside_is_doubted, 0, 2);
+    tcase_add_loop_test(tc, a_line_that_turns_off_at_its_end_is_doubted, 0, 2);
     tcase_add_loop_test(tc, follows_the_canal, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
     tcase_add_test(tc, refuses_what_is_no_spine);
     tcase_add_loop_test(tc, refuses_a_patient_turned_round, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
