@@ -1,8 +1,8 @@
 /* The line between the sac and a pool that the dura's surface went round. The strongest edge near an epidural
  * pool as bright as the sac is the pool's outer one. Between pool and sac lie dura and arachnoid, less
  * than half a millimetre of dark: blurred, a shallow valley or, where the pool is the dimmer one, a step.
- * Depths are mm inwards from the dura found; values are shares of the step from `tissue` to `rim`, the
- * usual brightness of the fluid or contrast under the dura at this position. Rays as in surface.h. */
+ * Depths are mm inwards from the dura found; values are shares of `rim`, the usual brightness of the fluid
+ * under the dura at this position. MR. Rays as in surface.h. */
 #ifndef DM_DURA_LINE_H
 #define DM_DURA_LINE_H
 #include "surface.h"
@@ -30,15 +30,15 @@ typedef struct dm_line_blur {
 typedef struct dm_line_view {
     dm_surf_args a;
     dm_line_blur blur;
-    float tissue, rim; /* rim <= tissue: nothing to compare with */
-    int k0;            /* sample of the dura found */
+    float rim; /* 0: nothing to compare with */
+    int k0;    /* sample of the dura found */
 } dm_line_view;
 
 /* Value at depth d samples, made up for what blur took there. */
 DM_FN float dm_line_value(DM_GLOBAL const float *s, dm_line_view w, int d) {
     int k = dm_clampi(w.k0 - d, 0, w.a.nr - 1);
     float kept = d < DM_LINE_BLURRED ? w.blur.kept[dm_max(d, 0)] : 1.0f;
-    return dm_is_outside(s[k]) ? 0.0f : (s[k] - w.tissue) / ((w.rim - w.tissue) * kept);
+    return dm_is_outside(s[k]) ? 0.0f : s[k] / (w.rim * kept);
 }
 
 DM_FN float dm_line_mean(DM_GLOBAL const float *s, dm_line_view w, int from, int to) {
@@ -91,7 +91,7 @@ DM_FN float dm_line_strength(DM_GLOBAL const float *s, dm_line_view w, int d) {
 DM_FN void dm_line_worths(DM_GLOBAL const float *s, dm_line_view w, float min_r, DM_GLOBAL float *out) {
     int least = dm_mm(DM_LINE_LEAST, w.a.dr);
     dm_line_ray ray = {0, 0.0f, 0};
-    if (w.rim > w.tissue) ray = dm_line_look(s, w);
+    if (w.rim > 0.0f) ray = dm_line_look(s, w);
     for (int k = 0; k < w.a.nr; k++) {
         int d = w.k0 - k;
         out[k] = 0.0f;

@@ -106,6 +106,24 @@ typedef struct dm_fit_sums {
     float zz, zb, zc, zp, bb, bc, bp, cc, cp, pp;
 } dm_fit_sums;
 
+/* Adds one sample of the bone to the sums. */
+DM_FN void dm_fit_add_bone(dm_fit_sums *s, float z, float b, float c) {
+    s->zz += z * z;
+    s->zb += z * b;
+    s->zc += z * c;
+    s->bb += b * b;
+    s->bc += b * c;
+    s->cc += c * c;
+}
+
+/* The sums with bone that has as much cortex as it may in place of even bone. */
+DM_FN dm_fit_sums dm_fit_full(dm_fit_sums s, float k) {
+    s.zb += k * s.zc;
+    s.bb = s.bb + 2.0f * k * s.bc + k * k * s.cc;
+    s.bp += k * s.cp;
+    return s;
+}
+
 /* Bone and what its cortex is brighter by, beside a pool of this brightness: least squares with 0 <= cortex <= f.cortex_most *
  * bone; what is darker than tissue has none. */
 DM_FN void dm_fit_bone(dm_fit_sums s, dm_fit_args f, float pool, float *bone, float *cortex) {
@@ -121,7 +139,7 @@ DM_FN void dm_fit_bone(dm_fit_sums s, dm_fit_args f, float pool, float *bone, fl
         *cortex = c;
         return;
     }
-    float zd = zb + k * zc, dd = s.bb + 2.0f * k * s.bc + k * k * s.cc, most = dm_fmax(zd / dd, 0.0f);
+    float zd = zb + k * zc, dd = dm_fit_full(s, k).bb, most = dm_fmax(zd / dd, 0.0f);
     if (most * zd > even * (2.0f * zb - even * s.bb)) {
         *bone = most;
         *cortex = k * most;
@@ -157,12 +175,7 @@ DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone,
             for (int k = 0; k < n; k++) {
                 int j = k + DM_FIT_PAD + m2;
                 float fb = bone[j], fc = fb - bone[j - shell], z = y[k] - sac[k + DM_FIT_PAD - m1];
-                s.zz += z * z;
-                s.zb += z * fb;
-                s.zc += z * fc;
-                s.bb += fb * fb;
-                s.bc += fb * fc;
-                s.cc += fc * fc;
+                dm_fit_add_bone(&s, z, fb, fc);
             }
             float b, c, cost = dm_fit_cost(s, f, 0.0f, &b, &c);
             if (b < 0.0f) cost = s.zz / (f.model_error * f.model_error);
@@ -177,21 +190,21 @@ typedef struct dm_shifted_fit {
     int m1, m2;
 } dm_shifted_fit;
 
-/* Least squares of the pool with one other column: ze, ee, ep its products with z, itself and the pool. */
-DM_FN float dm_pool_beside(dm_fit_sums s, float prior, float ze, float ee, float ep) {
-    float det = ee * (s.pp + prior) - ep * ep;
-    return dm_clampf(det > 1e-6f ? (ee * s.zp - ep * ze) / det : 0.0f, 0.0f, 1.2f);
+/* Least squares of the pool and even bone. */
+DM_FN float dm_pool_beside(dm_fit_sums s, float prior) {
+    float det = s.bb * (s.pp + prior) - s.bp * s.bp;
+    return dm_clampf(det > 1e-6f ? (s.bb * s.zp - s.bp * s.zb) / det : 0.0f, 0.0f, 1.2f);
 }
 
 /* The pool that costs least: with bone that is even, that has as much cortex as it may, or anything between. */
 DM_FN float dm_fit_pool(dm_fit_sums s, dm_fit_args f, float *pool, float *bone, float *cortex) {
-    const float k = f.cortex_most, prior = f.model_error * f.model_error / (f.ridge * f.ridge);
+    const float prior = f.model_error * f.model_error / (f.ridge * f.ridge);
     float try[3], det = s.bb * s.cc - s.bc * s.bc;
     int tries = 1;
-    try[0] = dm_pool_beside(s, prior, s.zb, s.bb, s.bp);
+    try[0] = dm_pool_beside(s, prior);
     if (det > 1e-3f * s.bb * s.cc) {
         float vb = (s.bp * s.cc - s.cp * s.bc) / det, vc = (s.cp * s.bb - s.bp * s.bc) / det, left = s.pp + prior - vb * s.bp - vc * s.cp;
-        try[1] = dm_pool_beside(s, prior, s.zb + k * s.zc, s.bb + 2.0f * k * s.bc + k * k * s.cc, s.bp + k * s.cp);
+        try[1] = dm_pool_beside(dm_fit_full(s, f.cortex_most), prior);
         try[2] = dm_clampf(left > 1e-6f ? (s.zp - vb * s.zb - vc * s.zc) / left : 0.0f, 0.0f, 1.2f);
         tries = 3;
     }
@@ -222,14 +235,9 @@ DM_FN dm_shifted_fit dm_fit_shifted(const float *y, const float *sac, const floa
         if (f.shape == 2) rise = dm_fmin(rise, bone[j - m2 + 1 + band]);
         float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - fs;
         top = dm_fmax(top, fp);
-        s.zz += z * z;
-        s.zb += z * fb;
-        s.zc += z * fc;
+        dm_fit_add_bone(&s, z, fb, fc);
         s.zp += z * fp;
-        s.bb += fb * fb;
-        s.bc += fb * fc;
         s.bp += fb * fp;
-        s.cc += fc * fc;
         s.cp += fc * fp;
         s.pp += fp * fp;
     }

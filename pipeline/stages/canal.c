@@ -243,7 +243,7 @@ static void round_guide(const work *w) {
 /* On MR alone: on CT the dura is no line, and the cord's edge near a body's wall was taken for one in a real chest. */
 static dm_status divide(const params *p, work *w) {
     const dm_divide_params line = {p->line_seed, p->line_grow,  p->line_outward, p->line_ends,  p->line_roots,
-                                   p->along,     p->round_dura, p->min_radius,   w->edge.tissue};
+                                   p->along,     p->round_dura, p->min_radius};
     return w->edge.mr ? dm_divide_pools(&w->u, &line, w->level, w->place, w->rd, w->qd) : dm_ok;
 }
 

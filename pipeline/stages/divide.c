@@ -22,7 +22,7 @@ typedef struct lines {
     const dm_divide_params *p;
     const float *rd;
     dm_line_blur blur;
-    float *rim; /* per position, tissue's = no line is sought */
+    float *rim; /* per position, 0 = no line is sought */
     /* Per ray: radius of the line; guides of the solver; strength of a line seen; its mean round the ray; the
      * same, or -1 where no line runs; something else each time. */
     float *radius, *guide, *strength, *evidence, *worth, *spare;
@@ -59,7 +59,7 @@ static float rim_at(const lines *l, int i, float level) {
         for (int k = k0 - dm_mm(1.75f, u->a.dr); k <= k0 - dm_mm(0.75f, u->a.dr); k++)
             if (k >= 0 && k < u->a.nr) v[t] = fmaxf(v[t], u->s[dm_ray_of(u->a, i, t) + (size_t)k]);
     }
-    return fmaxf(dm_median(v, DM_NT), l->p->tissue + 0.5f * (level - l->p->tissue));
+    return fmaxf(dm_median(v, DM_NT), 0.5f * level);
 }
 
 /* What blur leaves at the first depths under the dura: the median over all rays where a line is sought. Few
@@ -70,11 +70,11 @@ static void measure_blur(lines *l, float *work) {
     for (int d = DM_LINE_BLURRED - 1; d >= 0; d--) {
         size_t n = 0;
         for (int c = 0; c < u->a.ns * DM_NT; c++) {
-            float rim = l->rim[c / DM_NT] - l->p->tissue;
+            float rim = l->rim[c / DM_NT];
             int k = dm_mm(l->rd[c], u->a.dr) - d;
             if (rim <= 0.0f || k < 0) continue;
             float v = u->s[(size_t)c * (size_t)u->a.nr + (size_t)k];
-            if (!dm_is_outside(v)) work[n++] = (v - l->p->tissue) / rim;
+            if (!dm_is_outside(v)) work[n++] = v / rim;
         }
         l->blur.kept[d] = n ? dm_rank(work, n, 0.5) : 1.0f;
         most = fmaxf(most, l->blur.kept[d]);
@@ -91,17 +91,16 @@ static dm_status solve(lines *l, dm_unrolled *u) {
         l->guide[4 * c] = fmaxf(l->rd[c] - DM_LINE_MOST, min_r);
         l->guide[4 * c + 1] = l->rd[c];
     }
-    return dm_solve_line(u, &l->blur, l->p->tissue, min_r, &cost, &solver, l->rim, l->rd, l->guide, l->radius,
-                         l->spare);
+    return dm_solve_line(u, &l->blur, min_r, &cost, &solver, l->rim, l->rd, l->guide, l->radius, l->spare);
 }
 
 /* What every ray shows of the line found: its strength, or that there is no fluid to compare with. */
 static void look(lines *l, int i) {
     const dm_unrolled *u = l->u;
-    for (int t = 0; t < DM_NT && l->rim[i] > l->p->tissue; t++) {
+    for (int t = 0; t < DM_NT && l->rim[i] > 0.0f; t++) {
         size_t c = (size_t)i * DM_NT + (size_t)t;
         const float *s = u->s + dm_ray_of(u->a, i, t);
-        dm_line_view w = {u->a, l->blur, l->p->tissue, l->rim[i], dm_mm(l->rd[c], u->a.dr)};
+        dm_line_view w = {u->a, l->blur, l->rim[i], dm_mm(l->rd[c], u->a.dr)};
         int d = w.k0 - dm_mm(l->radius[c], u->a.dr);
         dm_line_ray ray = dm_line_look(s, w);
         l->fluid[c] = (uint8_t)ray.fluid;
@@ -236,7 +235,7 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
     for (int i = 0; i < u->a.ns; i++)
         l.rim[i] = !dm_is_outside(level[i]) && place[i] < (float)p->roots && i * u->step >= p->ends
                        ? rim_at(&l, i, level[i])
-                       : p->tissue;
+                       : 0.0f;
     measure_blur(&l, l.spare);
     DM_TRY_OUT(solve(&l, u));
     for (int i = 0; i < u->a.ns; i++) look(&l, i);

@@ -66,8 +66,7 @@ static void take(const work *w, int x, int y, int z, piece *q) {
     nearest_foramen(w, m[0], m[1], m[2], q);
 }
 
-/* Not bone's edge, which hugs the bone all the way, nor the edge of muscle and lung, which is no brighter
- * than they are. */
+/* Not the edge of muscle and lung, which is no brighter than they are. */
 static int is_tube(const work *w, const piece *q) {
     return q->value >= w->p->blood_hu * q->weight;
 }
