@@ -295,7 +295,7 @@ static void solve(double a[TERMS][TERMS], double b[TERMS]) {
 /* Logistic regression by Newton's method; every coefficient is expected within +-3 of 0. */
 static void fit(const tally *t) {
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
-                                            "sacral", "dim",  "usual", "alike", "edge", "corner"};
+                                            "sacral", "dim",  "usual", "alike", "corner"};
     double w[TERMS] = {0};
     for (int round = 0; round < 30; round++) {
         double h[TERMS][TERMS] = {{0}}, g[TERMS];

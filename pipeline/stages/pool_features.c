@@ -129,8 +129,8 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * above soft tissue only what anatomy says: whether fat is as bright as fluid, that on CT what is brighter
  * than the sac itself is bone, or sac beside a lost surface, that below S1 the sac tapers, surfaces fail and
  * leaks are rare, that on MR a pool is fluid and not blood in the plexus, that neither other vertebrae nor
- * the other side show the same, that a weak edge of the dura may be a surface within the sac, and that on CT the corner
- * where body and pedicle meet is bright in a narrow gap: a ventral collection lies across the middle. */
+ * the other side show the same, and that on CT the corner where body and pedicle meet is bright in a narrow gap: a ventral
+ * collection lies across the middle. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
@@ -145,7 +145,6 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                                          : 0,
                                    q->usual,
                                    lateral ? 1 - fmax(q->mirror, 0) / fmax(q->p90, fmax(q->mirror, 0.05)) : 0,
-                                   q->edges,
                                    st->modality == DM_CT && f->side == DM_VENTRAL ? fmin(fmax((fabs(f->theta) - 15) / 25, 0), 1) : 0};
     memcpy(x, terms, sizeof terms);
 }
@@ -154,8 +153,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
  * sure"). */
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
-                                  p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_edge,
-                                  p->odds_corner};
+                                  p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner};
     double x[DM_ODDS], sum = 0;
     dm_pool_terms(p, st, f, x);
     for (int k = 0; k < DM_ODDS; k++) sum += odds[k] * x[k];
