@@ -173,7 +173,7 @@ static int doubted(double slip, int at_top, int *n) {
         s.p[k][0] = x, s.p[k][2] = -0.5 * k;
         s.score[k] = 1, s.unsure[k] = 0;
     }
-    dm_doubt_turns(&s);
+    dm_doubt_bends(&s);
     *n = 0;
     for (int i = 0; i < 600; i++) *n += s.unsure[i];
     int right = at_top ? s.unsure[0] : s.unsure[599];
@@ -203,7 +203,7 @@ static int doubted_behind(double left, int at_top) {
         s.p[k][0] = 0, s.p[k][1] = y, s.p[k][2] = at_top ? -z : z;
         s.score[k] = 1, s.unsure[k] = 0;
     }
-    dm_doubt_turns(&s);
+    dm_doubt_bends(&s);
     for (int i = 0; i < 400; i++) n += s.unsure[i];
     dm_spine_clear(&s);
     return n;
