@@ -268,9 +268,14 @@ DM_FN void dm_ev_ahead(const dm_ev_args *a, int i, int k, float c, float s, int 
     *dx = (int)dm_floor(c * u - s * v + 0.5f), *dy = (int)dm_floor(s * u + c * v + 0.5f);
 }
 
+/* 1 where a cell holds contrast: a bright column that ends on all sides as a sac does. A young sacrum is fused and as dense as
+ * faint contrast, but wide. */
+DM_FN int dm_ev_contrast(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOBAL const uchar *DM_RESTRICT mask, size_t at) {
+    return (mask[at] & DM_EV_FLUID) && shapes[2 * at + 1] > DM_EV_TUBE;
+}
+
 /* Share of 45 points ventral of the cell (+-30 degrees, 12 to 36 mm, its own slice) that hold contrast: in front of the canal
- * lies the body, in front of the spinous processes, which overlap and persist like a column, lies the canal. Only what ends on
- * all sides as a sac does: a young sacrum is fused and as dense as faint contrast, but wide. */
+ * lies the body, in front of the spinous processes, which overlap and persist like a column, lies the canal. */
 DM_FN float dm_ev_fluid_front(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOBAL const uchar *DM_RESTRICT mask,
                               const dm_ev_args *a, int x, int y, int z, float c, float s) {
     int seen = 0;
@@ -279,9 +284,7 @@ DM_FN float dm_ev_fluid_front(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOB
             int px, py;
             dm_ev_ahead(a, i, k, c, s, &px, &py);
             px += x, py += y;
-            if (!dm_ev_in(a, px, py, z)) continue;
-            size_t at = dm_ev_at(a, px, py, z);
-            seen += (mask[at] & DM_EV_FLUID) && shapes[2 * at + 1] > DM_EV_TUBE;
+            if (dm_ev_in(a, px, py, z)) seen += dm_ev_contrast(shapes, mask, dm_ev_at(a, px, py, z));
         }
     return (float)seen / 45.0f;
 }
@@ -289,8 +292,8 @@ DM_FN float dm_ev_fluid_front(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOB
 /* Share of 25 points ventral of the cell (+-30 degrees, 12 to 24 mm) with bone (no contrast) within +-10 mm along z:
  * the vertebral body. Keeps long bones out, whose marrow is enclosed as well. (c, s) = cosine and sine of the angle by
  * which the patient is rolled about the body axis. */
-DM_FN float dm_ev_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z, float c,
-                        float s) {
+DM_FN float dm_ev_front(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a,
+                        int x, int y, int z, float c, float s) {
     int n = 0, seen = 0, reach = (int)(10.0f / a->step + 0.5f);
     for (int i = -2; i <= 2; i++)
         for (int k = 0; k < 5; k++) {
@@ -300,10 +303,10 @@ DM_FN float dm_ev_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_arg
             int found = 0, inside = 0;
             for (int d = -reach; d <= reach && !found; d++) {
                 if (!dm_ev_in(a, px, py, z + d)) continue;
-                uint m = mask[dm_ev_at(a, px, py, z + d)];
-                if (m & DM_EV_OUT) continue;
+                size_t at = dm_ev_at(a, px, py, z + d);
+                if (mask[at] & DM_EV_OUT) continue;
                 inside = 1;
-                found = (m & (DM_EV_BONE | DM_EV_FLUID)) == DM_EV_BONE;
+                found = (mask[at] & DM_EV_BONE) && !dm_ev_contrast(shapes, mask, at);
             }
             n += inside;
             seen += found;
@@ -343,7 +346,7 @@ DM_FN float dm_ev_around(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOBAL co
     for (int i = 0; i < 7; i++) {
         int size = (i + 1) / 2;
         float c = dm_roll_cos(size), s = i & 1 ? dm_roll_sin(size) : -dm_roll_sin(size);
-        float f = (1.0f - 0.08f * (float)size) * (a->mr ? 1.0f : dm_ev_front(mask, a, x, y, z, c, s));
+        float f = (1.0f - 0.08f * (float)size) * (a->mr ? 1.0f : dm_ev_front(shapes, mask, a, x, y, z, c, s));
         if (!a->mr && f > best) f *= 1.0f - 0.8f * dm_ramp(dm_ev_fluid_front(shapes, mask, a, x, y, z, c, s), 0.04f, 0.12f);
         if (f <= best) continue;
         float m = dm_ev_mirror(mask, a, x, y, z, c, s);
