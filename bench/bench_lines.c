@@ -45,7 +45,8 @@ typedef struct truth {
 static truth true_line(const bench_case *b) {
     int from, to;
     bench_view(b, &from, &to);
-    truth t = {to - from + 1, from, bench_calloc((size_t)(to - from + 1), sizeof *t.p)};
+    size_t n = (size_t)to - (size_t)from + 1;
+    truth t = {to - from + 1, from, bench_calloc(n, sizeof *t.p)};
     for (int i = 0; i < t.n; i++) {
         dm_ph_point_at(b->a, from + i, 0, 0, t.p[i]);
         dm_ph_to_patient(b->sc, t.p[i], t.p[i]);
