@@ -98,7 +98,8 @@ void dm_fit_ellipse(const float r[DM_NT], const uint8_t left_out[DM_NT], float f
 /* ---- support.c ---- */
 
 /* Marks as unsure, with score 0, where the surfaces round the line stand on next to no edges (mean strength over 30 mm, a
- * vertebra and its disc, below `least`), and on MR what lies above the foramen magnum. c: of the line's own samples. */
+ * vertebra and its disc, below `least`), and an end of the line where they are weak beside what they are further in: outside
+ * the canal, and on MR above the foramen magnum. c: of the line's own samples. */
 dm_status dm_doubt_edges(const dm_canal *c, dm_modality modality, double least, dm_spine *s);
 
 /* ---- recentre.c ---- */

@@ -2,7 +2,6 @@
  * stands on edges tells. Independent of the evidence that the line was found with, which is high in any
  * bright or enclosed tube. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "canal_parts.h"
 #include "ranks.h"
@@ -27,23 +26,33 @@ static void doubt(dm_spine *s, int i) {
     s->unsure[i] = 1, s->score[i] = 0;
 }
 
-/* MR: above the foramen magnum the fluid goes on, between brain stem, skull and cerebellum, whose outlines
- * are no tube. From the line's upper end down to where the edges are as strong as in the canal below. The
- * most that is doubted is what a field of view of the neck shows of the head. */
-static dm_status doubt_cisterns(const float *q, int gap, dm_spine *s) {
-    enum { MOST = 70, BELOW = 100 };
-    int most = (int)(MOST / s->ds), below = (int)(BELOW / s->ds), first = -1;
-    float *v = malloc((size_t)below * sizeof *v);
-    if (!v) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the edges of %d positions", below);
-    for (int i = 0; i < most && i + below < s->n; i++) {
-        memcpy(v, q + i, (size_t)below * sizeof *v);
-        if (q[i] < 0.75f * dm_rank(v, (size_t)below, 0.5))
+enum { MOST = 70, INNER = 100 }; /* mm that are looked at from an end; mm of canal that it is held against */
+
+/* From one end of the line (step 1: the upper, -1: the lower) inwards to where the edges are as strong as
+ * `share` of the canal's further in, which is their median over the next 100 mm; what is as strong for less
+ * than `gap` samples changes nothing. v: room for those. */
+static void doubt_end(const float *q, int step, double share, int gap, float *v, dm_spine *s) {
+    int most = (int)(MOST / s->ds), inner = (int)(INNER / s->ds), end = step > 0 ? 0 : s->n - 1, first = -1;
+    for (int i = 0; i < most && i < s->n / 2; i++) {
+        int from = end + step * i, n = 0;
+        for (; n < inner && from + step * n >= 0 && from + step * n < s->n; n++) v[n] = q[from + step * n];
+        if (q[from] < (float)share * dm_rank(v, (size_t)n, 0.5))
             first = i;
         else if (i - first > gap)
             break;
     }
+    for (int i = 0; i <= first; i++) doubt(s, end + step * i);
+}
+
+/* An end of the line whose edges are half as strong as the canal's is no canal: below the sac, in a foramen,
+ * in marrow. MR's upper end needs three quarters: above the foramen magnum the fluid goes on, between brain
+ * stem, skull and cerebellum, whose outlines are part of a tube. */
+static dm_status doubt_ends(const float *q, dm_modality modality, int gap, dm_spine *s) {
+    float *v = malloc((size_t)(INNER / s->ds + 1) * sizeof *v);
+    if (!v) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the edges over %d mm", INNER);
+    doubt_end(q, 1, modality == DM_MR ? 0.75 : 0.5, gap, v, s);
+    doubt_end(q, -1, 0.5, gap, v, s);
     free(v);
-    for (int i = 0; i <= first; i++) doubt(s, i);
     return dm_ok;
 }
 
@@ -53,7 +62,7 @@ dm_status dm_doubt_edges(const dm_canal *c, dm_modality modality, double least, 
     if (!raw) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the edges of %d positions", s->n);
     for (int i = 0; i < s->n; i++) raw[i] = strength(c, i);
     for (int i = 0; i < s->n; i++) q[i] = mean_round(raw, s->n, i, narrow);
-    dm_status status = modality == DM_MR ? doubt_cisterns(q, 2 * narrow, s) : dm_ok;
+    dm_status status = doubt_ends(q, modality, 2 * narrow, s);
     for (int i = 0; i < s->n; i++)
         if (mean_round(raw, s->n, i, wide) < (float)least) doubt(s, i);
     free(raw);
