@@ -39,7 +39,7 @@ __kernel void evidence_join(__global const uint *restrict bits, __global const f
     CELL;
     float enc, column;
     dm_ev_cues(bits, shapes, mask, &a, x, y, z, &enc, &column);
-    out[at] = dm_ev_join(enc, column, filled[at], mask, &a, x, y, z);
+    out[at] = dm_ev_join(enc, column, filled[at], shapes, mask, &a, x, y, z);
 }
 
 __kernel void evidence_box(__global const float *restrict v, __global float *restrict out, dm_ev_args a, int axis,

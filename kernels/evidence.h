@@ -11,6 +11,8 @@
 #define DM_EV_TILTS_Y 8 /* slope of the line in the sagittal plane: -1.2 ... 0.9 */
 #define DM_EV_TILTS_X 3
 
+#define DM_EV_TUBE 0.45f /* quality of a column's cross-section from which it may be a sac */
+
 #define DM_EV_WALL 1u   /* bone or anything as bright */
 #define DM_EV_STOP 2u   /* air, or outside the field of view */
 #define DM_EV_BONE 8u   /* lower threshold: cancellous bone */
@@ -266,17 +268,23 @@ DM_FN void dm_ev_ahead(const dm_ev_args *a, int i, int k, float c, float s, int 
     *dx = (int)dm_floor(c * u - s * v + 0.5f), *dy = (int)dm_floor(s * u + c * v + 0.5f);
 }
 
+/* 1 where a cell holds contrast: a bright column that ends on all sides as a sac does. A young sacrum is fused and as dense as
+ * faint contrast, but wide. */
+DM_FN int dm_ev_contrast(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOBAL const uchar *DM_RESTRICT mask, size_t at) {
+    return (mask[at] & DM_EV_FLUID) && shapes[2 * at + 1] > DM_EV_TUBE;
+}
+
 /* Share of 45 points ventral of the cell (+-30 degrees, 12 to 36 mm, its own slice) that hold contrast: in front of the canal
  * lies the body, in front of the spinous processes, which overlap and persist like a column, lies the canal. */
-DM_FN float dm_ev_fluid_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z, float c,
-                              float s) {
+DM_FN float dm_ev_fluid_front(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOBAL const uchar *DM_RESTRICT mask,
+                              const dm_ev_args *a, int x, int y, int z, float c, float s) {
     int seen = 0;
     for (int i = -2; i <= 2; i++)
         for (int k = 0; k < 9; k++) {
             int px, py;
             dm_ev_ahead(a, i, k, c, s, &px, &py);
             px += x, py += y;
-            if (dm_ev_in(a, px, py, z)) seen += (mask[dm_ev_at(a, px, py, z)] & DM_EV_FLUID) != 0;
+            if (dm_ev_in(a, px, py, z)) seen += dm_ev_contrast(shapes, mask, dm_ev_at(a, px, py, z));
         }
     return (float)seen / 45.0f;
 }
@@ -284,8 +292,8 @@ DM_FN float dm_ev_fluid_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_
 /* Share of 25 points ventral of the cell (+-30 degrees, 12 to 24 mm) with bone (no contrast) within +-10 mm along z:
  * the vertebral body. Keeps long bones out, whose marrow is enclosed as well. (c, s) = cosine and sine of the angle by
  * which the patient is rolled about the body axis. */
-DM_FN float dm_ev_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z, float c,
-                        float s) {
+DM_FN float dm_ev_front(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a,
+                        int x, int y, int z, float c, float s) {
     int n = 0, seen = 0, reach = (int)(10.0f / a->step + 0.5f);
     for (int i = -2; i <= 2; i++)
         for (int k = 0; k < 5; k++) {
@@ -295,10 +303,10 @@ DM_FN float dm_ev_front(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_arg
             int found = 0, inside = 0;
             for (int d = -reach; d <= reach && !found; d++) {
                 if (!dm_ev_in(a, px, py, z + d)) continue;
-                uint m = mask[dm_ev_at(a, px, py, z + d)];
-                if (m & DM_EV_OUT) continue;
+                size_t at = dm_ev_at(a, px, py, z + d);
+                if (mask[at] & DM_EV_OUT) continue;
                 inside = 1;
-                found = (m & (DM_EV_BONE | DM_EV_FLUID)) == DM_EV_BONE;
+                found = (mask[at] & DM_EV_BONE) && !dm_ev_contrast(shapes, mask, at);
             }
             n += inside;
             seen += found;
@@ -332,13 +340,14 @@ DM_FN float dm_roll_sin(int i) { return i == 0 ? 0.0f : i == 1 ? 0.25881905f : i
 
 /* How well the surroundings fit a vertebra round this canal: body in front and mirror symmetry, for the best roll; larger
  * rolls are believed a little less. Hips and long bones have no mirror plane of their own, laminae lie beside theirs. */
-DM_FN float dm_ev_around(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z) {
+DM_FN float dm_ev_around(DM_GLOBAL const float *DM_RESTRICT shapes, DM_GLOBAL const uchar *DM_RESTRICT mask,
+                         const dm_ev_args *a, int x, int y, int z) {
     float best = 0.0f;
     for (int i = 0; i < 7; i++) {
         int size = (i + 1) / 2;
         float c = dm_roll_cos(size), s = i & 1 ? dm_roll_sin(size) : -dm_roll_sin(size);
-        float f = (1.0f - 0.08f * (float)size) * (a->mr ? 1.0f : dm_ev_front(mask, a, x, y, z, c, s));
-        if (!a->mr && f > best) f *= 1.0f - 0.8f * dm_ramp(dm_ev_fluid_front(mask, a, x, y, z, c, s), 0.04f, 0.12f);
+        float f = (1.0f - 0.08f * (float)size) * (a->mr ? 1.0f : dm_ev_front(shapes, mask, a, x, y, z, c, s));
+        if (!a->mr && f > best) f *= 1.0f - 0.8f * dm_ramp(dm_ev_fluid_front(shapes, mask, a, x, y, z, c, s), 0.04f, 0.12f);
         if (f <= best) continue;
         float m = dm_ev_mirror(mask, a, x, y, z, c, s);
         f *= m < 0.0f ? 0.75f : 0.4f + 0.6f * (a->mr ? dm_ramp(m, 0.15f, 0.45f) : dm_ramp(m, 0.3f, 0.65f));
@@ -357,19 +366,19 @@ DM_FN void dm_ev_cues(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const fl
     *column = a->mr ? tube : 0.0f;
     if (a->mr || (dm_popcount(bits[at] & 0xffffu) < 3 && tube < 0.1f)) return;
     for (int t = 0; t < DM_EV_TILTS_Y * DM_EV_TILTS_X; t++)
-        if (tube > 0.45f) /* less is no column on any line */
+        if (tube > DM_EV_TUBE) /* less is no column on any line */
             dm_ev_line(bits, shapes, mask, a, x, y, z, t, enc, column);
         else
             dm_ev_wall_line(bits, mask, a, x, y, z, t, shapes[2 * at], enc);
 }
 
 /* Evidence: the better cue. A column no brighter than cancellous bone counts less: dense laminae that overlap look alike. */
-DM_FN float dm_ev_join(float enc, float column, float filled, DM_GLOBAL const uchar *DM_RESTRICT mask,
-                       const dm_ev_args *a, int x, int y, int z) {
+DM_FN float dm_ev_join(float enc, float column, float filled, DM_GLOBAL const float *DM_RESTRICT shapes,
+                       DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z) {
     float trust = a->mr ? 1.0f : 0.7f + 0.3f * dm_ramp(filled, 1.25f * a->dense, 2.25f * a->dense);
     float best = dm_fmax(enc, column * trust);
     /* Weak cells pay no toll anyway (kernels/path.h): they are not worth a look round. 0.4 = the least that it leaves. */
-    return best * (best > 0.25f ? dm_ev_around(mask, a, x, y, z) : 0.4f);
+    return best * (best > 0.25f ? dm_ev_around(shapes, mask, a, x, y, z) : 0.4f);
 }
 
 /* Mean over +-reach cells along one axis (0, 1, 2), cells outside the field left out; DM_OUTSIDE where none is inside. */

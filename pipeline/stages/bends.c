@@ -38,11 +38,15 @@ int dm_bend_step(const double (*p)[3], int n, int i, double step) {
     return cross(u, w, one) > 0.5 && cross(w, v, two) > 0.5 && dot(one, two) < 0;
 }
 
-/* Degrees by which the way from `from` to `to` leans to the patient's left. */
+/* Degrees by which a direction leans to the patient's left. */
+static double sideways(const double u[3]) {
+    return asin(fmax(fmin(u[0], 1.0), -1.0)) * 57.29577951308232;
+}
+
 static double leans(const double from[3], const double to[3]) {
     double u[3];
     chord(from, to, u);
-    return asin(fmax(fmin(u[0], 1.0), -1.0)) * 57.29577951308232;
+    return sideways(u);
 }
 
 /* 1 where the way from b on leaves the direction from a to b by more than 40 degrees: twice what a neck or a lumbar spine bends
@@ -53,18 +57,65 @@ static int leaves(const double a[3], const double b[3], const double c[3]) {
     return dot(u, v) < 0.76604444;
 }
 
-void dm_doubt_turns(dm_spine *s) {
+/* 1 where the line turns at i as no spine does: sideways by more than 18 degrees between the 30 mm on the inner side (towards
+ * the line's middle) and the 15 mm on the outer, or away to any side within 25 mm of its end, where it slips out: the
+ * lumbosacral turn is as sharp, but the canal goes on behind it. */
+static int turns(const dm_spine *s, int i) {
     int inner = (int)(30.0 / s->ds + 0.5), outer = (int)(15.0 / s->ds + 0.5), tail = (int)(25.0 / s->ds + 0.5);
-    int first = 0, last = s->n - 1;
-    for (int i = outer; i + outer < s->n; i++) {
-        int down = i - inner >= 0 && fabs(leans(s->p[i], s->p[i + outer]) - leans(s->p[i - inner], s->p[i])) > 18;
-        int up = i + inner < s->n && fabs(leans(s->p[i], s->p[i - outer]) + leans(s->p[i], s->p[i + inner])) > 18;
-        /* The lumbosacral turn is as sharp, but the canal goes on behind it. */
-        down |= i - inner >= 0 && i >= s->n - 1 - tail && leaves(s->p[i - inner], s->p[i], s->p[i + outer]);
-        up |= i + inner < s->n && i <= tail && leaves(s->p[i + inner], s->p[i], s->p[i - outer]);
-        if (up && i < s->n / 2) first = i;
-        if (down && i >= s->n / 2 && i < last) last = i;
+    int down = i >= s->n / 2, in = down ? i - inner : i + inner, out = down ? i + outer : i - outer;
+    if (in < 0 || in >= s->n || out < 0 || out >= s->n) return 0;
+    if (fabs(leans(s->p[in], s->p[i]) - leans(s->p[i], s->p[out])) > 18) return 1;
+    return (down ? s->n - 1 - i : i) <= tail && leaves(s->p[in], s->p[i], s->p[out]);
+}
+
+/* A stretch of the line between bends. */
+typedef struct piece {
+    int from, to; /* samples */
+    int before;   /* the piece by which the longest chain came that ends here; -1 = none */
+    int length;   /* samples of that chain */
+} piece;
+
+static int pieces_of(const dm_spine *s, piece *out, int most) {
+    int n = 0, from = 0;
+    for (int i = 0; i <= s->n; i++) {
+        if (i < s->n && !dm_bend_step((const double(*)[3])s->p, s->n, i, s->ds) && !turns(s, i)) continue;
+        if (i > from && n < most) out[n++] = (piece){from, i - 1, -1, i - from};
+        from = i + 1;
     }
-    for (int i = 0; i < s->n; i++)
-        if (i < first || i > last) s->unsure[i] = 1, s->score[i] = 0;
+    return n;
+}
+
+/* 1 where q goes on as p left off, both looked at over 30 mm and 15 mm away from the bends, which reach so far: they are no
+ * turn apart, and the way between them has their mean direction within 9 degrees (a step aside of 8 mm takes 10 there). What
+ * lies between is then a bulge of the line, and not the way into another tube beside the canal. */
+static int goes_on(const dm_spine *s, const piece *p, const piece *q) {
+    int off = (int)(15.0 / s->ds + 0.5), reach = 2 * off, end = p->to - off, start = q->from + off;
+    int a = end - reach > p->from ? end - reach : p->from, b = start + reach < q->to ? start + reach : q->to;
+    double u[3], v[3], w[3], mean[3], none[3] = {0};
+    if (end - a < off || b - start < off) return 0;
+    chord(s->p[a], s->p[end], u), chord(s->p[end], s->p[start], w), chord(s->p[start], s->p[b], v);
+    for (int c = 0; c < 3; c++) mean[c] = u[c] + v[c];
+    chord(none, mean, mean);
+    return fabs(sideways(u) - sideways(v)) < 18 && dot(u, v) > 0.76604444 && dot(w, mean) > 0.98768834;
+}
+
+static void doubt(dm_spine *s, int from, int to) {
+    for (int i = from; i < to; i++) s->unsure[i] = 1, s->score[i] = 0;
+}
+
+void dm_doubt_bends(dm_spine *s) {
+    enum { MOST = 64 };
+    piece all[MOST];
+    int n = pieces_of(s, all, MOST), best = 0, kept = s->n;
+    for (int j = 0; j < n; j++) {
+        for (int i = 0, own = all[j].length; i < j; i++)
+            if (own + all[i].length > all[j].length && goes_on(s, &all[i], &all[j]))
+                all[j].length = own + all[i].length, all[j].before = i;
+        if (all[j].length > all[best].length) best = j;
+    }
+    for (int k = n ? best : -1; k >= 0; k = all[k].before) {
+        doubt(s, all[k].to + 1, kept);
+        kept = all[k].from;
+    }
+    doubt(s, 0, kept);
 }

@@ -13,7 +13,7 @@
 typedef struct params {
     double floor_hu, faint_hu, share, radius, mr_share, step, reach, persist;
     double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, ventral_gap, dura_dent, dura_dent_most, neighbourhood, dura_dead, bone_dead;
-    double along, round_dura, round_bone, line_seed, line_grow, line_outward, line_ends, line_roots, move_smooth, move_most;
+    double along, round_dura, round_bone, line_seed, line_grow, line_outward, line_ends, line_roots, move_smooth, move_most, rest, edge_least;
     int rounds;
 } params;
 
@@ -48,7 +48,9 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "MR: nor further down than this below the middle of T11, the lower end of T12: roots leave the cord there and make lines of their own."),
     DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
     DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
-    DM_PARAM_INT(params, rounds, "1", 0, 5, 2, "How often the line is moved to the middle of the surfaces."),
+    DM_PARAM_FLOAT(params, edge_least, "1", 0, 1, 0.2, "Where the surfaces stand on less of an edge than this, as a mean round the line, it is not in a canal and marked as unsure."),
+    DM_PARAM_FLOAT(params, rest, "mm", 0, 4, 1, "The line rests when no part of it moves by more than this."),
+    DM_PARAM_INT(params, rounds, "1", 0, 8, 4, "How often the line is moved to the middle of the surfaces, at most."),
 };
 
 /* What one geometry is solved with; per ray index i*DM_NT + t. */
@@ -265,8 +267,8 @@ static dm_status solve(const params *p, work *w, int last) {
 }
 
 /* The surfaces' first harmonic is how far the line is from their middle. Weight: how much of the ring stands on edges. */
-static dm_status recentre(const params *p, const work *w, dm_spine *spine) {
-    double *move = calloc(3 * (size_t)w->n, sizeof *move), moved;
+static dm_status recentre(const params *p, const work *w, dm_spine *spine, double *moved) {
+    double *move = calloc(3 * (size_t)w->n, sizeof *move);
     if (!move) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the line's moves");
     double *a = move, *l = move + w->n, *weight = move + 2 * w->n;
     for (int i = 0; i < w->n; i++)
@@ -278,7 +280,7 @@ static dm_status recentre(const params *p, const work *w, dm_spine *spine) {
             l[i] += 2.0 / DM_NT * r * sin(angle);
             weight[i] += fmin(w->qb[ray] + (w->filled[i] ? w->qd[ray] : 0.0f), 1.0) / DM_NT;
         }
-    dm_status status = dm_recentre(spine, p->step, w->n, a, l, weight, p->move_smooth, p->move_most, &moved);
+    dm_status status = dm_recentre(spine, p->step, w->n, a, l, weight, p->move_smooth, p->move_most, moved);
     free(move);
     return status;
 }
@@ -345,16 +347,19 @@ static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
     work w = {0};
     dm_status status;
     if (study->spine.n < 2) return dm_fail(DM_STUDY, "no_spine", "the canal needs a centre line");
-    for (int round = 0; round <= p->rounds; round++) {
+    double moved = INFINITY;
+    for (int round = 0, last = 0; !last; round++) {
+        last = round == p->rounds || moved < p->rest;
         work_clear(&w);
         DM_TRY_OUT(work_make(gpu, p, study, &w));
         /* The line is moved by the bone as it is most likely; the surfaces that are kept must not take a pool for bone. */
-        w.edge.behind_blur = round < p->rounds;
-        DM_TRY_OUT(solve(p, &w, round == p->rounds));
-        if (round < p->rounds) DM_TRY_OUT(recentre(p, &w, &study->spine));
+        w.edge.behind_blur = !last;
+        DM_TRY_OUT(solve(p, &w, last));
+        if (!last) DM_TRY_OUT(recentre(p, &w, &study->spine, &moved));
     }
-    dm_doubt_turns(&study->spine);
+    dm_doubt_bends(&study->spine);
     DM_TRY_OUT(write_canal(p, &w, study));
+    DM_TRY_OUT(dm_doubt_edges(&study->canal, study->modality, p->edge_least, &study->spine));
 out:
     work_clear(&w);
     return status;

@@ -95,6 +95,13 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
  * for those that lie off it; 0 = the ray misses it. */
 void dm_fit_ellipse(const float r[DM_NT], const uint8_t left_out[DM_NT], float fit[DM_NT]);
 
+/* ---- support.c ---- */
+
+/* Marks as unsure, with score 0, where the surfaces round the line stand on next to no edges (mean strength over 30 mm, a
+ * vertebra and its disc, below `least`), and an end of the line where they are weak beside what they are further in: outside
+ * the canal, and on MR above the foramen magnum. c: of the line's own samples. */
+dm_status dm_doubt_edges(const dm_canal *c, dm_modality modality, double least, dm_spine *s);
+
 /* ---- recentre.c ---- */
 
 /* Moves the line by (a, l) mm ventral and left per position i*step, smoothed by a Gaussian of `sigma` mm and bounded by

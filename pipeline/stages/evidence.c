@@ -264,7 +264,7 @@ static int reference_value(const dm_ev_args *a, const float *v, float *out) {
             size_t at = dm_ev_at(a, x, y, z);
             float enc, column;
             dm_ev_cues(r.bits, r.shapes, r.mask, a, x, y, z, &enc, &column);
-            out[at] = dm_ev_join(enc, column, r.filled[at], r.mask, a, x, y, z);
+            out[at] = dm_ev_join(enc, column, r.filled[at], r.shapes, r.mask, a, x, y, z);
         }
     }
     free(r.opened), free(r.filled), free(r.shapes), free(r.mask), free(r.bits);

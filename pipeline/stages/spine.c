@@ -118,19 +118,6 @@ out:
     return status;
 }
 
-/* Where the line steps aside it has left the canal, and nothing tells on which side of the step: all but the longest piece
- * between steps is not to be trusted. */
-static void doubt_beyond_steps(dm_spine *s) {
-    int best = 0, best_n = 0, from = 0;
-    for (int i = 0; i <= s->n; i++) {
-        if (i < s->n && !dm_bend_step((const double(*)[3])s->p, s->n, i, s->ds)) continue;
-        if (i - from > best_n) best = from, best_n = i - from;
-        from = i + 1;
-    }
-    for (int i = 0; i < s->n; i++)
-        if (i < best || i >= best + best_n) s->unsure[i] = 1, s->score[i] = 0;
-}
-
 /* Score: evidence over 30 mm (0.65 is what a clear canal has) and over 10 mm (0.5, so that an end is not carried by what
  * lies before it) times agreement of the walls over 10 mm. */
 static dm_status mark(const dm_grid *evidence, const dm_walls *w, double unsure, dm_spine *s) {
@@ -178,7 +165,6 @@ static dm_status run(dm_gpu *gpu, const void *p, dm_study *study) {
     DM_TRY_OUT(build(&k, 0.5, &study->spine));
     DM_TRY_OUT(quality_of(gpu, study, q, &study->spine, &w));
     DM_TRY_OUT(mark(&study->crop.evidence, &w, q->unsure, &study->spine));
-    doubt_beyond_steps(&study->spine);
     if (study->modality == DM_CT && dm_front_is_behind(&study->crop.coarse, &study->spine, q->dense_hu))
         status = dm_fail(DM_STUDY, "orientation",
                          "The vertebral bodies lie behind the canal: the header turns the patient wrongly (prone or head first "

@@ -29,10 +29,12 @@ int dm_front_is_behind(const dm_grid *coarse, const dm_spine *spine, double dens
  * smooth lines. */
 int dm_bend_kink(const double (*p)[3], int n, int i, double step);
 int dm_bend_step(const double (*p)[3], int n, int i, double step);
-/* Marks as unsure, with score 0, what lies beyond a turn sideways of more than 18 degrees between 30 mm on the inner and 15 mm on
- * the outer side: a scoliosis of 60 degrees takes 11, a line that slips out at the sacrum more than 20; and beyond a turn of
- * 40 degrees to any side that begins within 25 mm of the line's end. */
-void dm_doubt_turns(dm_spine *spine);
+
+/* Where the line bends as no canal does, by a step aside, by a turn sideways of more than 18 degrees between 30 mm on the inner
+ * and 15 mm on the outer side (a scoliosis of 60 degrees takes 11, a line that slips out at the sacrum more than 20) or by a
+ * turn of 40 degrees to any side that begins within 25 mm of the line's end, it has left the canal, and nothing tells on which
+ * side of the bend. Marks as unsure, with score 0, all but the longest chain of pieces that go on one as the other left off. */
+void dm_doubt_bends(dm_spine *spine);
 
 /* Gaussian smoothing (sigma mm) of n points `step` mm apart, in place; the line is continued straight beyond its ends. */
 dm_status dm_smooth_points(double (*p)[3], int n, double step, double sigma);

@@ -357,6 +357,40 @@ START_TEST(same_bytes_again) {
 }
 END_TEST
 
+/* Edges round 250 mm of line, 2 samples a mm: `weak` over the first 30 mm, .9 below, with a dip to .3 over a level of 12 mm in
+ * the middle. Returns the samples that are doubted; *last = the lowest of them. */
+static int doubted_edges(dm_modality modality, int filled, float weak, int *last) {
+    enum { N = 500 };
+    dm_spine s = {0};
+    dm_canal c = {.n = N, .q_dura = calloc(N * DM_NT, 4), .q_bone = calloc(N * DM_NT, 4), .filled = calloc(N, 1)};
+    ck_assert(c.q_dura && c.q_bone && c.filled);
+    ck_assert(dm_good(dm_spine_make(&s, N, 0.5)));
+    for (int i = 0; i < N; i++) {
+        float *q = (filled ? c.q_dura : c.q_bone) + (size_t)i * DM_NT;
+        for (int t = 0; t < DM_NT; t++) q[t] = i < 60 ? weak : i >= 240 && i < 264 ? 0.3f : 0.9f;
+        c.filled[i] = (uint8_t)filled, s.score[i] = 1;
+    }
+    ck_assert(dm_good(dm_doubt_edges(&c, modality, 0.2, &s)));
+    int n = 0;
+    *last = -1;
+    for (int i = 0; i < N; i++)
+        if (s.unsure[i]) n++, *last = i;
+    dm_spine_clear(&s);
+    free(c.q_dura), free(c.q_bone), free(c.filled);
+    return n;
+}
+
+/* Weak edges at the upper end are cisterns on MR; weaker ones are no canal on either; a level alone is a disc or a pool. */
+START_TEST(edges_tell_where_a_canal_is) {
+    int last, n = doubted_edges(DM_MR, 1, 0.5f, &last);
+    ck_assert_msg(n > 50 && n < 70 && last == n - 1, "%d samples, the last %d", n, last);
+    ck_assert_int_eq(doubted_edges(DM_MR, 1, 0.8f, &last), 0);
+    ck_assert_int_eq(doubted_edges(DM_CT, 1, 0.5f, &last), 0);
+    n = doubted_edges(DM_CT, 0, 0.3f, &last);
+    ck_assert_msg(n > 50 && n < 70 && last == n - 1, "%d samples, the last %d", n, last);
+}
+END_TEST
+
 START_TEST(without_a_line) {
     dm_study *s = calloc(1, sizeof *s);
     char params[1024];
@@ -402,6 +436,7 @@ int main(void) {
     tcase_add_test(c, contrast_that_ends);
     tcase_add_test(c, openings_are_marked);
     tcase_add_test(c, same_bytes_again);
+    tcase_add_test(c, edges_tell_where_a_canal_is);
     tcase_add_test(c, without_a_line);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);

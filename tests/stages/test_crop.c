@@ -86,6 +86,36 @@ START_TEST(box_keeps_its_place_when_averaged) {
 }
 END_TEST
 
+/* Evidence in the middle of a sac of 700 HU in fat, 12 x 10 mm, 30 mm high, with bone of `bone` HU `deep` mm deep all the way in
+ * front of it, arches beside and behind it: a sacrum. */
+static float evidence_of_sacrum(float bone, double deep) {
+    enum { NX = 40, NY = 48, NZ = 40 };
+    const dm_evidence_params p = {200, 130, 100, 1.1, 14};
+    dm_grid g = {.n = {NX, NY, NZ}, .step = 2.0}, e = {0};
+    g.v = malloc(sizeof(float) * NX * NY * NZ);
+    ck_assert_ptr_nonnull(g.v);
+    for (int k = 0; k < NZ; k++)
+        for (int j = 0; j < NY; j++)
+            for (int i = 0; i < NX; i++) {
+                double x = 2.0 * i - 40, y = 2.0 * j - 66, a = fabs(x), r = hypot(x / 6, y / 5);
+                int body = y < -8 && y > -8 - deep && a < 24, arch = hypot(x / 13, y / 10) > 1 && hypot(x / 17, y / 14) < 1;
+                float v = r < 1 ? 700.0f : hypot(x / 13, y / 10) < 1 ? -80.0f : body || arch ? bone : 50.0f;
+                g.v[(k * NY + j) * NX + i] = v;
+            }
+    ck_assert(dm_good(dm_evidence_run(gpu, &g, DM_CT, &p, &e)));
+    const double middle[3] = {40, 66, 40};
+    float found = dm_evidence_at(&e, middle);
+    free(g.v), free(e.v);
+    return found;
+}
+
+/* A young sacrum is fused, so its marrow persists along the spine as contrast does, and may be as bright as faint contrast. */
+START_TEST(dense_sacrum_in_front_is_no_contrast) {
+    ck_assert_float_gt(evidence_of_sacrum(300, 28), 0.8f);
+    ck_assert_float_gt(evidence_of_sacrum(420, 28), 0.8f);
+}
+END_TEST
+
 int main(void) {
     dm_status status = dm_gpu_open(NULL, 0, &gpu);
     if (!dm_good(status)) {
@@ -97,6 +127,7 @@ int main(void) {
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, kernels_agree_with_references, 0, dm_stage_crop.n_checks);
     tcase_add_test(tc, coarse_grid_lies_where_the_scan_lies);
+    tcase_add_test(tc, dense_sacrum_in_front_is_no_contrast);
     tcase_add_test(tc, box_keeps_its_place_when_averaged);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

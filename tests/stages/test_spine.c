@@ -173,7 +173,7 @@ static int doubted(double slip, int at_top, int *n) {
         s.p[k][0] = x, s.p[k][2] = -0.5 * k;
         s.score[k] = 1, s.unsure[k] = 0;
     }
-    dm_doubt_turns(&s);
+    dm_doubt_bends(&s);
     *n = 0;
     for (int i = 0; i < 600; i++) *n += s.unsure[i];
     int right = at_top ? s.unsure[0] : s.unsure[599];
@@ -203,7 +203,7 @@ static int doubted_behind(double left, int at_top) {
         s.p[k][0] = 0, s.p[k][1] = y, s.p[k][2] = at_top ? -z : z;
         s.score[k] = 1, s.unsure[k] = 0;
     }
-    dm_doubt_turns(&s);
+    dm_doubt_bends(&s);
     for (int i = 0; i < 400; i++) n += s.unsure[i];
     dm_spine_clear(&s);
     return n;
@@ -214,6 +214,34 @@ START_TEST(a_line_that_turns_off_at_its_end_is_doubted) {
     int n = doubted_behind(22, _i);
     ck_assert_msg(n > 20 && n < 60, "%d of 400 samples", n);
     ck_assert_int_eq(doubted_behind(60, _i), 0);
+}
+END_TEST
+
+/* 300 mm of line that swerves `aside` mm to the left within 12 mm, `back` mm further down the same way back (0 = never).
+ * Returns the samples that are doubted; *first, *last = the outermost. */
+static int doubted_beside(double aside, double back, int *first, int *last) {
+    dm_spine s = {0};
+    int n = 0;
+    ck_assert(dm_good(dm_spine_make(&s, 600, 0.5)));
+    for (int i = 0; i < 600; i++) {
+        double mm = 0.5 * i, out = fmin(fmax((mm - 180) / 12, 0), 1), in = back > 0 ? fmin(fmax((mm - 180 - back) / 12, 0), 1) : 0;
+        s.p[i][0] = aside * (out - in), s.p[i][2] = -mm;
+        s.score[i] = 1, s.unsure[i] = 0;
+    }
+    dm_doubt_bends(&s);
+    *first = 600, *last = -1;
+    for (int i = 0; i < 600; i++)
+        if (s.unsure[i]) n++, *last = i, *first = i < *first ? i : *first;
+    dm_spine_clear(&s);
+    return n;
+}
+
+/* A line that comes back was beside the canal between the two bends alone; one that does not may be in another tube. */
+START_TEST(a_bulge_is_doubted_alone) {
+    int first, last, n = doubted_beside(9, 24, &first, &last);
+    ck_assert_msg(n > 40 && first > 300 && last < 480, "%d samples, %d to %d", n, first, last);
+    n = doubted_beside(9, 0, &first, &last);
+    ck_assert_msg(n > 180 && first > 300 && last == 599, "%d samples, %d to %d", n, first, last);
 }
 END_TEST
 
@@ -228,6 +256,7 @@ int main(void) {
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_line_that_slips_aside_is_doubted, 0, 2);
     tcase_add_loop_test(tc, a_line_that_turns_off_at_its_end_is_doubted, 0, 2);
+    tcase_add_test(tc, a_bulge_is_doubted_alone);
     tcase_add_loop_test(tc, follows_the_canal, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
     tcase_add_test(tc, refuses_what_is_no_spine);
     tcase_add_loop_test(tc, refuses_a_patient_turned_round, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
