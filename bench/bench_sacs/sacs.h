@@ -4,6 +4,7 @@
 
 #include "anatomy.h"
 #include "gpu.h"
+#include "host.h"
 #include "scanner.h"
 #include "study.h"
 
@@ -53,6 +54,15 @@ void place_of(const dm_study *st, const double lps[3], char out[64]);
 /* 1 for the goal's veins: 1.5 mm wide, at CNR 4 to what lies round them over the shortest length of a vein.
  */
 int is_fair(const dm_ph_scanner *sc, const dm_ph_vein *vein);
+
+/* make.c: the anatomy and scanner of a case (host NULL: drawn, else painted into it); its scan, room for
+ * nx*ny*nz values; its study up to the stage map, kept in the folder `cache` unless that is NULL. 0 = failed.
+ */
+int make_case(const dm_ph_host *host, uint64_t seed, int number, const char *kind, dm_ph_protocol pr,
+              dm_anatomy *a, dm_ph_scanner *sc);
+dm_status draw_scan(dm_gpu *gpu, const dm_ph_scanner *sc, const dm_anatomy *a, int16_t *out);
+int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *cache, const char *set,
+               dm_study *st);
 
 /* score.c: adds a study's diverticula and veins to the totals, says each when asked; prints the totals. */
 void score_blebs(const bench *b);

@@ -72,8 +72,8 @@ int look_without(dm_gpu *gpu, const bench *b, shown *out) {
     int good = bare && p.with && p.without && dm_good(dm_affine_invert(&b->sc->to_lps, &p.to_voxel));
     *out = (shown){{0}, {0}};
     if (good) *bare = *b->a, bare->prims = without_them(b->a);
-    good = good && bare->prims && dm_good(dm_ph_render(gpu, b->sc, b->a, p.with)) &&
-           dm_good(dm_ph_render(gpu, b->sc, bare, p.without));
+    good = good && bare->prims && dm_good(draw_scan(gpu, b->sc, b->a, p.with)) &&
+           dm_good(draw_scan(gpu, b->sc, bare, p.without));
     if (good) look(&p, out);
     if (bare) free(bare->prims);
     free(bare), free(p.with), free(p.without);
