@@ -75,8 +75,8 @@ static void make_study(dm_study *st, const scene *c) {
             .level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
-static const dm_diverticula_params preset = {.score = 0.18,
-                                             .least = 5.2,
+static const dm_diverticula_params preset = {.score = 0.4,
+                                             .least = 5.3,
                                              .most = 12.5,
                                              .prominent = 6,
                                              .full = 7,
@@ -88,14 +88,20 @@ static const dm_diverticula_params preset = {.score = 0.18,
                                              .cyst_score = 0.58,
                                              .cyst_angle = 130,
                                              .cyst_value = 0.7,
-                                             .odds_base = 2.4,
-                                             .odds_size = 10.4,
-                                             .odds_edge = 0.92,
-                                             .odds_uneven = -15.9,
-                                             .odds_neck = 1.82,
-                                             .odds_lift = 1.65,
-                                             .odds_value = 0.84,
-                                             .odds_rim = -9.9};
+                                             .odds = {[DM_BALL_ONE] = 11.6,
+                                                      [DM_BALL_SIZE] = 1.8,
+                                                      [DM_BALL_EDGE] = 3.6,
+                                                      [DM_BALL_UNEVEN] = -8.8,
+                                                      [DM_BALL_ROUND] = -34,
+                                                      [DM_BALL_JOINED] = -5.7,
+                                                      [DM_BALL_WAY] = 2.1,
+                                                      [DM_BALL_CROSS] = -6.3,
+                                                      [DM_BALL_BEHIND] = 3.4,
+                                                      [DM_BALL_LIFT] = 2.5,
+                                                      [DM_BALL_VALUE] = 3,
+                                                      [DM_BALL_OVER] = -5.4,
+                                                      [DM_BALL_RIM] = -8.4,
+                                                      [DM_BALL_CT] = -3.9}};
 
 static dm_study *find_in(const scene *c) {
     dm_study *st = calloc(1, sizeof *st);
@@ -127,9 +133,10 @@ START_TEST(found_and_measured) {
 }
 END_TEST
 
-/* A sleeve, a ganglion with a trace of contrast, and marrow under a bright shell. */
+/* A sleeve, a ganglion with a trace of contrast (a ninth of the sac above muscle), and marrow under a bright
+ * shell. */
 START_TEST(what_is_none) {
-    static const scene none[] = {{0}, {.radius = 3, .fill = 0.3}, {.radius = 3.5, .fill = 0.5, .rim = 1}};
+    static const scene none[] = {{0}, {.radius = 3, .fill = 0.2}, {.radius = 3.5, .fill = 0.5, .rim = 1}};
     dm_study *st = find_in(&none[_i]);
     ck_assert_int_eq(st->findings.n_diverticula, 0);
     drop(st);
