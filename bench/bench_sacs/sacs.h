@@ -20,8 +20,7 @@ typedef struct totals {
     int blebs, blebs_found, bleb_rows, bleb_false, arms;
     double size[MOST_MARKS], relative[MOST_MARKS];
     int n_size;
-    int shown_blebs,
-        shown_blebs_found; /* of 5 mm, adding a tenth of the sac or more to what is there without */
+    int shown_blebs, shown_blebs_found; /* of 5 mm, half of whose volume the scan shows */
     int shown[MOST_MARKS], shown_veins; /* fair veins of which the scan shows 5 mm */
     int veins, fair_veins, n_marks;     /* fair: see is_fair */
     mark marks[MOST_MARKS];
@@ -30,9 +29,9 @@ typedef struct totals {
     int clean[SIGNS], false_flags[SIGNS];           /* studies without one; of these flagged */
 } totals;
 
-/* What the scan shows of each: HU (or signal) that a diverticulum adds at its middle to what is there without
- * it; mm over which a vein adds twice a voxel's noise or more on the mean of seven (most of the rest runs
- * through bone as bright). */
+/* What the scan shows of each: share of a diverticulum's volume to which it adds a tenth of the sac or more;
+ * mm over which a vein adds twice a voxel's noise or more on the mean of seven (most of the rest runs through
+ * bone as bright). */
 typedef struct shown {
     double bleb[PH_MAX_TRUTH], vein_mm[PH_MAX_TRUTH];
 } shown;

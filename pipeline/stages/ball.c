@@ -116,15 +116,16 @@ static void look_inside(const dm_volume *v, const dm_hough_args *g, const dm_bal
     }
 }
 
-/* Something brighter than the ball itself within 3 mm of its edge: bone. */
-static int meets_brighter(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double u[3]) {
-    for (double r = b->r; r <= b->r + 3; r += 0.25)
-        if (along(g, v, b, u, r) > 1.4 * b->v) return 1;
+/* Something brighter than the ball itself along u: bone. */
+static int meets_brighter(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double u[3],
+                          double from, double to) {
+    for (double r = from; r <= to; r += 0.25)
+        if (along(g, v, b, u, r) > 1.4 * b->v + 2 * b->noise) return 1;
     return 0;
 }
 
 int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *directions, const dm_ball *b,
-                 dm_ball_face *face) {
+                 double noise, dm_ball_face *face) {
     float end[DM_DIRECTIONS];
     int n = 0, joined = 0, used = 0;
     inside in = {0};
@@ -134,16 +135,16 @@ int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *direct
         if (to_sac(b, u)) continue;
         double r = crossing(g, v, b, u);
         used++;
-        joined += r < 0 && !meets_brighter(v, g, b, u);
-        if (r < 0) continue;
+        joined += r < 0 && !meets_brighter(v, g, b, u, b->r, b->r + 3);
+        if (r < 0 || meets_brighter(v, g, b, u, 0.3 * b->r, r)) continue;
         end[n++] = (float)r;
         look_inside(v, g, b, u, &in);
     }
-    if (n == 0) return 0;
+    if (n < DM_DIRECTIONS / 8) return 0;
     float middle = dm_rank(end, (size_t)n, 0.5);
     for (int i = 0; i < n; i++) end[i] = fabsf(end[i] - middle);
     face->mean = in.sum / in.n;
-    face->uneven = sqrt(fmax(in.square / in.n - face->mean * face->mean, 0)) / b->v;
+    face->uneven = sqrt(fmax(in.square / in.n - face->mean * face->mean - noise * noise, 0)) / b->v;
     face->round = (double)dm_rank(end, (size_t)n, 0.5) / b->r;
     face->joined = (double)joined / used;
     return 1;

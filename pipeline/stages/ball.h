@@ -26,18 +26,19 @@ void dm_directions(float out[3 * DM_DIRECTIONS]);
 int dm_ball_fit(const dm_volume *volume, const dm_hough_args *g, const float *directions, dm_ball *b);
 
 /* What the rays show that leave a fitted ball, those to the sac (45 degrees) left out. A ray is free where
- * the profile falls half way to the darkest of the 2 mm beyond the edge; the rest of a ball may lie against
- * bone, which then tells nothing of the ball. */
+ * the profile falls half way to the darkest of the 2 mm beyond the edge, with nothing brighter before; the
+ * rest of a ball may lie against bone, which then tells nothing of the ball. */
 typedef struct dm_ball_face {
     double mean, uneven; /* out to 0.7 of the radius along free rays: share of the sac above soft tissue; s.d.
-                          * as a share of the ball's value */
+                          * as a share of the ball's value, the scan's noise taken off */
     double round;  /* median distance of the free rays' ends from their own median, share of the radius */
     double joined; /* share of the rays that go on as bright: neither fall nor meet anything brighter */
 } dm_ball_face;
 
-/* 0 when no ray is free. */
+/* noise: s.d. of a sample between voxels, share of the sac above soft tissue. 0 when fewer than an eighth
+ * of the rays are free. */
 int dm_ball_look(const dm_volume *volume, const dm_hough_args *g, const float *directions, const dm_ball *b,
-                 dm_ball_face *face);
+                 double noise, dm_ball_face *face);
 
 /* What lies on the straight way from the ball to the sac: the darkest as a share of the ball's value, the
  * brightest as a share of the sac, both above soft tissue. */

@@ -55,11 +55,18 @@ static double bone_behind(const dm_study *st, const dm_ball *b, double s) {
     return between((most - behind_soft) / (behind_bone - behind_soft), 0, 1);
 }
 
+/* s.d. of the noise of a sample at a random place between voxels, share of the sac above soft tissue: linear
+ * interpolation leaves 2/3 of the variance along an axis, and a third of what neighbours share. */
+static double noise_between(const dm_study *st, const dm_ball *b) {
+    double in_slice = (2 + st->crop.noise_corr) / 3;
+    return b->noise * in_slice * sqrt(2.0 / 3);
+}
+
 int dm_ball_terms(const dm_study *st, const dm_hough_args *g, const float *directions, const dm_ball *b,
                   const double at[3], double x[DM_BALL_TERMS]) {
     const double ct = st->modality == DM_CT;
     dm_ball_face face;
-    if (!dm_ball_look(&st->crop.raw, g, directions, b, &face)) return 0;
+    if (!dm_ball_look(&st->crop.raw, g, directions, b, noise_between(st, b), &face)) return 0;
     dm_ball_way way = best_way(st, g, b, at[0], at[1]);
     double lift = face.mean - dm_ball_usual(st, directions, b, at[0], at[1], at[2]);
     x[DM_BALL_ONE] = 1;

@@ -25,7 +25,8 @@ enum {
     DM_BALL_TERMS
 };
 
-/* at: the ball's centre in the spine's coordinates, s, theta, r. Returns 0 when no ray leaves the ball. */
+/* at: the ball's centre in the spine's coordinates, s, theta, r. Returns 0 when hardly a ray leaves the ball.
+ */
 int dm_ball_terms(const dm_study *study, const dm_hough_args *g, const float *directions, const dm_ball *b,
                   const double at[3], double x[DM_BALL_TERMS]);
 

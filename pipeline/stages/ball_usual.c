@@ -15,8 +15,8 @@ static int row_of(const dm_study *st, double s) {
     return row < 0 || row >= st->canal.n ? -1 : row;
 }
 
-/* Mean share of the sac within three quarters of a ball's radius of an LPS point; NaN outside the scan, and on
- * CT where it is as uneven as bone with its cortex is: bone there says nothing of fluid here. */
+/* Mean share of the sac within three quarters of a ball's radius of an LPS point; NaN outside the scan, and
+ * on CT where it is as uneven as bone with its cortex is: bone there says nothing of fluid here. */
 static double share_round(const dm_study *st, const float *directions, const dm_ball *b, const double c[3]) {
     double sum = 0, square = 0;
     int n = 0;

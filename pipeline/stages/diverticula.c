@@ -11,6 +11,7 @@
 #include "ranks.h"
 
 enum { MOST_CENTRES = 1400, BALLS = 5 };
+static const double dura_error = 0.5; /* mm: what is measured of the surface beside foramina (bench_canal) */
 
 /* One foramen on one side. */
 typedef struct place {
@@ -182,8 +183,9 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
     if (row < 0) return;
     double dura = (double)st->canal.r_dura[row * DM_NT + column], ball = looks(p, &p->root, b);
     if (ball > *best && r > dura) *best = ball, out->width = 2 * b->r_bare;
-    /* A ball that reaches into the sac is a bulge of it, or the mouth of a sleeve. */
-    if (2 * b->r_bare < p->least || 2 * b->r > p->most || r < dura + b->r) return;
+    /* A ball that reaches into the sac, by more than the dura's own error, is a bulge of it or the mouth of a
+     * sleeve. */
+    if (2 * b->r_bare < p->least || 2 * b->r > p->most || r < dura + b->r - dura_error) return;
     double x[DM_BALL_TERMS];
     if (!dm_ball_terms(st, g, s->spread, b, (double[]){along, theta, r}, x)) return;
     double score = dm_ball_probability(p->odds, x);

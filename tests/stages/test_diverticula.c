@@ -75,8 +75,8 @@ static void make_study(dm_study *st, const scene *c) {
             .level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
-static const dm_diverticula_params preset = {.score = 0.4,
-                                             .least = 5.3,
+static const dm_diverticula_params preset = {.score = 0.5,
+                                             .least = 5.0,
                                              .most = 12.5,
                                              .prominent = 6,
                                              .full = 7,
@@ -88,20 +88,20 @@ static const dm_diverticula_params preset = {.score = 0.4,
                                              .cyst_score = 0.58,
                                              .cyst_angle = 130,
                                              .cyst_value = 0.7,
-                                             .odds = {[DM_BALL_ONE] = 11.6,
-                                                      [DM_BALL_SIZE] = 1.8,
-                                                      [DM_BALL_EDGE] = 3.6,
-                                                      [DM_BALL_UNEVEN] = -8.8,
-                                                      [DM_BALL_ROUND] = -34,
-                                                      [DM_BALL_JOINED] = -5.7,
-                                                      [DM_BALL_WAY] = 2.1,
-                                                      [DM_BALL_CROSS] = -6.3,
-                                                      [DM_BALL_BEHIND] = 3.4,
-                                                      [DM_BALL_LIFT] = 2.5,
-                                                      [DM_BALL_VALUE] = 3,
-                                                      [DM_BALL_OVER] = -5.4,
-                                                      [DM_BALL_RIM] = -8.4,
-                                                      [DM_BALL_CT] = -3.9}};
+                                             .odds = {[DM_BALL_ONE] = 8.6,
+                                                      [DM_BALL_SIZE] = 4.4,
+                                                      [DM_BALL_EDGE] = 2.6,
+                                                      [DM_BALL_UNEVEN] = -14,
+                                                      [DM_BALL_ROUND] = -26,
+                                                      [DM_BALL_JOINED] = -5.6,
+                                                      [DM_BALL_WAY] = 2.5,
+                                                      [DM_BALL_CROSS] = -5.7,
+                                                      [DM_BALL_BEHIND] = 2.9,
+                                                      [DM_BALL_LIFT] = 2,
+                                                      [DM_BALL_VALUE] = 2,
+                                                      [DM_BALL_OVER] = -5.3,
+                                                      [DM_BALL_RIM] = -8.6,
+                                                      [DM_BALL_CT] = -2.35}};
 
 static dm_study *find_in(const scene *c) {
     dm_study *st = calloc(1, sizeof *st);
