@@ -29,9 +29,10 @@ static double share_round(const dm_study *st, const float *directions, const dm_
             double share = (double)((value - b->soft) / (b->sac - b->soft));
             sum += share, square += share * share, n++;
         }
+    if (n == 0) return NAN;
     double mean = sum / n, spread = sqrt(fmax(square / n - mean * mean, 0));
-    if (n == 0 || (st->modality == DM_CT && mean > 0.5 * b->v && spread > bone_spread * mean)) return NAN;
-    return mean;
+    int bone = st->modality == DM_CT && mean > 0.5 * b->v && spread > bone_spread * mean;
+    return bone ? NAN : mean;
 }
 
 /* Bony wall at the side of a foramen, mm; NaN beyond the line. */

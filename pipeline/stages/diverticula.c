@@ -11,7 +11,8 @@
 #include "ranks.h"
 
 enum { MOST_CENTRES = 1400, BALLS = 5 };
-static const double dura_error = 0.5; /* mm: what is measured of the surface beside foramina (bench_canal) */
+static const double dura_error =
+    0.5; /* mm: the surface's own, where it is good (design.md 8: 0.3 on the mean) */
 
 /* One foramen on one side. */
 typedef struct place {
@@ -266,25 +267,34 @@ static int clear_of_sac(const dm_study *st, const dm_ball *b, double s, double t
     return below > b->r + 2 || (below < 0 && r > (double)st->canal.r_dura[row * DM_NT + column] + b->r + 0.5);
 }
 
-/* The end of the sac as far as it is followed: the last ball of it. */
+/* The end of the sac as far as it is followed: the last ball of it, and the radius of the sac above, mm. */
 typedef struct tail {
-    double c[3], r;
+    double c[3], r, widest;
 } tail;
 
-/* Where the sac, filled at this row, begins to be followed. */
+static double mean_radius(const dm_study *st, int row) {
+    double sum = 0;
+    for (int k = 0; k < DM_NT; k++) sum += (double)st->canal.r_dura[row * DM_NT + k];
+    return sum / DM_NT;
+}
+
+/* Where the sac, filled at this row, begins to be followed; its radius is the largest of the 30 mm above, as
+ * it tapers. */
 static tail tail_at(const dm_study *st, int row) {
-    tail t = {.r = 0};
+    tail t = {.r = mean_radius(st, row)};
     dm_frame_at(&st->spine, row * st->spine.ds, t.c, NULL, NULL, NULL);
-    for (int k = 0; k < DM_NT; k++) t.r += (double)st->canal.r_dura[row * DM_NT + k] / DM_NT;
+    for (int i = row; i >= 0 && (row - i) * st->spine.ds < 30; i--)
+        t.widest = fmax(t.widest, mean_radius(st, i));
     return t;
 }
 
-/* The sac may run on beside a line that has left it, or be too dim there to count as filled: what lies in the
- * last ball of it and is hardly wider goes on with it. A cyst has its middle beyond the sac's end. */
+/* The sac may run on beside a line that has left it, or be too dim there to count as filled: a ball that
+ * overlaps the last one of it and is hardly wider than it was above goes on with it. A cyst lies beside it.
+ */
 static int goes_on(const tail *t, const dm_ball *b) {
     double apart = 0;
     for (int x = 0; x < 3; x++) apart += (b->c[x] - t->c[x]) * (b->c[x] - t->c[x]);
-    return sqrt(apart) < fmax(t->r, b->r) && b->r < 1.25 * t->r;
+    return sqrt(apart) < 0.9 * (t->r + b->r) && b->r < 1.25 * t->widest;
 }
 
 static dm_status cyst(dm_search *s, const dm_diverticula_params *p, const place *at, double where, int last,
