@@ -47,8 +47,8 @@ static inline int bench_run_stage(dm_gpu *gpu, const char *name, const char *set
     return stage && bench_run(gpu, stage, set, st);
 }
 
-/* The phantom as the first pass of an empty study. */
-static inline int bench_scan(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st) {
+/* Room for a phantom's scan as the first pass of an empty study. */
+static inline int bench_blank_scan(const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st) {
     dm_scan *scan = &st->pass[0].scan;
     size_t voxels = (size_t)sc->args.nx * (size_t)sc->args.ny * (size_t)sc->args.nz;
     *scan = (dm_scan){.nx = sc->args.nx,
@@ -61,7 +61,12 @@ static inline int bench_scan(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scann
     st->pass[0].facts.kvp = sc->kvp > 0 ? sc->kvp : NAN;
     st->modality = a->protocol == PH_MRM ? DM_MR : DM_CT;
     st->contrast = a->protocol == PH_PLAIN ? DM_CONTRAST_NONE : st->modality == DM_MR ? DM_FLUID : DM_IODINE;
-    return scan->v && dm_good(dm_ph_render(gpu, sc, a, scan->v));
+    return scan->v != NULL;
+}
+
+/* The phantom as the first pass of an empty study. */
+static inline int bench_scan(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, dm_study *st) {
+    return bench_blank_scan(a, sc, st) && dm_good(dm_ph_render(gpu, sc, a, st->pass[0].scan.v));
 }
 
 #endif

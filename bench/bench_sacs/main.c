@@ -1,8 +1,10 @@
-/* bench_sacs [--seed S] [--from I] [--cases N] [--kinds K,K] [--protocol ctm|mrm] [--cache DIR] [--each]
- * [--dump DIR] [--pictures DIR] [--fair] [--seen]
- *            [--set STAGE.KEY=VALUE,...]
+/* bench_sacs [--seed S] [--from I] [--cases N] [--kinds K,K] [--protocol ctm|mrm] [--host STUDY] [--cache
+ * DIR]
+ *            [--each] [--dump DIR] [--pictures DIR] [--fair] [--seen] [--set STAGE.KEY=VALUE,...]
  * Diverticula, fistula veins and misleading signs on digital phantoms, always with the frame of the real
- * stages: what was found and its size, free-response figures of veins, false signs. --cache keeps each study
+ * stages: what was found and its size, free-response figures of veins, false signs. --host paints them into a
+ * real CT without contrast instead (as `duramap phantom --host` does; kinds that its levels do not allow are
+ * left out). --cache keeps each study
  * as the stage levels left it, so that the stages after it cost a second a study. --fair leaves out fistulas
  * whose vein the scan does not show. --seen renders each study
  * again without its diverticula and veins, to tell what the scan itself does not show. */
@@ -14,31 +16,12 @@
 #include "../options.h"
 #include "../stage_run.h"
 #include "curved.h"
+#include "host_frame.h"
 #include "phantom.h"
 #include "pictures.h"
 #include "sacs.h"
 
-enum { AFTER_LEVELS = 5 };
-
-/* ---- stages ---- */
-
-static int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *cache,
-                      const char *set, dm_study *st) {
-    char path[600], map[610];
-    snprintf(path, sizeof path, "%s/%s_%d_%llu_%d.study", cache ? cache : "", a->kind, (int)a->protocol,
-             (unsigned long long)a->seed, a->number);
-    snprintf(map, sizeof map, "%s.map", path);
-    int good = cache && kept_study(path, st);
-    if (!good) {
-        good = bench_scan(gpu, a, sc, st);
-        for (int k = 0; good && k < AFTER_LEVELS; k++) good = bench_run(gpu, dm_stages[k], set, st);
-        if (good && cache) keep_study(path, st);
-    }
-    if (good && cache && kept_map(map, st)) return 1;
-    good = good && bench_run(gpu, dm_stages[AFTER_LEVELS], set, st);
-    if (good && cache) keep_map(map, st);
-    return good;
-}
+enum { AFTER_MAP = 6 };
 
 /* The straightened box as 16-bit numbers for experiments and pictures: s every mm, then a from -24 and l from
  * -52 every 0.5 mm (141 x 209); after it both surfaces and the sac as float. */
@@ -83,37 +66,42 @@ static void draw(const char *folder, const bench *b) {
     if (!dm_good(s)) printf("  %s\n", s.text);
 }
 
-static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int number, const char *kind,
-                    dm_ph_protocol pr, totals *t, int each) {
+/* What all cases share. */
+typedef struct job {
+    dm_gpu *gpu;
+    const dm_ph_host *host; /* NULL: drawn */
+    uint64_t seed;
+    dm_ph_protocol protocol;
+    const char *cache, *set, *pictures, *dump;
+    int each, fair, seen;
+    totals *t;
+} job;
+
+static void score_case(const job *j, bench *b) {
+    shown what;
+    const dm_study *st = b->st;
+    if (j->seen && b->a->n_blebs + b->a->n_veins > 0 && look_without(j->gpu, b, &what)) b->shown = &what;
+    j->t->studies++;
+    score_blebs(b), score_veins(b), score_signs(b);
+    draw(j->pictures, b);
+    if (j->dump) dump(j->gpu, j->dump, b);
+    if (j->each)
+        printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score, st->qc);
+}
+
+static int one_case(const job *j, int number, const char *kind) {
     dm_anatomy *a = calloc(1, sizeof *a);
     dm_study *st = calloc(1, sizeof *st);
     dm_ph_scanner *sc = calloc(1, sizeof *sc);
-    const char *set = bench_option(argc, argv, "--set", NULL);
-    int good = a && st && sc && dm_good(dm_anatomy_make(seed, number, kind, pr, a));
-    if (good) dm_ph_make_scanner(a, 0, sc);
-    for (int i = 0; good && i < a->n_veins && bench_has(argc, argv, "--fair"); i++)
-        good = is_fair(sc, &a->vein[i]);
-    if (good) {
-        good = make_study(gpu, a, sc, bench_option(argc, argv, "--cache", NULL), set, st);
-    }
-    if (each && good)
+    int good = a && st && sc && make_case(j->host, j->seed, number, kind, j->protocol, a, sc);
+    for (int i = 0; good && i < a->n_veins && j->fair; i++) good = is_fair(sc, &a->vein[i]);
+    good = good && make_study(j->gpu, a, sc, j->cache, j->set, st);
+    if (j->each && good)
         printf("case %d %s %s noise %.0f sac %.0f pixel %.2f %.2f kvp %.0f age %.0f\n", number, kind,
                sc->field, sc->noise, a->sac_level, sc->pixel, sc->slice, sc->kvp, a->age);
-    for (int k = AFTER_LEVELS + 1; good && k < dm_stage_count; k++)
-        good = bench_run(gpu, dm_stages[k], set, st);
-    if (good) {
-        shown what;
-        bench b = {a, sc, st, t, each, NULL};
-        int asked = bench_has(argc, argv, "--seen") && a->n_blebs + a->n_veins > 0;
-        if (asked && look_without(gpu, &b, &what)) b.shown = &what;
-        t->studies++;
-        score_blebs(&b), score_veins(&b), score_signs(&b);
-        draw(bench_option(argc, argv, "--pictures", NULL), &b);
-        if (bench_option(argc, argv, "--dump", NULL)) dump(gpu, bench_option(argc, argv, "--dump", NULL), &b);
-        if (each)
-            printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score,
-                   st->qc);
-    }
+    for (int k = AFTER_MAP; good && k < dm_stage_count; k++)
+        good = bench_run(j->gpu, dm_stages[k], j->set, st);
+    if (good) score_case(j, &(bench){a, sc, st, j->t, j->each, NULL});
     if (st) dm_study_clear(st);
     if (a) dm_anatomy_clear(a);
     free(st), free(a), free(sc);
@@ -121,26 +109,52 @@ static int one_case(dm_gpu *gpu, int argc, char **argv, uint64_t seed, int numbe
     return good;
 }
 
-int main(int argc, char **argv) {
-    uint64_t seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10);
+/* The kinds named in the comma-separated `words` that the host allows, at most `most`. */
+static int kinds_of(char *words, const dm_ph_host *host, char **kind, int most) {
+    int n = 0;
+    for (char *save = NULL, *w = strtok_r(words, ",", &save); w && n < most; w = strtok_r(NULL, ",", &save))
+        if (!host || dm_ph_host_allows(host, w)) kind[n++] = w;
+    return n;
+}
+
+static dm_ph_protocol protocol_of(const char *name) {
+    if (strcmp(name, "mrm") == 0) return PH_MRM;
+    return strcmp(name, "ct_plain") == 0 ? PH_PLAIN : PH_CTM;
+}
+
+static int run(const job *j, int argc, char **argv) {
     int from = atoi(bench_option(argc, argv, "--from", "0")),
-        cases = atoi(bench_option(argc, argv, "--cases", "1")), n = 0, each = bench_has(argc, argv, "--each");
-    const char *protocol = bench_option(argc, argv, "--protocol", "ctm");
+        cases = atoi(bench_option(argc, argv, "--cases", "1"));
     char kinds[200], *kind[16];
-    dm_gpu *gpu = NULL;
-    totals *t = calloc(1, sizeof *t);
     snprintf(kinds, sizeof kinds, "%s",
              bench_option(argc, argv, "--kinds", "fistula,diverticula,diverticulum_leak,c1c2,puncture,none"));
-    for (char *save = NULL, *w = strtok_r(kinds, ",", &save); w && n < 16; w = strtok_r(NULL, ",", &save))
-        kind[n++] = w;
-    if (!t || n == 0 || !dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
-    dm_ph_protocol pr = strcmp(protocol, "mrm") == 0        ? PH_MRM
-                        : strcmp(protocol, "ct_plain") == 0 ? PH_PLAIN
-                                                            : PH_CTM;
-    for (int c = from; c < cases; c++) one_case(gpu, argc, argv, seed, c, kind[c % n], pr, t, each);
-    report(t);
-    report_signs(t);
-    free(t);
-    dm_gpu_close(gpu);
-    return 0;
+    int n = kinds_of(kinds, j->host, kind, 16);
+    for (int c = from; c < cases && n > 0; c++) one_case(j, c, kind[c % n]);
+    report(j->t);
+    report_signs(j->t);
+    return n > 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+    const char *path = bench_option(argc, argv, "--host", NULL);
+    job j = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
+             .protocol = protocol_of(bench_option(argc, argv, "--protocol", "ctm")),
+             .cache = bench_option(argc, argv, "--cache", NULL),
+             .set = bench_option(argc, argv, "--set", NULL),
+             .pictures = bench_option(argc, argv, "--pictures", NULL),
+             .dump = bench_option(argc, argv, "--dump", NULL),
+             .each = bench_has(argc, argv, "--each"),
+             .fair = bench_has(argc, argv, "--fair"),
+             .seen = bench_has(argc, argv, "--seen"),
+             .t = calloc(1, sizeof(totals))};
+    dm_host_frame frame = {0};
+    if (!j.t || !dm_good(dm_gpu_open(NULL, 0, &j.gpu))) return 4;
+    dm_status s = path ? dm_host_open(j.gpu, path, &frame) : dm_ok;
+    j.host = path ? &frame.host : NULL;
+    if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
+    int rc = dm_good(s) ? run(&j, argc, argv) : 4;
+    dm_host_clear(&frame);
+    free(j.t);
+    dm_gpu_close(j.gpu);
+    return rc;
 }

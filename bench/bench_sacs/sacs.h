@@ -4,6 +4,7 @@
 
 #include "anatomy.h"
 #include "gpu.h"
+#include "host.h"
 #include "scanner.h"
 #include "study.h"
 
@@ -19,8 +20,7 @@ typedef struct totals {
     int blebs, blebs_found, bleb_rows, bleb_false, arms;
     double size[MOST_MARKS], relative[MOST_MARKS];
     int n_size;
-    int shown_blebs,
-        shown_blebs_found; /* of 5 mm, adding a tenth of the sac or more to what is there without */
+    int shown_blebs, shown_blebs_found; /* of 5 mm, half of whose volume the scan shows */
     int shown[MOST_MARKS], shown_veins; /* fair veins of which the scan shows 5 mm */
     int veins, fair_veins, n_marks;     /* fair: see is_fair */
     mark marks[MOST_MARKS];
@@ -29,9 +29,9 @@ typedef struct totals {
     int clean[SIGNS], false_flags[SIGNS];           /* studies without one; of these flagged */
 } totals;
 
-/* What the scan shows of each: HU (or signal) that a diverticulum adds at its middle to what is there without
- * it; mm over which a vein adds twice a voxel's noise or more on the mean of seven (most of the rest runs
- * through bone as bright). */
+/* What the scan shows of each: share of a diverticulum's volume to which it adds a tenth of the sac or more;
+ * mm over which a vein adds twice a voxel's noise or more on the mean of seven (most of the rest runs through
+ * bone as bright). */
 typedef struct shown {
     double bleb[PH_MAX_TRUTH], vein_mm[PH_MAX_TRUTH];
 } shown;
@@ -53,6 +53,15 @@ void place_of(const dm_study *st, const double lps[3], char out[64]);
 /* 1 for the goal's veins: 1.5 mm wide, at CNR 4 to what lies round them over the shortest length of a vein.
  */
 int is_fair(const dm_ph_scanner *sc, const dm_ph_vein *vein);
+
+/* make.c: the anatomy and scanner of a case (host NULL: drawn, else painted into it); its scan, room for
+ * nx*ny*nz values; its study up to the stage map, kept in the folder `cache` unless that is NULL. 0 = failed.
+ */
+int make_case(const dm_ph_host *host, uint64_t seed, int number, const char *kind, dm_ph_protocol pr,
+              dm_anatomy *a, dm_ph_scanner *sc);
+dm_status draw_scan(dm_gpu *gpu, const dm_ph_scanner *sc, const dm_anatomy *a, int16_t *out);
+int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *cache, const char *set,
+               dm_study *st);
 
 /* score.c: adds a study's diverticula and veins to the totals, says each when asked; prints the totals. */
 void score_blebs(const bench *b);

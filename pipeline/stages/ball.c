@@ -67,6 +67,11 @@ static int solve4(double a[4][5]) {
     return 1;
 }
 
+/* Within 45 degrees of the way to the sac, where the stalk is. */
+static int to_sac(const dm_ball *b, const double u[3]) {
+    return u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7;
+}
+
 static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *directions, dm_ball *b) {
     double a[4][5] = {{0}};
     float radius[DM_DIRECTIONS];
@@ -74,7 +79,7 @@ static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *di
     for (int d = 0; d < DM_DIRECTIONS; d++) {
         const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
                              (double)directions[3 * d + 2]};
-        if (u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7) continue;
+        if (to_sac(b, u)) continue;
         double r = crossing(g, v, b, u);
         if (r < 0) continue;
         const double row[4] = {2 * r * u[0], 2 * r * u[1], 2 * r * u[2], 1};
@@ -98,33 +103,65 @@ int dm_ball_fit(const dm_volume *v, const dm_hough_args *g, const float *directi
     return 1;
 }
 
-void dm_ball_inside(const dm_volume *v, const dm_hough_args *g, const float *directions, const dm_ball *b,
-                    double *mean, double *uneven) {
-    double sum = 0, square = 0, n = 0;
+/* Sums over the samples inside a ball along its free rays. */
+typedef struct inside {
+    double sum, square, n;
+} inside;
+
+static void look_inside(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double u[3],
+                        inside *in) {
+    for (int k = 0; k < 3; k++) {
+        double x = along(g, v, b, u, (0.3 + 0.2 * k) * b->r);
+        in->sum += x, in->square += x * x, in->n++;
+    }
+}
+
+/* Something brighter than the ball itself along u: bone. */
+static int meets_brighter(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double u[3],
+                          double from, double to) {
+    for (double r = from; r <= to; r += 0.25)
+        if (along(g, v, b, u, r) > 1.4 * b->v + 2 * b->noise) return 1;
+    return 0;
+}
+
+int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *directions, const dm_ball *b,
+                 double noise, dm_ball_face *face) {
+    float end[DM_DIRECTIONS];
+    int n = 0, joined = 0, used = 0;
+    inside in = {0};
     for (int d = 0; d < DM_DIRECTIONS; d++) {
         const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
                              (double)directions[3 * d + 2]};
-        if (u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7) continue;
-        for (int k = 0; k < 3; k++) {
-            double x = along(g, v, b, u, (0.3 + 0.2 * k) * b->r);
-            sum += x, square += x * x, n++;
-        }
+        if (to_sac(b, u)) continue;
+        double r = crossing(g, v, b, u);
+        used++;
+        joined += r < 0 && !meets_brighter(v, g, b, u, b->r, b->r + 3);
+        if (r < 0 || meets_brighter(v, g, b, u, 0.3 * b->r, r)) continue;
+        end[n++] = (float)r;
+        look_inside(v, g, b, u, &in);
     }
-    *mean = sum / n;
-    *uneven = sqrt(fmax(square / n - *mean * *mean, 0)) / b->v;
+    if (n < DM_DIRECTIONS / 8) return 0;
+    float middle = dm_rank(end, (size_t)n, 0.5);
+    for (int i = 0; i < n; i++) end[i] = fabsf(end[i] - middle);
+    face->mean = in.sum / in.n;
+    face->uneven = sqrt(fmax(in.square / in.n - face->mean * face->mean - noise * noise, 0)) / b->v;
+    face->round = (double)dm_rank(end, (size_t)n, 0.5) / b->r;
+    face->joined = (double)joined / used;
+    return 1;
 }
 
-double dm_ball_neck(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double sac[3]) {
-    enum { MOST = 64 };
-    float x[MOST];
+dm_ball_way dm_ball_way_to(const dm_volume *v, const dm_hough_args *g, const dm_ball *b,
+                           const double sac[3]) {
     double u[3], length = 0;
-    int n = 0;
     for (int i = 0; i < 3; i++) u[i] = sac[i] - b->c[i], length += u[i] * u[i];
     length = sqrt(length);
     for (int i = 0; i < 3; i++) u[i] /= length;
-    double step = fmax(0.25, length / MOST);
-    for (double r = 0; r < length && n < MOST; r += step) x[n++] = (float)(along(g, v, b, u, r) / b->v);
-    return n ? (double)dm_rank(x, (size_t)n, 0.15) : 1;
+    double least = INFINITY, most = -INFINITY;
+    for (double r = 0; r <= length; r += 0.25) {
+        double x = along(g, v, b, u, r);
+        least = fmin(least, x), most = fmax(most, x);
+    }
+    return (dm_ball_way){.least = least / b->v, .most = most};
 }
 
 static int of_the_ball(const dm_hough_args *g, const dm_volume *v, const dm_ball *b, const double d[3]) {

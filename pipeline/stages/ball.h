@@ -1,4 +1,5 @@
-/* One bright ball beside the sac, measured on raw values: radius and place by half maximum, volume, stalk. */
+/* One bright ball beside the sac, measured on raw values: radius and place by half maximum, its face, the way
+ * to the sac, volume. */
 #ifndef DM_BALL_H
 #define DM_BALL_H
 
@@ -24,14 +25,29 @@ void dm_directions(float out[3 * DM_DIRECTIONS]);
  * of the rays fall. */
 int dm_ball_fit(const dm_volume *volume, const dm_hough_args *g, const float *directions, dm_ball *b);
 
-/* The ball's inside, out to 0.7 of its radius, rays to the sac (45 degrees) left out: its mean as a share of
- * the sac above soft tissue, its s.d. as a share of the ball's value. */
-void dm_ball_inside(const dm_volume *volume, const dm_hough_args *g, const float *directions,
-                    const dm_ball *b, double *mean, double *uneven);
+/* What the rays show that leave a fitted ball, those to the sac (45 degrees) left out. A ray is free where
+ * the profile falls half way to the darkest of the 2 mm beyond the edge, with nothing brighter before; the
+ * rest of a ball may lie against bone, which then tells nothing of the ball. */
+typedef struct dm_ball_face {
+    double mean, uneven; /* out to 0.7 of the radius along free rays: share of the sac above soft tissue; s.d.
+                          * as a share of the ball's value, the scan's noise taken off */
+    double round;  /* median distance of the free rays' ends from their own median, share of the radius */
+    double joined; /* share of the rays that go on as bright: neither fall nor meet anything brighter */
+} dm_ball_face;
 
-/* The stalk: along the straight way from the ball to an LPS point of the sac, the 15th percentile of the
- * value as a share of the ball's. */
-double dm_ball_neck(const dm_volume *volume, const dm_hough_args *g, const dm_ball *b, const double sac[3]);
+/* noise: s.d. of a sample between voxels, share of the sac above soft tissue. 0 when fewer than an eighth
+ * of the rays are free. */
+int dm_ball_look(const dm_volume *volume, const dm_hough_args *g, const float *directions, const dm_ball *b,
+                 double noise, dm_ball_face *face);
+
+/* What lies on the straight way from the ball to the sac: the darkest as a share of the ball's value, the
+ * brightest as a share of the sac, both above soft tissue. */
+typedef struct dm_ball_way {
+    double least, most;
+} dm_ball_way;
+
+dm_ball_way dm_ball_way_to(const dm_volume *volume, const dm_hough_args *g, const dm_ball *b,
+                           const double sac[3]);
 
 /* Volume in mm3 of what is joined to the centre above half of the ball's value, within 1.7 radii, lobes
  * included; what lies towards the sac beyond the ball, and what is as bright as bone, is left out. Half a

@@ -6,23 +6,33 @@
 #include "places.h"
 #include "ranks.h"
 
+/* s.d. within a ball's reach, share of the mean: contrast with the scan's noise stays below, cortex beside
+ * marrow or muscle does not. */
+static const double bone_spread = 0.25;
+
 static int row_of(const dm_study *st, double s) {
     int row = (int)floor(s / st->spine.ds + 0.5);
     return row < 0 || row >= st->canal.n ? -1 : row;
 }
 
-/* Mean share of the sac within three quarters of a ball's radius of an LPS point. */
-static double share_round(const dm_volume *v, const float *directions, const dm_ball *b, const double c[3]) {
-    double sum = 0;
+/* Mean share of the sac within three quarters of a ball's radius of an LPS point; NaN outside the scan, and
+ * on CT where it is as uneven as bone with its cortex is: bone there says nothing of fluid here. */
+static double share_round(const dm_study *st, const float *directions, const dm_ball *b, const double c[3]) {
+    double sum = 0, square = 0;
     int n = 0;
     for (int shell = 0; shell <= 2; shell++)
         for (int d = 0; d < (shell ? DM_DIRECTIONS : 1); d += 3) {
             double r = 0.375 * shell * b->r, p[3];
             for (int x = 0; x < 3; x++) p[x] = c[x] + r * (double)directions[3 * d + x];
-            float value = dm_volume_sample(v, p);
-            if (!dm_is_outside(value)) sum += (double)((value - b->soft) / (b->sac - b->soft)), n++;
+            float value = dm_volume_sample(&st->crop.raw, p);
+            if (dm_is_outside(value)) continue;
+            double share = (double)((value - b->soft) / (b->sac - b->soft));
+            sum += share, square += share * share, n++;
         }
-    return n ? sum / n : NAN;
+    if (n == 0) return NAN;
+    double mean = sum / n, spread = sqrt(fmax(square / n - mean * mean, 0));
+    int bone = st->modality == DM_CT && mean > 0.5 * b->v && spread > bone_spread * mean;
+    return bone ? NAN : mean;
 }
 
 /* Bony wall at the side of a foramen, mm; NaN beyond the line. */
@@ -42,7 +52,7 @@ static double share_there(const dm_study *st, const float *directions, const dm_
         if (row_of(st, s) < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
         for (int x = 0; x < 3; x++) p[x] = point[x] + at[1] * front[x] + side_there * l * left[x];
-        double share = share_round(&st->crop.raw, directions, b, p);
+        double share = share_round(st, directions, b, p);
         if (!isnan(share) && !(share <= best)) best = share;
     }
     return best;

@@ -7,7 +7,8 @@
 /* The ball's own place, as far from the middle of its foramen along the spine and from the bony wall, on the
  * other side and at both sides of the two foramina above and below: the median of the means within three
  * quarters of the radius, as a share of the sac above soft tissue. A facet, a ganglion or a sleeve is usual;
- * a diverticulum is not, nor are two at one level. s, theta, r of the ball's centre in the spine's
+ * a diverticulum is not, nor are two at one level. On CT what is as uneven as
+ * bone there is left out. s, theta, r of the ball's centre in the spine's
  * coordinates. 0 where there is nothing to compare with. */
 double dm_ball_usual(const dm_study *study, const float *directions, const dm_ball *b, double s, double theta,
                      double r);

@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "ball_search.h"
-#include "ball_usual.h"
 #include "frame.h"
 #include "level.h"
 #include "places.h"
 #include "ranks.h"
 
 enum { MOST_CENTRES = 1400, BALLS = 5 };
+static const double dura_error =
+    0.5; /* mm: the surface's own, where it is good (design.md 8: 0.3 on the mean) */
 
 /* One foramen on one side. */
 typedef struct place {
@@ -146,22 +147,6 @@ static int next_ball(const dm_diverticula_params *p, const dm_ball_gate *need, c
     return found;
 }
 
-/* The best of the straight ways to the sac: sleeves leave it at the ball's height or up to 14 mm above. */
-static double best_neck(const dm_study *st, const dm_hough_args *g, const dm_ball *b, double s,
-                        double theta) {
-    double best = 0;
-    for (double up = -4; up <= 14; up += 1.5)
-        for (int turn = -20; turn <= 20; turn += 20) {
-            int row = row_of(st, s - up), column = ((int)lround(theta / 5) + turn / 5 + 2 * DM_NT) % DM_NT;
-            double p[3];
-            if (row < 0) continue;
-            dm_frame_to_lps(&st->spine, s - up, 5.0 * column,
-                            (double)st->canal.r_dura[row * DM_NT + column] - 0.5, p);
-            best = fmax(best, dm_ball_neck(&st->crop.raw, g, b, p));
-        }
-    return best;
-}
-
 /* Adds one, or takes the better of two that are the same ball seen from two foramina. */
 static void add(dm_findings *f, const dm_diverticulum *d) {
     for (int k = 0; k < f->n_diverticula; k++) {
@@ -182,22 +167,6 @@ typedef struct sight {
     double width;
 } sight;
 
-/* Probability that a fitted ball is a diverticulum. In the order of the parameters odds_*: size (sleeves are
- * up to 5 mm wide; from 8 mm on all count alike), edge (the transform's score), unevenness inside (bone),
- * stalk, what is brighter than at other foramina, brightness (ganglia), a bright rim (bone under its cortex).
- */
-static double probability(const dm_search *s, const dm_diverticula_params *p, const dm_hough_args *g,
-                          const dm_study *st, const dm_ball *b, double along, double theta, double r) {
-    double mean, uneven, neck = best_neck(st, g, b, along, theta);
-    dm_ball_inside(&st->crop.raw, g, s->spread, b, &mean, &uneven);
-    double lift = mean - dm_ball_usual(st, s->spread, b, along, theta, r);
-    double x = p->odds_base + p->odds_size * log(fmin(2 * b->r, 8) / 6) +
-               p->odds_edge * log(fmax(b->score, 0.1)) + p->odds_uneven * uneven +
-               p->odds_neck * log(fmin(fmax(neck, 0.02), 1)) + p->odds_lift * log(fmax(lift, 0.05)) +
-               p->odds_value * log(fmax(mean, 0.02)) + p->odds_rim * fmax(b->rim, 0);
-    return 1 / (1 + exp(-x));
-}
-
 static int lies_in(const dm_diverticulum *d, const double p[3]) {
     double apart = 0;
     for (int x = 0; x < 3; x++) apart += (d->lps[x] - p[x]) * (d->lps[x] - p[x]);
@@ -215,9 +184,12 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
     if (row < 0) return;
     double dura = (double)st->canal.r_dura[row * DM_NT + column], ball = looks(p, &p->root, b);
     if (ball > *best && r > dura) *best = ball, out->width = 2 * b->r_bare;
-    /* A ball that reaches into the sac is a bulge of it, or the mouth of a sleeve. */
-    if (2 * b->r < p->least || 2 * b->r > p->most || r < dura + b->r) return;
-    double score = probability(s, p, g, st, b, along, theta, r);
+    /* A ball that reaches into the sac, by more than the dura's own error, is a bulge of it or the mouth of a
+     * sleeve. */
+    if (2 * b->r_bare < p->least || 2 * b->r > p->most || r < dura + b->r - dura_error) return;
+    double x[DM_BALL_TERMS];
+    if (!dm_ball_terms(st, g, s->spread, b, (double[]){along, theta, r}, x)) return;
+    double score = dm_ball_probability(p->odds, x);
     if (score < p->score || score <= out->d.score) return;
     if (out->d.score > 0 && lies_in(&out->d, b->c)) {
         out->d.score =
@@ -295,8 +267,38 @@ static int clear_of_sac(const dm_study *st, const dm_ball *b, double s, double t
     return below > b->r + 2 || (below < 0 && r > (double)st->canal.r_dura[row * DM_NT + column] + b->r + 0.5);
 }
 
+/* The end of the sac as far as it is followed: the last ball of it, and the radius of the sac above, mm. */
+typedef struct tail {
+    double c[3], r, widest;
+} tail;
+
+static double mean_radius(const dm_study *st, int row) {
+    double sum = 0;
+    for (int k = 0; k < DM_NT; k++) sum += (double)st->canal.r_dura[row * DM_NT + k];
+    return sum / DM_NT;
+}
+
+/* Where the sac, filled at this row, begins to be followed; its radius is the largest of the 30 mm above, as
+ * it tapers. */
+static tail tail_at(const dm_study *st, int row) {
+    tail t = {.r = mean_radius(st, row)};
+    dm_frame_at(&st->spine, row * st->spine.ds, t.c, NULL, NULL, NULL);
+    for (int i = row; i >= 0 && (row - i) * st->spine.ds < 30; i--)
+        t.widest = fmax(t.widest, mean_radius(st, i));
+    return t;
+}
+
+/* The sac may run on beside a line that has left it, or be too dim there to count as filled: a ball that
+ * overlaps the last one of it and is hardly wider than it was above goes on with it. A cyst lies beside it.
+ */
+static int goes_on(const tail *t, const dm_ball *b) {
+    double apart = 0;
+    for (int x = 0; x < 3; x++) apart += (b->c[x] - t->c[x]) * (b->c[x] - t->c[x]);
+    return sqrt(apart) < 0.9 * (t->r + b->r) && b->r < 1.25 * t->widest;
+}
+
 static dm_status cyst(dm_search *s, const dm_diverticula_params *p, const place *at, double where, int last,
-                      dm_study *st) {
+                      tail *sac, dm_study *st) {
     dm_hough_args g;
     dm_ball b;
     double along, theta, r;
@@ -304,6 +306,11 @@ static dm_status cyst(dm_search *s, const dm_diverticula_params *p, const place 
     DM_TRY(dm_search_run(s, g));
     if (!next_ball(p, &p->sacral, s, &g, at, NULL, 0, &b) || !dm_ball_fit(&st->crop.raw, &g, s->spread, &b))
         return dm_ok;
+    if (goes_on(sac, &b)) {
+        memcpy(sac->c, b.c, sizeof sac->c);
+        sac->r = b.r;
+        return dm_ok;
+    }
     double score = looks(p, &p->sacral, &b);
     if (dm_frame_from_lps(&st->spine, b.c, &along, &theta, &r) != 0 || score < p->cyst_score ||
         2 * b.r < p->cyst || b.v < p->cyst_value)
@@ -334,7 +341,9 @@ static dm_status find_cysts(dm_search *s, const dm_diverticula_params *p, dm_stu
     for (int k = 0; k < 2; k++) at.soft = fmaxf(at.soft, st->map.tissue[column_of(k ? 1 : -1)]);
     if (st->modality == DM_CT) at.soft = fmaxf(at.soft, (float)p->soft_hu);
     if (!(at.sac - at.soft > (st->modality == DM_CT ? 60.0f : 1.0f))) return dm_ok;
-    for (double where = top; where <= end; where += 2.5) DM_TRY(cyst(s, p, &at, where, last, st));
+    int first = row_of(st, top);
+    tail sac = tail_at(st, first >= 0 && first < last ? first : last);
+    for (double where = top; where <= end; where += 2.5) DM_TRY(cyst(s, p, &at, where, last, &sac, st));
     return dm_ok;
 }
 

@@ -2,6 +2,7 @@
 #ifndef DM_DIVERTICULA_H
 #define DM_DIVERTICULA_H
 
+#include "ball_odds.h"
 #include "gpu.h"
 #include "study.h"
 
@@ -17,7 +18,7 @@ typedef struct dm_diverticula_params {
     double full, value, soft_hu;          /* mm, share of the sac, HU */
     dm_ball_gate root, sacral;
     double cyst, cyst_score, cyst_angle, cyst_value; /* mm, 1, degrees, share of the sac */
-    double odds_base, odds_size, odds_edge, odds_uneven, odds_neck, odds_lift, odds_value, odds_rim;
+    double odds[DM_BALL_TERMS];                      /* ball_odds.h */
 } dm_diverticula_params;
 
 /* Looks for one bright ball at each foramen and side, and for cysts in and beside the sacral canal, and fills

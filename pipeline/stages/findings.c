@@ -14,6 +14,9 @@
 #define DIVERTICULUM_AT(place, field, unit, low, high, preset, help) \
     {"diverticulum_" #place "_" #field, unit, DM_FLOAT, offsetof(dm_findings_params, diverticula.place.field), low, high, preset, NULL, help}
 
+#define ODDS(name, term, low, high, preset, help) \
+    {"diverticulum_odds_" #name, "1", DM_FLOAT, offsetof(dm_findings_params, diverticula.odds[term]), low, high, preset, NULL, help}
+
 #define TRAP(field, unit, low, high, preset, help) \
     {"trap_" #field, unit, DM_FLOAT, offsetof(dm_findings_params, trap.field), low, high, preset, NULL, help}
 
@@ -61,8 +64,8 @@ static const dm_param table[] = {
     TRAP(metal_ml, "ml", 0.01, 10, 0.2, "Less of it is a needle's tip or a clip."),
     TRAP(metal_reach, "mm", 0, 30, 3, "Streaks of metal spoil the slices within this distance of it."),
     TRAP(motion, "1", 1.5, 20, 3, "A step between neighbouring slices that is this many times the usual difference is motion."),
-    DIVERTICULUM(score, "1", 0.01, 1, 0.18, "Least probability of a diverticulum that is listed: below it false rows grow faster than what is found (bench_sacs)."),
-    DIVERTICULUM(least, "mm", 3, 10, 5.2, "Smaller balls are normal root sleeves: 3 to 5 mm wide (medical notes 5.2)."),
+    DIVERTICULUM(score, "1", 0.01, 1, 0.5, "Least probability of a diverticulum that is listed: below it false rows grow faster than what is found (bench_sacs)."),
+    DIVERTICULUM(least, "mm", 3, 10, 5.0, "Smaller balls are normal root sleeves: 3 to 5 mm wide (medical notes 5.2)."),
     DIVERTICULUM(most, "mm", 6, 20, 12.5, "Larger balls are the lateral masses of the neck: the search ends at this size."),
     DIVERTICULUM(prominent, "mm", 4, 12, 6, "Larger diverticula are prominent."),
     DIVERTICULUM(full, "mm", 3, 12, 7, "The search for balls favours them up to this size: sleeves are up to 5 mm wide and are measured up to a millimetre too wide."),
@@ -71,14 +74,20 @@ static const dm_param table[] = {
     DIVERTICULUM_AT(root, score, "1", 0.01, 1, 0.07, "Balls at a root that stand out less are not measured."),
     DIVERTICULUM_AT(root, free_edge, "1", 0, 1, 0.25, "Least share of their edge that falls to something darker: the rest may touch bone."),
     DIVERTICULUM_AT(root, rim, "1", 0, 1, 0.25, "Most by which their rim may be brighter than their middle."),
-    DIVERTICULUM(odds_base, "1", -20, 20, 2.4, "Probability of a diverticulum = 1 / (1 + exp(-x)), x = this + ... Coefficients from the phantoms of seeds 41001 and 41003."),
-    DIVERTICULUM(odds_size, "1", 0, 20, 10.4, "... + this * ln(diameter / 6 mm), from 8 mm on alike, ..."),
-    DIVERTICULUM(odds_edge, "1", 0, 10, 0.92, "... + this * ln(share of the edge that is seen, times how even it is inside), ..."),
-    DIVERTICULUM(odds_uneven, "1", -30, 0, -15.9, "... + this * standard deviation inside, share of its value: bone is uneven, ..."),
-    DIVERTICULUM(odds_neck, "1", 0, 10, 1.82, "... + this * ln(brightness of the way to the sac, share of its value, 0.02 to 1), ..."),
-    DIVERTICULUM(odds_lift, "1", 0, 10, 1.65, "... + this * ln(share of the sac by which it is brighter than the median of the same place on the other side and at other foramina), ..."),
-    DIVERTICULUM(odds_value, "1", 0, 10, 0.84, "... + this * ln(its brightness, share of the sac above soft tissue), ..."),
-    DIVERTICULUM(odds_rim, "1", -60, 0, -9.9, "... + this * what its rim is brighter than its middle, share: bone under its cortex."),
+    ODDS(base, DM_BALL_ONE, -30, 30, 8.6, "Probability of a diverticulum = 1 / (1 + exp(-x)), x = this + ... Fitted on 84 phantoms (seeds 861, 5201, 5202, 5303) and 60 scans painted into one real thorax (seeds 77, 92, 93); odds_lift, odds_value and odds_way, which these hardly decide, by hand."),
+    ODDS(size, DM_BALL_SIZE, 0, 20, 4.4, "... + this * ln(diameter / 6 mm), from 8 mm on alike, ..."),
+    ODDS(edge, DM_BALL_EDGE, 0, 10, 2.6, "... + this * ln(share of the edge that is seen, times how even it is inside), ..."),
+    ODDS(uneven, DM_BALL_UNEVEN, -30, 0, -14, "... + this * standard deviation inside along the rays that leave it free, share of its value: bone is uneven, ..."),
+    ODDS(round, DM_BALL_ROUND, -100, 0, -26, "... + this * median distance of its edge from one radius, share of that: knobs of bone are no spheres, ..."),
+    ODDS(joined, DM_BALL_JOINED, -30, 0, -5.6, "... + this * share of its rays that go on as bright: bone goes on as bone, ..."),
+    ODDS(way, DM_BALL_WAY, 0, 10, 2.5, "... + this * ln(darkest of the way to the sac, share of its value, 0.05 to 1): fat or a joint parts bone from the sac, ..."),
+    ODDS(cross, DM_BALL_CROSS, -30, 0, -5.7, "... + this (CT) * what the brightest of that way exceeds the sac by, share: cortex between them, ..."),
+    ODDS(behind, DM_BALL_BEHIND, 0, 10, 2.9, "... + this (CT) * 1 with bone behind it, 0 with muscle: foramina lie before the articular processes, ..."),
+    ODDS(lift, DM_BALL_LIFT, 0, 10, 2, "... + this * ln(share of the sac by which it is brighter than the median of the same place on the other side and at other foramina), ..."),
+    ODDS(value, DM_BALL_VALUE, 0, 10, 2, "... + this * ln(its brightness, share of the sac above soft tissue), ..."),
+    ODDS(over, DM_BALL_OVER, -30, 0, -5.3, "... + this (CT) * what it is brighter than the sac, share, ..."),
+    ODDS(rim, DM_BALL_RIM, -60, 0, -8.6, "... + this * what its rim is brighter than its middle, share: bone under its cortex, ..."),
+    ODDS(ct, DM_BALL_CT, -30, 30, -2.35, "... + this on CT."),
     DIVERTICULUM(cyst, "mm", 4, 20, 7, "Smaller balls in the sacral canal are roots, veins and the sac's own end."),
     DIVERTICULUM(cyst_score, "1", 0.1, 1, 0.58, "Least score of a cyst: share of its edge that is seen, times how even it is inside, less where it is small or dim."),
     DIVERTICULUM(cyst_value, "1", 0.1, 1, 0.7, "A cyst is at least as bright as this share of the sac: the sacrum's marrow, round between its shells, is dimmer."),

@@ -23,10 +23,16 @@ typedef struct scene {
     int rim;
     double cyst;
     int everywhere; /* the same ball at every foramen, on both sides */
+    int tail;       /* in the sacrum, the sac tapers on for 25 mm below the last row that counts as filled */
 } scene;
 
+static int sacral(const scene *c) {
+    return c->cyst > 0 || c->tail;
+}
+
 static double clean_value(double x, double y, double z, const scene *c) {
-    double sac = inside(hypot(x, y) - 8) * (c->cyst > 0 ? inside(-z - 65) : 1),
+    double wide = c->tail ? 8 - fmin(fmax(0.2 * (-z - 65), 0), 5) : 8,
+           sac = inside(hypot(x, y) - wide) * (sacral(c) ? inside(-z - (c->tail ? 90 : 65)) : 1),
            up = c->everywhere ? fmin(fmin(fabs(z + 57.6), fabs(z + 35)), fabs(z + 79.6)) : fabs(z + 57),
            out = c->everywhere ? fabs(x) - 15 : x - 15, d = sqrt(out * out + y * y + up * up);
     double ball = c->radius > 0 ? inside(d - c->radius) : 0;
@@ -66,17 +72,17 @@ static void make_study(dm_study *st, const scene *c) {
                            .filled = malloc(N)};
     st->map = (dm_map){.n = N, .sac = malloc(N * sizeof(float)), .tissue = malloc(DM_NT * sizeof(float))};
     for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 8, st->canal.r_bone[i] = 10;
-    for (int i = 0; i < N; i++) st->canal.filled[i] = c->cyst > 0 && i > 130 ? 0 : 1, st->map.sac[i] = 600;
+    for (int i = 0; i < N; i++) st->canal.filled[i] = sacral(c) && i > 130 ? 0 : 1, st->map.sac[i] = 600;
     for (int t = 0; t < DM_NT; t++) st->map.tissue[t] = -90;
     st->levels.n = 4; /* discs at 15, 40, 62, 84: foramina near 35, 57.6, 79.6 */
     const double disc[5] = {-8, 15, 40, 62, 84};
     for (int i = 0; i < 4; i++)
         st->levels.v[i] = (dm_vertebra){
-            .level = c->cyst > 0 ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
+            .level = sacral(c) ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
-static const dm_diverticula_params preset = {.score = 0.18,
-                                             .least = 5.2,
+static const dm_diverticula_params preset = {.score = 0.5,
+                                             .least = 5.0,
                                              .most = 12.5,
                                              .prominent = 6,
                                              .full = 7,
@@ -88,14 +94,20 @@ static const dm_diverticula_params preset = {.score = 0.18,
                                              .cyst_score = 0.58,
                                              .cyst_angle = 130,
                                              .cyst_value = 0.7,
-                                             .odds_base = 2.4,
-                                             .odds_size = 10.4,
-                                             .odds_edge = 0.92,
-                                             .odds_uneven = -15.9,
-                                             .odds_neck = 1.82,
-                                             .odds_lift = 1.65,
-                                             .odds_value = 0.84,
-                                             .odds_rim = -9.9};
+                                             .odds = {[DM_BALL_ONE] = 8.6,
+                                                      [DM_BALL_SIZE] = 4.4,
+                                                      [DM_BALL_EDGE] = 2.6,
+                                                      [DM_BALL_UNEVEN] = -14,
+                                                      [DM_BALL_ROUND] = -26,
+                                                      [DM_BALL_JOINED] = -5.6,
+                                                      [DM_BALL_WAY] = 2.5,
+                                                      [DM_BALL_CROSS] = -5.7,
+                                                      [DM_BALL_BEHIND] = 2.9,
+                                                      [DM_BALL_LIFT] = 2,
+                                                      [DM_BALL_VALUE] = 2,
+                                                      [DM_BALL_OVER] = -5.3,
+                                                      [DM_BALL_RIM] = -8.6,
+                                                      [DM_BALL_CT] = -2.35}};
 
 static dm_study *find_in(const scene *c) {
     dm_study *st = calloc(1, sizeof *st);
@@ -127,9 +139,10 @@ START_TEST(found_and_measured) {
 }
 END_TEST
 
-/* A sleeve, a ganglion with a trace of contrast, and marrow under a bright shell. */
+/* A sleeve, a ganglion with a trace of contrast (a ninth of the sac above muscle), and marrow under a bright
+ * shell. */
 START_TEST(what_is_none) {
-    static const scene none[] = {{0}, {.radius = 3, .fill = 0.3}, {.radius = 3.5, .fill = 0.5, .rim = 1}};
+    static const scene none[] = {{0}, {.radius = 3, .fill = 0.2}, {.radius = 3.5, .fill = 0.5, .rim = 1}};
     dm_study *st = find_in(&none[_i]);
     ck_assert_int_eq(st->findings.n_diverticula, 0);
     drop(st);
@@ -142,6 +155,13 @@ START_TEST(what_is_usual_is_none) {
     ck_assert_int_eq(st->findings.n_diverticula, 1);
     drop(st);
     st = find_in(&(scene){.radius = 3, .fill = 0.6, .everywhere = 1});
+    ck_assert_int_eq(st->findings.n_diverticula, 0);
+    drop(st);
+}
+END_TEST
+
+START_TEST(the_end_of_the_sac_is_no_cyst) {
+    dm_study *st = find_in(&(scene){.tail = 1});
     ck_assert_int_eq(st->findings.n_diverticula, 0);
     drop(st);
 }
@@ -186,6 +206,7 @@ int main(void) {
     tcase_add_loop_test(t, found_and_measured, 0, 3);
     tcase_add_loop_test(t, what_is_none, 0, 3);
     tcase_add_test(t, what_is_usual_is_none);
+    tcase_add_test(t, the_end_of_the_sac_is_no_cyst);
     tcase_add_test(t, a_cyst_below_the_end_of_the_sac);
     tcase_add_test(t, a_short_pool_is_explained_a_long_one_is_its_leak);
     Suite *s = suite_create("diverticula");

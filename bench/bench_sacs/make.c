@@ -1,0 +1,48 @@
+/* A case of the bench: drawn, or painted into a host; brought as far as the stage map. */
+#include <stdlib.h>
+
+#include "../stage_run.h"
+#include "sacs.h"
+
+enum { AFTER_LEVELS = 5 };
+
+dm_status draw_scan(dm_gpu *gpu, const dm_ph_scanner *sc, const dm_anatomy *a, int16_t *out) {
+    return a->host ? dm_ph_paint(a->host, sc, a, out) : dm_ph_render(gpu, sc, a, out);
+}
+
+int make_case(const dm_ph_host *host, uint64_t seed, int number, const char *kind, dm_ph_protocol pr,
+              dm_anatomy *a, dm_ph_scanner *sc) {
+    dm_status s =
+        host ? dm_ph_host_anatomy(host, seed, number, kind, a) : dm_anatomy_make(seed, number, kind, pr, a);
+    if (!dm_good(s)) return 0;
+    if (host)
+        dm_ph_host_scanner(host, a, sc);
+    else
+        dm_ph_make_scanner(a, 0, sc);
+    return 1;
+}
+
+/* From the scan to the names of the levels. */
+static int from_scan(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *set,
+                     dm_study *st) {
+    int good = bench_blank_scan(a, sc, st) && dm_good(draw_scan(gpu, sc, a, st->pass[0].scan.v));
+    for (int k = 0; good && k < AFTER_LEVELS; k++) good = bench_run(gpu, dm_stages[k], set, st);
+    return good;
+}
+
+int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *cache, const char *set,
+               dm_study *st) {
+    char path[600], map[610];
+    snprintf(path, sizeof path, "%s/%s%s_%d_%llu_%d.study", cache ? cache : "", a->host ? "host_" : "",
+             a->kind, (int)a->protocol, (unsigned long long)a->seed, a->number);
+    snprintf(map, sizeof map, "%s.map", path);
+    int good = cache && kept_study(path, st);
+    if (!good) {
+        good = from_scan(gpu, a, sc, set, st);
+        if (good && cache) keep_study(path, st);
+    }
+    if (good && cache && kept_map(map, st)) return 1;
+    good = good && bench_run(gpu, dm_stages[AFTER_LEVELS], set, st);
+    if (good && cache) keep_map(map, st);
+    return good;
+}

@@ -1,0 +1,93 @@
+#include "ball_odds.h"
+
+#include <math.h>
+
+#include "ball_usual.h"
+#include "frame.h"
+
+/* Averaged over 3 mm soft tissue without contrast stays below the first (discs 70 to 100, medical notes 2.2),
+ * an articular process with its cortex is above the second. HU. */
+static const double behind_soft = 100, behind_bone = 300;
+/* Contrast settles: where the sac is measured it may be dimmer than a pool of it by this share. */
+static const double settled = 1.05;
+
+static double between(double x, double low, double high) {
+    return fmin(fmax(x, low), high);
+}
+
+/* The way whose darkest place is the brightest of all straight ones: sleeves leave the sac at the ball's
+ * height or up to 14 mm above. */
+static dm_ball_way best_way(const dm_study *st, const dm_hough_args *g, const dm_ball *b, double s,
+                            double theta) {
+    dm_ball_way best = {0, 0};
+    for (double up = -4; up <= 14; up += 1.5)
+        for (int turn = -4; turn <= 4; turn += 4) { /* columns of 5 degrees */
+            int row = (int)lround((s - up) / st->spine.ds),
+                column = ((int)lround(theta / 5) + turn + 2 * DM_NT) % DM_NT;
+            double p[3];
+            if (row < 0 || row >= st->canal.n) continue;
+            dm_frame_to_lps(&st->spine, s - up, 5.0 * column,
+                            (double)st->canal.r_dura[row * DM_NT + column] - 0.5, p);
+            dm_ball_way way = dm_ball_way_to(&st->crop.raw, g, b, p);
+            if (way.least > best.least) best = way;
+        }
+    return best;
+}
+
+/* Mean of three places 1.5 mm apart from right to left, `back` mm behind an LPS point; HU. */
+static double value_behind(const dm_study *st, const double c[3], const double front[3], const double left[3],
+                           double back) {
+    double sum = 0;
+    for (int k = -1; k <= 1; k++) {
+        double p[3];
+        for (int x = 0; x < 3; x++) p[x] = c[x] - back * front[x] + 1.5 * k * left[x];
+        sum += (double)dm_volume_sample(&st->crop.raw, p);
+    }
+    return sum / 3;
+}
+
+/* 1 = bone within 10 mm behind the ball, 0 = soft tissue. */
+static double bone_behind(const dm_study *st, const dm_ball *b, double s) {
+    double point[3], front[3], left[3], most = -INFINITY;
+    dm_frame_at(&st->spine, s, point, NULL, front, left);
+    for (double back = b->r + 1; back <= b->r + 10; back += 0.5)
+        most = fmax(most, value_behind(st, b->c, front, left, back));
+    return between((most - behind_soft) / (behind_bone - behind_soft), 0, 1);
+}
+
+/* s.d. of the noise of a sample at a random place between voxels, share of the sac above soft tissue: linear
+ * interpolation leaves 2/3 of the variance along an axis, and a third of what neighbours share. */
+static double noise_between(const dm_study *st, const dm_ball *b) {
+    double in_slice = (2 + st->crop.noise_corr) / 3;
+    return b->noise * in_slice * sqrt(2.0 / 3);
+}
+
+int dm_ball_terms(const dm_study *st, const dm_hough_args *g, const float *directions, const dm_ball *b,
+                  const double at[3], double x[DM_BALL_TERMS]) {
+    const double ct = st->modality == DM_CT;
+    dm_ball_face face;
+    if (!dm_ball_look(&st->crop.raw, g, directions, b, noise_between(st, b), &face)) return 0;
+    dm_ball_way way = best_way(st, g, b, at[0], at[1]);
+    double lift = face.mean - dm_ball_usual(st, directions, b, at[0], at[1], at[2]);
+    x[DM_BALL_ONE] = 1;
+    x[DM_BALL_SIZE] = log(fmin(2 * b->r_bare, 8) / 6);
+    x[DM_BALL_EDGE] = log(fmax(b->score, 0.1));
+    x[DM_BALL_UNEVEN] = fmin(face.uneven, 0.6);
+    x[DM_BALL_ROUND] = face.round;
+    x[DM_BALL_JOINED] = face.joined;
+    x[DM_BALL_WAY] = log(between(way.least, 0.05, 1));
+    x[DM_BALL_CROSS] = ct * between(way.most - settled, 0, 0.6);
+    x[DM_BALL_BEHIND] = st->modality == DM_CT ? bone_behind(st, b, at[0]) : 0;
+    x[DM_BALL_LIFT] = log(between(lift, 0.05, 1));
+    x[DM_BALL_VALUE] = log(between(face.mean, 0.1, 1));
+    x[DM_BALL_OVER] = ct * between(face.mean - settled, 0, 0.3);
+    x[DM_BALL_RIM] = between(b->rim, -0.2, 0.3);
+    x[DM_BALL_CT] = ct;
+    return 1;
+}
+
+double dm_ball_probability(const double odds[DM_BALL_TERMS], const double x[DM_BALL_TERMS]) {
+    double sum = 0;
+    for (int i = 0; i < DM_BALL_TERMS; i++) sum += odds[i] * x[i];
+    return 1 / (1 + exp(-sum));
+}
