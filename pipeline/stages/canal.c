@@ -50,7 +50,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
     DM_PARAM_FLOAT(params, edge_least, "1", 0, 1, 0.2, "Where the surfaces stand on less of an edge than this, as a mean round the line, it is not in a canal and marked as unsure."),
     DM_PARAM_FLOAT(params, rest, "mm", 0, 4, 1, "The line rests when no part of it moves by more than this."),
-    DM_PARAM_INT(params, rounds, "1", 0, 8, 4, "How often the line is moved to the middle of the surfaces, at most."),
+    DM_PARAM_INT(params, rounds, "1", 0, 8, 2, "How often the line is moved to the middle of the surfaces, at most."),
 };
 
 /* What one geometry is solved with; per ray index i*DM_NT + t. */
