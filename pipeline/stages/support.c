@@ -58,8 +58,9 @@ static dm_status doubt_ends(const float *q, dm_modality modality, int gap, dm_sp
 
 dm_status dm_doubt_edges(const dm_canal *c, dm_modality modality, double least, dm_spine *s) {
     int narrow = (int)(4.0 / s->ds + 0.5), wide = (int)(15.0 / s->ds + 0.5);
-    float *raw = malloc((size_t)s->n * 2 * sizeof *raw), *q = raw + s->n;
+    float *raw = malloc((size_t)s->n * 2 * sizeof *raw);
     if (!raw) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the edges of %d positions", s->n);
+    float *q = raw + s->n;
     for (int i = 0; i < s->n; i++) raw[i] = strength(c, i);
     for (int i = 0; i < s->n; i++) q[i] = mean_round(raw, s->n, i, narrow);
     dm_status status = doubt_ends(q, modality, 2 * narrow, s);
