@@ -77,14 +77,14 @@ typedef struct job {
     totals *t;
 } job;
 
-static void score_case(const job *j, bench *b) {
+static void score_case(const job *j, const dm_anatomy *a, const dm_ph_scanner *sc, const dm_study *st) {
     shown what;
-    const dm_study *st = b->st;
-    if (j->seen && b->a->n_blebs + b->a->n_veins > 0 && look_without(j->gpu, b, &what)) b->shown = &what;
+    bench b = {a, sc, st, j->t, j->each, NULL};
+    if (j->seen && a->n_blebs + a->n_veins > 0 && look_without(j->gpu, &b, &what)) b.shown = &what;
     j->t->studies++;
-    score_blebs(b), score_veins(b), score_signs(b);
-    draw(j->pictures, b);
-    if (j->dump) dump(j->gpu, j->dump, b);
+    score_blebs(&b), score_veins(&b), score_signs(&b);
+    draw(j->pictures, &b);
+    if (j->dump) dump(j->gpu, j->dump, &b);
     if (j->each)
         printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score, st->qc);
 }
@@ -101,7 +101,7 @@ static int one_case(const job *j, int number, const char *kind) {
                sc->field, sc->noise, a->sac_level, sc->pixel, sc->slice, sc->kvp, a->age);
     for (int k = AFTER_MAP; good && k < dm_stage_count; k++)
         good = bench_run(j->gpu, dm_stages[k], j->set, st);
-    if (good) score_case(j, &(bench){a, sc, st, j->t, j->each, NULL});
+    if (good) score_case(j, a, sc, st);
     if (st) dm_study_clear(st);
     if (a) dm_anatomy_clear(a);
     free(st), free(a), free(sc);

@@ -30,7 +30,7 @@ static const dm_param table[] = {
     SITE(end_margin, "mm", 0, 20, 5, "The site is not sought nearer to the ends of a collection."),
     SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the 5-95 % interval: half the least tear length."),
     DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.6, "Answer leak from this score of a pool: one false mark in 15 studies on 120 phantoms and 60 painted scans (README)."),
-    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.35, "Between this (three tenths of a false mark a study there) and leak_score the answer is indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.3, "Between this (a third of a false mark a study there) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 10, 0.4, "The same for veins, whose score is no probability: one false mark in 16 scans of a real thorax with painted contrast (seed 93), whose own tubes reach 0.37 elsewhere."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 10, 0.17, "And for doubtful veins: one false mark in 44 CT phantoms (seeds 7101, 7102), where half of the veins that the scan shows reach it."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
