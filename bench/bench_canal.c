@@ -8,9 +8,9 @@
  * A true point of a wall, brought into the frame that was found, has a radius there: what the found surface
  * has more is its error. By modality, region of the spine and sector round it; "pools" are the rays that meet
  * a pool outside the dura. A pool is swallowed where the dura found lies beyond its middle. */
-#include "options.h"
+#include "distances.h"
 #include "leak_study.h"
-#include "ranks.h"
+#include "options.h"
 
 enum { SECTORS = 5, POOLS = 5, REGIONS };
 static const char *const sector_name[SECTORS] = {"ventral", "ventrolateral", "lateral", "dorsolateral",
@@ -19,9 +19,8 @@ static const char *const region_name[REGIONS] = {"all", "neck", "chest", "loins"
 
 /* Errors of one surface in one cell of the table. */
 typedef struct errors {
-    double sum, square;
-    float *v; /* absolute */
-    int n, room;
+    double sum;
+    bench_distances size; /* absolute */
 } errors;
 
 typedef struct sums {                     /* of one modality */
@@ -39,25 +38,18 @@ typedef struct plan {
 } plan;
 
 static void keep(errors *e, double d) {
-    if (e->n == e->room) {
-        e->room = e->room ? 2 * e->room : 1024;
-        e->v = realloc(e->v, (size_t)e->room * sizeof *e->v);
-        if (!e->v) abort();
-    }
-    e->sum += d, e->square += d * d;
-    e->v[e->n++] = (float)fabs(d);
+    e->sum += d;
+    bench_keep(&e->size, fabs(d));
 }
 
-static double quantile(errors *e, double q) {
-    if (!e->n) return NAN;
-    dm_sort(e->v, (size_t)e->n);
-    return (double)e->v[(int)(q * (e->n - 1))];
+static double bias(const errors *e) {
+    return e->sum / (double)e->size.n;
 }
 
 static double mean_abs(const errors *e) {
     double sum = 0;
-    for (int i = 0; i < e->n; i++) sum += (double)e->v[i];
-    return e->n ? sum / e->n : NAN;
+    for (size_t i = 0; i < e->size.n; i++) sum += (double)e->size.v[i];
+    return e->size.n ? sum / (double)e->size.n : NAN;
 }
 
 static int region_of(int level) {
@@ -139,28 +131,28 @@ static double overlap(const sums *s, int w) {
 static void report(const char *name, sums *s) {
     printf("%s: %d studies, line %.2f median, %.2f 95 %%, %.1f worst mm; overlap of the rings sac %.3f canal "
            "%.3f\n",
-           name, s->studies, quantile(&s->line, 0.5), quantile(&s->line, 0.95), quantile(&s->line, 1),
+           name, s->studies, bench_quantile(&s->line.size, 0.5), bench_quantile(&s->line.size, 0.95), bench_quantile(&s->line.size, 1),
            overlap(s, 0), overlap(s, 1));
     printf("  of %d rays that meet a pool %d are swallowed\n", s->pool_rays, s->swallowed);
     for (int w = 0; w < 2; w++)
         for (int g = 0; g < REGIONS; g++) {
-            if (!s->wall[w][g][SECTORS].n) continue;
+            if (!s->wall[w][g][SECTORS].size.n) continue;
             printf("  %-4s %-6s", w ? "bone" : "dura", region_name[g]);
             for (int k = 0; k <= SECTORS; k++) {
                 errors *e = &s->wall[w][g][k];
-                if (e->n)
-                    printf(" | %s %+.2f %.2f %.1f", k < SECTORS ? sector_name[k] : "round", e->sum / e->n,
-                           mean_abs(e), quantile(e, 0.95));
+                if (e->size.n)
+                    printf(" | %s %+.2f %.2f %.1f", k < SECTORS ? sector_name[k] : "round", bias(e),
+                           mean_abs(e), bench_quantile(&e->size, 0.95));
             }
             printf("\n");
         }
 }
 
 static void sums_clear(sums *s) {
-    free(s->line.v);
+    free(s->line.size.v);
     for (int w = 0; w < 2; w++)
         for (int g = 0; g < REGIONS; g++)
-            for (int k = 0; k <= SECTORS; k++) free(s->wall[w][g][k].v);
+            for (int k = 0; k <= SECTORS; k++) free(s->wall[w][g][k].size.v);
     *s = (sums){0};
 }
 
@@ -230,11 +222,11 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, sums *sum) {
                 printf("%d %s %s %s sac %.0f: line %.2f %.1f; dura %+.2f %.2f %.1f, overlap %.3f; bone %+.2f "
                        "%.2f %.1f, overlap %.3f; swallowed %d of %d\n",
                        c, b.a->kind, dm_ph_protocol_name(b.a->protocol), b.sc->field, b.a->sac_level,
-                       quantile(&own->line, 0.5), quantile(&own->line, 1),
-                       own->wall[0][0][SECTORS].sum / own->wall[0][0][SECTORS].n,
-                       mean_abs(&own->wall[0][0][SECTORS]), quantile(&own->wall[0][0][SECTORS], 0.99),
-                       overlap(own, 0), own->wall[1][0][SECTORS].sum / own->wall[1][0][SECTORS].n,
-                       mean_abs(&own->wall[1][0][SECTORS]), quantile(&own->wall[1][0][SECTORS], 0.99),
+                       bench_quantile(&own->line.size, 0.5), bench_quantile(&own->line.size, 1),
+                       bias(&own->wall[0][0][SECTORS]),
+                       mean_abs(&own->wall[0][0][SECTORS]), bench_quantile(&own->wall[0][0][SECTORS].size, 0.99),
+                       overlap(own, 0), bias(&own->wall[1][0][SECTORS]),
+                       mean_abs(&own->wall[1][0][SECTORS]), bench_quantile(&own->wall[1][0][SECTORS].size, 0.99),
                        overlap(own, 1), own->swallowed, own->pool_rays);
             fflush(stdout);
             sums_clear(own);

@@ -6,35 +6,15 @@
  *   --dump DIR       what a picture needs: both lines as text, the coarse grid and its evidence as floats
  * A line per study: median, 95 % and worst of the stretches that are not marked unsure, share marked, and how
  * far the line falls short of the canal that the scan shows, at its head and at its foot, mm. */
+#include "distances.h"
 #include "leak_study.h"
 #include "options.h"
-#include "ranks.h"
 
 typedef struct plan {
     uint64_t seed;
     const char *protocol, *kind, *cache, *set, *dump;
     double over;
 } plan;
-
-typedef struct distances {
-    float *v;
-    size_t n, room;
-} distances;
-
-static void keep(distances *d, double v) {
-    if (d->n == d->room) {
-        d->room = d->room ? 2 * d->room : 4096;
-        d->v = realloc(d->v, d->room * sizeof *d->v);
-        if (!d->v) abort();
-    }
-    d->v[d->n++] = (float)v;
-}
-
-static double quantile(distances *d, double q) {
-    if (!d->n) return NAN;
-    dm_sort(d->v, d->n);
-    return (double)d->v[(size_t)(q * (double)(d->n - 1))];
-}
 
 /* The true line in the scanner's field, 1 mm a point. */
 typedef struct truth {
@@ -94,7 +74,7 @@ static void tell(const bench_case *b, const truth *t, int from, int to, int wors
 
 /* Every stretch of the line that is not marked and lies further than `over` from the true one. Points past
  * the ends of the true line have no truth. */
-static void score(const bench_case *b, const plan *p, const truth *t, distances *own, int *marked) {
+static void score(const bench_case *b, const plan *p, const truth *t, bench_distances *own, int *marked) {
     const dm_spine *s = &b->st->spine;
     int from = -1, worst = 0;
     double most = 0;
@@ -103,7 +83,7 @@ static void score(const bench_case *b, const plan *p, const truth *t, distances 
         double far = i < s->n ? nearest((const double(*)[3])t->p, t->n, s->p[i], &at) : 0;
         int bad = i < s->n && !s->unsure[i] && far > (at > 0 && at < t->n - 2 ? p->over : fmax(p->over, 10));
         if (i < s->n && s->unsure[i]) ++*marked;
-        if (i < s->n && !s->unsure[i] && ((at > 0 && at < t->n - 2) || far > 10)) keep(own, far);
+        if (i < s->n && !s->unsure[i] && ((at > 0 && at < t->n - 2) || far > 10)) bench_keep(own, far);
         if (bad && from < 0) from = i, most = 0;
         if (bad && far > most) most = far, worst = i;
         if (!bad && from >= 0) tell(b, t, from, i - 1, worst, most), from = -1;
@@ -161,30 +141,32 @@ static int16_t *drawn(dm_gpu *gpu, const plan *p, const bench_case *b) {
         bench_rows(f, 1, v, sizeof *v, n);
         fclose(f);
     }
-    return good ? v : NULL;
+    if (good) return v;
+    free(v);
+    return NULL;
 }
 
-static void report(const bench_case *b, const plan *p, distances *all, int *all_marked) {
-    distances own = {0};
+static void report(const bench_case *b, const plan *p, bench_distances *all, int *all_marked) {
+    bench_distances own = {0};
     int marked = 0, head = 0, foot = 0, n = b->st->spine.n;
     truth t = true_line(b);
     printf("%d %s %s %s\n", b->a->number, b->a->kind, dm_ph_protocol_name(b->a->protocol), b->sc->field);
     score(b, p, &t, &own, &marked);
     nearest((const double(*)[3])t.p, t.n, b->st->spine.p[0], &head);
     nearest((const double(*)[3])t.p, t.n, b->st->spine.p[n - 1], &foot);
-    for (size_t i = 0; i < own.n; i++) keep(all, (double)own.v[i]);
+    for (size_t i = 0; i < own.n; i++) bench_keep(all, (double)own.v[i]);
     *all_marked += marked;
     double sac = fmin(b->a->sac_end_s - t.from, t.n - 1.0);
     printf("  median %.2f, 95 %% %.2f, worst %.1f mm; marked %.3f; short by %d at the head, %d at the foot "
            "(sac %+.0f)\n",
-           quantile(&own, 0.5), quantile(&own, 0.95), quantile(&own, 1), (double)marked / n, head,
+           bench_quantile(&own, 0.5), bench_quantile(&own, 0.95), bench_quantile(&own, 1), (double)marked / n, head,
            t.n - 2 - foot, sac - foot);
     fflush(stdout);
     if (p->dump) dump(b, p, &t);
     free(own.v), free(t.p);
 }
 
-static int one_case(dm_gpu *gpu, const plan *p, int c, distances *all, int *marked) {
+static int one_case(dm_gpu *gpu, const plan *p, int c, bench_distances *all, int *marked) {
     bench_case b = {.a = bench_calloc(1, sizeof *b.a),
                     .sc = bench_calloc(1, sizeof *b.sc),
                     .st = bench_calloc(1, sizeof *b.st)};
@@ -217,7 +199,7 @@ int main(int argc, char **argv) {
               .set = bench_option(argc, argv, "--set", NULL),
               .dump = bench_option(argc, argv, "--dump", NULL),
               .over = atof(bench_option(argc, argv, "--over", "4"))};
-    distances all = {0};
+    bench_distances all = {0};
     int marked = 0, failed = 0;
     dm_gpu *gpu = NULL;
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
@@ -226,7 +208,7 @@ int main(int argc, char **argv) {
         failed += !one_case(gpu, &p, c, &all, &marked);
     printf(
         "all: median %.2f, 95 %% %.2f, worst %.1f mm; %d of %zu points marked; %d studies without a line\n",
-        quantile(&all, 0.5), quantile(&all, 0.95), quantile(&all, 1), marked, all.n + (size_t)marked, failed);
+        bench_quantile(&all, 0.5), bench_quantile(&all, 0.95), bench_quantile(&all, 1), marked, all.n + (size_t)marked, failed);
     free(all.v);
     dm_gpu_close(gpu);
     return 0;

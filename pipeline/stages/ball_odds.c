@@ -22,10 +22,10 @@ static dm_ball_way best_way(const dm_study *st, const dm_hough_args *g, const dm
     dm_ball_way best = {0, 0};
     for (double up = -4; up <= 14; up += 1.5)
         for (int turn = -4; turn <= 4; turn += 4) { /* columns of 5 degrees */
-            int row = (int)lround((s - up) / st->spine.ds),
+            int row = dm_spine_row(&st->spine, s - up),
                 column = ((int)lround(theta / 5) + turn + 2 * DM_NT) % DM_NT;
             double p[3];
-            if (row < 0 || row >= st->canal.n) continue;
+            if (row < 0) continue;
             dm_frame_to_lps(&st->spine, s - up, 5.0 * column,
                             (double)st->canal.r_dura[row * DM_NT + column] - 0.5, p);
             dm_ball_way way = dm_ball_way_to(&st->crop.raw, g, b, p);

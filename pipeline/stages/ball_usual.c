@@ -10,11 +10,6 @@
  * marrow or muscle does not. */
 static const double bone_spread = 0.25;
 
-static int row_of(const dm_study *st, double s) {
-    int row = (int)floor(s / st->spine.ds + 0.5);
-    return row < 0 || row >= st->canal.n ? -1 : row;
-}
-
 /* Mean share of the sac within three quarters of a ball's radius of an LPS point; NaN outside the scan, and
  * on CT where it is as uneven as bone with its cortex is: bone there says nothing of fluid here. */
 static double share_round(const dm_study *st, const float *directions, const dm_ball *b, const double c[3]) {
@@ -37,7 +32,7 @@ static double share_round(const dm_study *st, const float *directions, const dm_
 
 /* Bony wall at the side of a foramen, mm; NaN beyond the line. */
 static double wall_of(const dm_study *st, int foramen, int side) {
-    int row = row_of(st, dm_foramen_s(&st->levels, foramen));
+    int row = dm_spine_row(&st->spine, dm_foramen_s(&st->levels, foramen));
     return row < 0 ? NAN : (double)st->canal.r_bone[row * DM_NT + (side > 0 ? DM_NT / 4 : 3 * DM_NT / 4)];
 }
 
@@ -49,7 +44,7 @@ static double share_there(const dm_study *st, const float *directions, const dm_
     for (double up = -2; up <= 2 && !isnan(l); up += 2) {
         double s = at[0] + up + dm_foramen_s(&st->levels, there) - dm_foramen_s(&st->levels, here), point[3],
                front[3], left[3], p[3];
-        if (row_of(st, s) < 0) continue;
+        if (dm_spine_row(&st->spine, s) < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
         for (int x = 0; x < 3; x++) p[x] = point[x] + at[1] * front[x] + side_there * l * left[x];
         double share = share_round(st, directions, b, p);

@@ -1,6 +1,7 @@
 /* How a line bends: the canal bends slowly, and what does not has left it. */
 #include <math.h>
 
+#include "frame.h"
 #include "spine_parts.h"
 
 static void chord(const double from[3], const double to[3], double out[3]) {
@@ -99,10 +100,6 @@ static int goes_on(const dm_spine *s, const piece *p, const piece *q) {
     return fabs(sideways(u) - sideways(v)) < 18 && dot(u, v) > 0.76604444 && dot(w, mean) > 0.98768834;
 }
 
-static void doubt(dm_spine *s, int from, int to) {
-    for (int i = from; i < to; i++) s->unsure[i] = 1, s->score[i] = 0;
-}
-
 void dm_doubt_bends(dm_spine *s) {
     enum { MOST = 64 };
     piece all[MOST];
@@ -114,8 +111,8 @@ void dm_doubt_bends(dm_spine *s) {
         if (all[j].length > all[best].length) best = j;
     }
     for (int k = n ? best : -1; k >= 0; k = all[k].before) {
-        doubt(s, all[k].to + 1, kept);
+        dm_spine_doubt(s, all[k].to + 1, kept);
         kept = all[k].from;
     }
-    doubt(s, 0, kept);
+    dm_spine_doubt(s, 0, kept);
 }

@@ -24,11 +24,6 @@ static int column_of(int side) {
     return side > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
 }
 
-static int row_of(const dm_study *st, double s) {
-    int row = (int)floor(s / st->spine.ds + 0.5);
-    return row < 0 || row >= st->canal.n ? -1 : row;
-}
-
 /* Fat of a foramen, where it is bright: the upper fifth of what lies 3 to 12 mm outside the dura round the
  * root. */
 static float fat_beside(const dm_study *st, int foramen, int side) {
@@ -37,7 +32,7 @@ static float fat_beside(const dm_study *st, int foramen, int side) {
     size_t n = 0;
     for (int i = 0; i < S; i++) {
         double s = dm_foramen_s(&st->levels, foramen) - 6 + 2 * i, point[3], front[3], left[3];
-        int row = row_of(st, s);
+        int row = dm_spine_row(&st->spine, s);
         if (row < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
         for (int k = 0; k < A * L; k++) {
@@ -67,7 +62,7 @@ static float foraminal_fat(const dm_study *st) {
 /* Sac and soft tissue beside a foramen; 0 where the sac is not filled or hardly brighter: on MR without fat
  * suppression the foramen's own fat counts as soft tissue, and often nothing is brighter. */
 static int references(const dm_diverticula_params *p, const dm_study *st, float fat, place *at) {
-    int row = row_of(st, dm_foramen_s(&st->levels, at->foramen));
+    int row = dm_spine_row(&st->spine, dm_foramen_s(&st->levels, at->foramen));
     if (row < 0 || !st->canal.filled[row] || dm_is_outside(st->map.sac[row])) return 0;
     at->sac = st->map.sac[row];
     at->soft = st->map.tissue[column_of(at->side)];
@@ -83,7 +78,7 @@ static int centres_of(const dm_study *st, const place *at, float *out) {
     double noise = st->crop.noise_sd / (double)(at->sac - at->soft);
     for (int i = 0; i < 12; i++) {
         double s = dm_foramen_s(&st->levels, at->foramen) - 9 + 1.5 * i, point[3], front[3], left[3];
-        int row = row_of(st, s);
+        int row = dm_spine_row(&st->spine, s);
         if (row < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
         double dura = (double)st->canal.r_dura[row * DM_NT + column_of(at->side)];
@@ -180,7 +175,7 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
     double along, theta, r;
     if (!dm_ball_fit(v, g, s->spread, b) || dm_frame_from_lps(&st->spine, b->c, &along, &theta, &r) != 0)
         return;
-    int row = row_of(st, along), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
+    int row = dm_spine_row(&st->spine, along), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
     if (row < 0) return;
     double dura = (double)st->canal.r_dura[row * DM_NT + column], ball = looks(p, &p->root, b);
     if (ball > *best && r > dura) *best = ball, out->width = 2 * b->r_bare;
@@ -235,7 +230,7 @@ static float sac_above(const dm_study *st, int last) {
     float v[256];
     size_t n = 0;
     for (double s = last * st->spine.ds - 60; s <= last * st->spine.ds; s += 0.5) {
-        int row = row_of(st, s);
+        int row = dm_spine_row(&st->spine, s);
         if (row >= 0 && st->canal.filled[row] && !dm_is_outside(st->map.sac[row])) v[n++] = st->map.sac[row];
     }
     return n ? dm_rank(v, n, 0.5) : st->map.sac[last];
@@ -261,7 +256,7 @@ static int cyst_centres(const dm_study *st, const place *at, double s, float *ou
 
 /* Clear of the sac: beside it, or below its end. */
 static int clear_of_sac(const dm_study *st, const dm_ball *b, double s, double theta, double r, int last) {
-    int row = row_of(st, s), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
+    int row = dm_spine_row(&st->spine, s), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
     if (row < 0) return 0;
     double below = s - last * st->spine.ds;
     return below > b->r + 2 || (below < 0 && r > (double)st->canal.r_dura[row * DM_NT + column] + b->r + 0.5);
@@ -341,7 +336,7 @@ static dm_status find_cysts(dm_search *s, const dm_diverticula_params *p, dm_stu
     for (int k = 0; k < 2; k++) at.soft = fmaxf(at.soft, st->map.tissue[column_of(k ? 1 : -1)]);
     if (st->modality == DM_CT) at.soft = fmaxf(at.soft, (float)p->soft_hu);
     if (!(at.sac - at.soft > (st->modality == DM_CT ? 60.0f : 1.0f))) return dm_ok;
-    int first = row_of(st, top);
+    int first = dm_spine_row(&st->spine, top);
     tail sac = tail_at(st, first >= 0 && first < last ? first : last);
     for (double where = top; where <= end; where += 2.5) DM_TRY(cyst(s, p, &at, where, last, &sac, st));
     return dm_ok;

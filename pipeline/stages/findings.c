@@ -42,7 +42,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, odds_base, "1", -20, 20, 2.13, "Score of a pool = probability 1 / (1 + exp(-x)), x = this + ... Fitted on 120 phantoms (bench_leaks --fit, seeds 861 to 874) and 60 painted scans; odds_usual, odds_corner by hand."),
     DM_PARAM_FLOAT(dm_findings_params, odds_size, "1", 0, 10, 0.75, "... + this * ln(share of rows filled * sqrt(length / 20 mm * area / 60 mm2)), both sizes capped, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_hard, "1", 0, 20, 0.43, "... + this * ln(low rank of E, its part above soft tissue), ..."),
-    DM_PARAM_FLOAT(dm_findings_params, odds_fat, "1", -20, 20, -0.77, "... + this on MR with bright fat: what is still brighter than the fat of the same angle is rarely anything but fluid, ..."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_fat, "1", -20, 20, -0.77, "... + this on MR with bright fat: what is brighter than the fat of the same angle is fluid less often than where fat is dark, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_over, "1", -20, 5, -1.81, "... + this on CT where the pool reads a tenth brighter than the sac it came from (in part from 1.0): bone, or the sac beside a lost surface, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_sacral, "1", -20, 5, -3.67, "... + this below the upper edge of S1, where the sac tapers and leaks are rare, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_dim, "1", -20, 5, -1.16, "... + this for each tenth (two at most) by which a pool on MR stays below fluid_share, ..."),

@@ -179,3 +179,12 @@ int dm_frame_from_lps(const dm_spine *spine, const double lps[3], double *s, dou
     if (theta_deg) *theta_deg = atan2(b, a) * 180.0 / 3.14159265358979323846;
     return at < -1.0 || at > (spine->n - 1) * spine->ds + 1.0 ? -1 : 0;
 }
+
+int dm_spine_row(const dm_spine *spine, double s) {
+    int row = (int)floor(s / spine->ds + 0.5);
+    return row < 0 || row >= spine->n ? -1 : row;
+}
+
+void dm_spine_doubt(dm_spine *spine, int from, int to) {
+    for (int i = from; i < to; i++) spine->unsure[i] = 1, spine->score[i] = 0;
+}

@@ -21,5 +21,9 @@ dm_status dm_line_even(const double (*p)[3], int n, double step, double (**even)
 void dm_spine_clear(dm_spine *spine);
 /* Allocates the arrays of a spine of n samples (p, score, unsure; not the frame). */
 dm_status dm_spine_make(dm_spine *spine, int n, double ds);
+/* The sample nearest to s mm; -1 beyond the ends. */
+int dm_spine_row(const dm_spine *spine, double s);
+/* Marks the samples from..to-1 as unsure, with score 0. */
+void dm_spine_doubt(dm_spine *spine, int from, int to);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "canal_parts.h"
+#include "frame.h"
 #include "ranks.h"
 
 /* Mean strength round the line of the edge that shows: the dura's where something fills the sac, else the
@@ -22,10 +23,6 @@ static float mean_round(const float *v, int n, int i, int reach) {
     return sum / (float)(to - from + 1);
 }
 
-static void doubt(dm_spine *s, int i) {
-    s->unsure[i] = 1, s->score[i] = 0;
-}
-
 enum { MOST = 70, INNER = 100 }; /* mm that are looked at from an end; mm of canal that it is held against */
 
 /* From one end of the line (step 1: the upper, -1: the lower) inwards to where the edges are as strong as
@@ -41,7 +38,10 @@ static void doubt_end(const float *q, int step, double share, int gap, float *v,
         else if (i - first > gap)
             break;
     }
-    for (int i = 0; i <= first; i++) doubt(s, end + step * i);
+    if (step > 0)
+        dm_spine_doubt(s, 0, first + 1);
+    else
+        dm_spine_doubt(s, s->n - 1 - first, s->n);
 }
 
 /* An end of the line whose edges are half as strong as the canal's is no canal: below the sac, in a foramen,
@@ -65,7 +65,7 @@ dm_status dm_doubt_edges(const dm_canal *c, dm_modality modality, double least, 
     for (int i = 0; i < s->n; i++) q[i] = mean_round(raw, s->n, i, narrow);
     dm_status status = doubt_ends(q, modality, 2 * narrow, s);
     for (int i = 0; i < s->n; i++)
-        if (mean_round(raw, s->n, i, wide) < (float)least) doubt(s, i);
+        if (mean_round(raw, s->n, i, wide) < (float)least) dm_spine_doubt(s, i, i + 1);
     free(raw);
     return status;
 }

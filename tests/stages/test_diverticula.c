@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "diverticula.h"
+#include "findings_parts.h"
 #include "frame.h"
+#include "stage.h"
 
 enum { N = 200 }; /* samples of s, 0.5 mm */
 
@@ -81,39 +83,20 @@ static void make_study(dm_study *st, const scene *c) {
             .level = sacral(c) ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
 }
 
-static const dm_diverticula_params preset = {.score = 0.5,
-                                             .least = 5.0,
-                                             .most = 12.5,
-                                             .prominent = 6,
-                                             .full = 7,
-                                             .value = 0.6,
-                                             .soft_hu = 60,
-                                             .root = {0.07, 0.25, 0.25},
-                                             .sacral = {0.29, 0.45, 0.08},
-                                             .cyst = 7,
-                                             .cyst_score = 0.58,
-                                             .cyst_angle = 130,
-                                             .cyst_value = 0.7,
-                                             .odds = {[DM_BALL_ONE] = 8.6,
-                                                      [DM_BALL_SIZE] = 4.4,
-                                                      [DM_BALL_EDGE] = 2.6,
-                                                      [DM_BALL_UNEVEN] = -14,
-                                                      [DM_BALL_ROUND] = -26,
-                                                      [DM_BALL_JOINED] = -5.6,
-                                                      [DM_BALL_WAY] = 2.5,
-                                                      [DM_BALL_CROSS] = -5.7,
-                                                      [DM_BALL_BEHIND] = 2.9,
-                                                      [DM_BALL_LIFT] = 2,
-                                                      [DM_BALL_VALUE] = 2,
-                                                      [DM_BALL_OVER] = -5.3,
-                                                      [DM_BALL_RIM] = -8.6,
-                                                      [DM_BALL_CT] = -2.35}};
+/* As the stage findings has them. */
+static dm_diverticula_params preset(void) {
+    const dm_stage *findings = dm_stage_named("findings");
+    dm_findings_params p;
+    dm_params_preset(findings->params, findings->n_params, &p);
+    return p.diverticula;
+}
 
 static dm_study *find_in(const scene *c) {
     dm_study *st = calloc(1, sizeof *st);
     ck_assert_ptr_nonnull(st);
     make_study(st, c);
-    ck_assert(dm_good(dm_diverticula_find(gpu, &preset, st)));
+    const dm_diverticula_params p = preset();
+    ck_assert(dm_good(dm_diverticula_find(gpu, &p, st)));
     return st;
 }
 
@@ -173,7 +156,8 @@ START_TEST(a_cyst_below_the_end_of_the_sac) {
     ck_assert_double_eq_tol(st->findings.d[0].diameter_mm, 11, 1);
     ck_assert_double_eq_tol(st->findings.d[0].lps[2], -82, 1.5);
     st->map.fat_bright = 1; /* and not where fat is as bright as fluid */
-    ck_assert(dm_good(dm_diverticula_find(gpu, &preset, st)));
+    const dm_diverticula_params p = preset();
+    ck_assert(dm_good(dm_diverticula_find(gpu, &p, st)));
     ck_assert_int_eq(st->findings.n_diverticula, 0);
     drop(st);
 }
