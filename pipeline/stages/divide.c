@@ -14,6 +14,8 @@ static const float dim_layer = 0.3f; /* dimness from which a layer on the cord i
 /* A patch: mm along the line; cells, of half a square millimetre. */
 enum { LEAST_ROWS = 8, LEAST_CELLS = 40 };
 enum { NEAR_ROWS = 8 };          /* mm along the line over which a patch's shape is judged */
+/* mm beyond a patch's end where the dura is what it is without it: a pool's tapered end, no longer a patch, is shorter. */
+enum { BEYOND_FROM = 4, BEYOND_TO = 12 };
 enum { MOST_LEFT_OUT = 40 };     /* angles: the rest of the ring must tell the ellipse */
 static const float steep = 0.5f; /* mm from a cell to the next, along and round */
 
@@ -135,9 +137,30 @@ static void weigh(lines *l) {
         }
 }
 
-/* How far the dura found lies outside the ellipse of the rest of its ring, into `outward`. Fluid that
- * pulsates is as dim as a pool, but the sac keeps its shape; a pool stands out from it. 0 where the patches
- * leave less than 160 degrees. */
+/* Mean radius of the dura found at this angle beyond the end of the patch round cell (i, t), up (step -1) or down the line; 0
+ * where the line ends first or another patch begins. */
+static float beyond_end(const lines *l, int i, int t, int step) {
+    int n = l->u->a.ns, label = l->label[i * DM_NT + t], end = i;
+    float sum = 0.0f;
+    while (end >= 0 && end < n && l->label[end * DM_NT + t] == label) end += step;
+    for (int d = BEYOND_FROM; d < BEYOND_TO; d++) {
+        int row = end + d * step;
+        if (row < 0 || row >= n || l->label[row * DM_NT + t]) return 0.0f;
+        sum += l->rd[row * DM_NT + t];
+    }
+    return sum / (float)(BEYOND_TO - BEYOND_FROM);
+}
+
+/* How far the dura found at a cell of a patch lies outside the dura beyond the patch's ends, mm: their mean, or the one that is
+ * known; `none` where neither is. */
+static float stand_out_along(const lines *l, int i, int t, float none) {
+    float up = beyond_end(l, i, t, -1), down = beyond_end(l, i, t, 1), both = up > 0.0f && down > 0.0f ? 0.5f * (up + down) : up + down;
+    return both > 0.0f ? l->rd[i * DM_NT + t] - both : none;
+}
+
+/* How far the dura found lies outside the ellipse of the rest of its ring, into `outward`; a cell that is known by nothing but its dim
+ * layer must stand out from the dura further along as well. Fluid that pulsates is as dim as a pool, but the sac keeps its shape; a
+ * pool stands out from it. 0 where the patches leave less than 160 degrees. */
 static void stand_out(const lines *l, int i, float *outward) {
     enum { BESIDE = 2 }; /* angles on either side of a patch that may belong to it */
     uint8_t left_out[DM_NT] = {0};
@@ -149,7 +172,10 @@ static void stand_out(const lines *l, int i, float *outward) {
     for (int t = 0; t < DM_NT; t++) n += left_out[t];
     if (n == 0 || n > MOST_LEFT_OUT) return;
     dm_fit_ellipse(l->rd + (size_t)i * DM_NT, left_out, fit);
-    for (int t = 0; t < DM_NT; t++) outward[i * DM_NT + t] = l->rd[i * DM_NT + t] - fit[t];
+    for (int t = 0; t < DM_NT; t++) {
+        float ring = l->rd[i * DM_NT + t] - fit[t];
+        outward[i * DM_NT + t] = l->label[i * DM_NT + t] && l->dim[i * DM_NT + t] ? fminf(ring, stand_out_along(l, i, t, ring)) : ring;
+    }
 }
 
 /* Mean of `outward` over the cells of the same patch within 8 mm along the line. */
