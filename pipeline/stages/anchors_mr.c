@@ -72,9 +72,9 @@ static void find_soft_anchors(const dm_column *c, const dm_levels_params *p, dm_
     }
 }
 
-enum {
-    HEAD = 70
-}; /* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's */
+/* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's; mm from
+ * the skull's rim to C2/3. */
+enum { HEAD = 70, RIM_TO_AXIS = 46 };
 
 /* Signal of the cord: the darkest 10 mm of the middle of the canal 15 to 90 mm below i (a line may slip out
  * of the cord where it enters the skull); NaN where nothing is much darker than the fluid beside it. */
@@ -126,7 +126,7 @@ static double opening(const dm_column *c, int i) {
     return behind > 1.8 && here > 0.62 * fluid ? 1.41 : 0;
 }
 
-/* The place of the widest opening; -1 = none. */
+/* The lower rim of the widest opening, where half of it is gone behind the canal; -1 = none. */
 static int find_opening(const dm_column *c, int top) {
     double most = 1.4;
     int at = -1;
@@ -134,7 +134,12 @@ static int find_opening(const dm_column *c, int top) {
         double v = opening(c, i);
         if (v > most) most = v, at = i;
     }
-    return at;
+    if (at < 0) return -1;
+    double half = 0.5 * (dm_profile_mean(c->behind, c->n, at - 2, at + 2) +
+                         dm_profile_mean(c->behind, c->n, at + 12, at + 50));
+    int rim = at;
+    while (rim < at + 12 && (double)c->behind[rim] > half) rim++;
+    return rim;
 }
 
 /* The column before the canal below i is as shallow as a neck's, where that is seen. */
@@ -144,9 +149,9 @@ static int neck_below(const dm_column *c, int i) {
     return !isnan(cord_below(c, i)) && !(front > 33);
 }
 
-/* The canal opens into the skull 7 mm above the tip of the dens (basion to dens up to 8.5
- * mm, 10.3174/ajnr.A0660), C2/3 lies 38 mm below that tip; the pole of the cerebellum lies 5 to 20 mm above
- * the opening. What is seen of both is worth more than one. */
+/* C2/3 lies 38 (s.d. 3) mm below the tip of the dens, the skull's rim up to 8.5 mm above that tip
+ * (10.3174/ajnr.A0660), and is found to 3 mm; the pole of the cerebellum lies 5 to 20 mm above the rim. What
+ * is seen of both is worth more than one. */
 static void find_skull(const dm_column *c, dm_anchors *a) {
     int top = 0;
     while (top < c->n - 1 && isnan(c->core[top])) top++;
@@ -156,10 +161,10 @@ static void find_skull(const dm_column *c, dm_anchors *a) {
     int both = brain >= 0 && open >= 0 && open - brain > -10 && open - brain < 40;
     if (brain >= 0 && open >= 0 && !both) return; /* they contradict each other */
     if (brain < 0 && open < 0) return;
-    a->s_skull = open >= 0 ? open : brain + 12;
-    double most = both ? 4 : open >= 0 ? 3 : 2, sd = open >= 0 ? 6 : 9;
+    a->s_skull = open >= 0 ? open : brain + 16;
+    double most = both ? 4 : open >= 0 ? 3 : 2, sd = open >= 0 ? 5 : 9;
     for (int i = 0; i < c->n; i++) {
-        double z = (i - (a->s_skull + 50)) / sd;
+        double z = (i - (a->s_skull + RIM_TO_AXIS)) / sd;
         a->skull[i] = (float)dm_clip(most - 0.5 * z * z, -most, most);
     }
 }

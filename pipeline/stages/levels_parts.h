@@ -47,6 +47,12 @@ typedef struct dm_column {
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
                             dm_column *out);
 void dm_column_clear(dm_column *column);
+/* The line that the column is measured along, freed by dm_spine_clear: the study's spine, and where its upper
+ * end is marked unsure (it may have left the canal for a cistern before the brain stem, or a foramen)
+ * straight on from the trusted line instead, at the same s. */
+dm_status dm_column_line(const dm_spine *spine, dm_spine *out);
+/* Fills lean from the line's tangents. */
+void dm_column_lean(const dm_spine *line, dm_column *column);
 extern const dm_kernel_check dm_discs_checks[];
 enum { DM_DISCS_CHECKS = 4 };
 /* Device bytes of the straightened volume and what is made from it, without the crop. */
