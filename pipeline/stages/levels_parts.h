@@ -74,13 +74,14 @@ dm_status dm_disc_evidence(dm_column *column);
 /* What the named anchors say, ready to be added to a chain's evidence. */
 typedef struct dm_anchors {
     int n;
-    float *rib;    /* n: + at a disc: a rib begins below it */
-    float *first;  /* n or NULL: for the disc C7/T1 */
-    float *dens;   /* n or NULL: for the disc C2/3 */
-    float *sacrum; /* n: for the disc L5/S1 */
-    float *conus;  /* n: for the disc L1/2 */
-    float *skull;  /* n: for the disc C2/3, by the skull above it */
-    int s_first;   /* index of the first rib (of the upper one where the sides differ), -1 = not seen */
+    float *rib;        /* n: + at a disc: a rib begins below it */
+    float *first;      /* n or NULL: for the disc C7/T1 */
+    float *dens;       /* n or NULL: for the disc C2/3 */
+    float *sacrum;     /* n: for the disc L5/S1 */
+    float *conus;      /* n: for the disc L1/2 */
+    float *skull;      /* n: for the disc C2/3, by the skull above it */
+    int s_first;       /* index of the first rib (of the upper one where the sides differ), -1 = not seen */
+    double first_sure; /* 0..1: how sure it is that it is the first */
     int s_dens;
     int s_skull; /* MR: index where the canal opens into the skull, -1 = not seen */
 } dm_anchors;
