@@ -6,7 +6,7 @@
 #include "levels_parts.h"
 
 void dm_anchors_clear(dm_anchors *a) {
-    free(a->rib), free(a->first), free(a->dens), free(a->sacrum), free(a->conus), free(a->skull);
+    free(a->rib), free(a->first), free(a->dens), free(a->sacrum), free(a->skull);
     *a = (dm_anchors){0};
 }
 
@@ -227,10 +227,10 @@ static float *blank(int n) {
 }
 
 dm_status dm_anchors_find(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
-    *a = (dm_anchors){.n = c->n, .s_first = -1, .s_dens = -1, .s_skull = -1};
+    *a = (dm_anchors){.n = c->n, .s_first = -1, .s_dens = -1, .s_conus = -1, .s_skull = -1};
     a->rib = blank(c->n), a->first = blank(c->n), a->dens = blank(c->n), a->sacrum = blank(c->n);
-    a->conus = blank(c->n), a->skull = blank(c->n);
-    if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->conus || !a->skull)
+    a->skull = blank(c->n);
+    if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->skull)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
     DM_TRY(find_sacrum(c, p->sacrum_weight, a->sacrum));
     if (c->modality == DM_MR) {

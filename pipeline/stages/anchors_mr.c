@@ -61,15 +61,19 @@ static int find_conus(const dm_column *c) {
     return -1;
 }
 
-/* MR: the sac ends at mid S2 (S1 to S3/4; 10.1155/2014/351769), the cord at the lower third of L1 (T12 to
- * L2/3; asianspinejournal.org 1017): wide, so weak, but independent of each other and of the discs. */
-static void find_soft_anchors(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
-    int tip = find_sac_end(c), conus = find_conus(c);
-    for (int i = 0; i < c->n; i++) {
-        double sac = (i - (tip - 45)) / 15.0, cord = (i - (conus + 9)) / 17.0;
-        if (tip >= 0) a->sacrum[i] += (float)(p->sacrum_weight * dm_clip(1.5 - 0.5 * sac * sac, -2, 1.5));
-        if (conus >= 0) a->conus[i] = (float)(p->sacrum_weight * dm_clip(1.5 - 0.5 * cord * cord, -2, 1.5));
+/* MR: the sac ends at mid S2 (S1 to S3/4; 10.1155/2014/351769): wide, so weak, but independent of the discs
+ * and of the cord's end. */
+static void add_sac_end(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
+    int tip = find_sac_end(c);
+    for (int i = 0; i < c->n && tip >= 0; i++) {
+        double z = (i - (tip - 45)) / 15.0;
+        a->sacrum[i] += (float)(p->sacrum_weight * dm_clip(1.5 - 0.5 * z * z, -2, 1.5));
     }
+}
+
+double dm_conus_at(const dm_anchors *a, const dm_levels_params *p, double i) {
+    double z = (i - (a->s_conus + 9)) / 17.0;
+    return a->s_conus < 0 ? 0 : p->sacrum_weight * dm_clip(1.5 - 0.5 * z * z, -2, 1.5);
 }
 
 /* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's; mm from
@@ -171,6 +175,7 @@ static void find_skull(const dm_column *c, dm_anchors *a) {
 
 void dm_anchors_of_mr(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
     find_axis(c, p->dens_weight, a->dens);
-    find_soft_anchors(c, p, a);
+    add_sac_end(c, p, a);
+    a->s_conus = find_conus(c);
     find_skull(c, a);
 }

@@ -78,17 +78,20 @@ typedef struct dm_anchors {
     float *first;      /* n or NULL: for the disc C7/T1 */
     float *dens;       /* n or NULL: for the disc C2/3 */
     float *sacrum;     /* n: for the disc L5/S1 */
-    float *conus;      /* n: for the disc L1/2 */
     float *skull;      /* n: for the disc C2/3, by the skull above it */
     int s_first;       /* index of the first rib (of the upper one where the sides differ), -1 = not seen */
     double first_sure; /* 0..1: how sure it is that it is the first */
     int s_dens;
+    int s_conus; /* MR: index where the cord ends, -1 = not seen */
     int s_skull; /* MR: index where the canal opens into the skull, -1 = not seen */
 } dm_anchors;
 dm_status dm_anchors_find(const dm_column *column, const dm_levels_params *params, dm_anchors *out);
 void dm_anchors_clear(dm_anchors *anchors);
 /* The parts of it that MR has. */
 void dm_anchors_of_mr(const dm_column *column, const dm_levels_params *params, dm_anchors *anchors);
+/* What the end of the cord says of the disc L1/2 at index i, which may lie beyond the view: the cord ends at
+ * the lower third of L1 (T12 to L2/3; asianspinejournal.org 1017). 0 where it is not seen. */
+double dm_conus_at(const dm_anchors *anchors, const dm_levels_params *params, double i);
 /* Evidence for the alae of the sacrum below the disc at i; body = running median of the column's signal. */
 double dm_marrow_alae(const dm_column *column, const float *body, int i);
 
