@@ -5,16 +5,19 @@
 #include "levels_parts.h"
 
 /* MR: beside lumbar bodies lies the psoas, beside the first sacral one the ala, which is marrow as the body
- * is. Says nothing where fat suppression makes both alike. */
+ * is and all along it: the processes of L5 are marrow for 12 mm. Says nothing where fat suppression makes
+ * both alike. */
 double dm_marrow_alae(const dm_column *c, const float *body, int i) {
     double psoas = dm_profile_mean(c->wing, c->n, i - 70, i - 25),
-           ala = dm_profile_mean(c->wing, c->n, i + 6, i + 18);
-    double lumbar = dm_profile_mean(body, c->n, i - 70, i - 25),
-           sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22);
-    if (isnan(psoas + ala + lumbar + sacral) || psoas <= 0 || ala <= 0 || lumbar <= 0 || sacral <= 0)
-        return 0;
-    double unlike = fabs(log(psoas / lumbar));
-    return unlike < 0.3 ? 0 : dm_clip(5 * (unlike - fabs(log(ala / sacral)) - 0.15), -1, 1.5);
+           lumbar = dm_profile_mean(body, c->n, i - 70, i - 25),
+           sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22), unlike = fabs(log(psoas / lumbar)), worst = 0;
+    if (!(psoas > 0 && lumbar > 0 && sacral > 0) || unlike < 0.3) return 0;
+    for (int k = i + 6; k + 4 <= i + 20; k++) {
+        double ala = dm_profile_mean(c->wing, c->n, k, k + 4);
+        if (!(ala > 0)) return 0;
+        worst = fmax(worst, fabs(log(ala / sacral)));
+    }
+    return dm_clip(5 * (unlike - worst - 0.15), -1, 1.5);
 }
 
 /* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 31 mm above its lower
