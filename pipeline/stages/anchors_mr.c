@@ -1,6 +1,7 @@
 /* Landmarks that MR shows: skull and brain stem, axis, end of the cord, sacrum, end of the sac. Each gives a
  * log-likelihood ratio per mm. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "levels_parts.h"
 
@@ -133,9 +134,10 @@ static double opening(const dm_column *c, int i) {
     return behind > 1.8 && here > 0.62 * fluid ? 1.41 : 0;
 }
 
-/* The lower rim of the widest opening, where half of it is gone behind the canal; -1 = none. */
-static int find_opening(const dm_column *c, int top) {
-    double most = 1.4;
+/* The lower rim of the widest opening, where half of it is gone behind the canal; -1 = none that is at least
+ * `least` wide. */
+static int find_opening(const dm_column *c, int top, double least) {
+    double most = least;
     int at = -1;
     for (int i = top + 8; i <= top + HEAD; i++) {
         double v = opening(c, i);
@@ -156,23 +158,41 @@ static int neck_below(const dm_column *c, int i) {
     return !isnan(cord_below(c, i)) && !(front > 33);
 }
 
-/* C2/3 lies 38 (s.d. 3) mm below the tip of the dens, the skull's rim up to 8.5 mm above that tip
- * (10.3174/ajnr.A0660), and is found to 3 mm; the pole of the cerebellum lies 5 to 20 mm above the rim. What
- * is seen of both is worth more than one. */
-static void find_skull(const dm_column *c, dm_anchors *a) {
+/* Two places on the way into the skull, the upper one first, that go together. */
+static int agree(int upper, int lower) {
+    return upper >= 0 && lower >= 0 && lower - upper > -10 && lower - upper < 40;
+}
+
+/* The skull's rim: how many nats it is worth as an anchor at most, and its spread in mm. */
+typedef struct rim {
+    int at; /* -1 = not seen */
+    double most, sd;
+} rim;
+
+/* Three witnesses: the canal's opening into the cisterns, the pole of the cerebellum, 5 to 20 mm above the
+ * rim, and the end of the doubt of the line, whose canal ends there. The last proves nothing alone, for lines
+ * are doubted elsewhere; with it an opening between bright fat, a third wider than the canal, is one. */
+static rim find_rim(const dm_column *c) {
     int top = 0;
     while (top < c->n - 1 && isnan(c->core[top])) top++;
-    int brain = find_brain(c, top), open = find_opening(c, top);
+    int brain = find_brain(c, top), open = find_opening(c, top, 1.4), faint = find_opening(c, top, 1.25);
     if (brain >= 0 && !neck_below(c, brain)) brain = -1;
+    if (open < 0 && c->doubt >= 0 && abs(faint - c->doubt) <= 8) open = faint;
     if (open >= 0 && !neck_below(c, open)) open = -1;
-    int both = brain >= 0 && open >= 0 && open - brain > -10 && open - brain < 40;
-    if (brain >= 0 && open >= 0 && !both) return; /* they contradict each other */
-    if (brain < 0 && open < 0) return;
-    a->s_skull = open >= 0 ? open : brain + 16;
-    double most = both ? 4 : open >= 0 ? 3 : 2, sd = open >= 0 ? 5 : 9;
-    for (int i = 0; i < c->n; i++) {
-        double z = (i - (a->s_skull + RIM_TO_AXIS)) / sd;
-        a->skull[i] = (float)dm_clip(most - 0.5 * z * z, -most, most);
+    if (brain >= 0 && open >= 0 && !agree(brain, open)) return (rim){.at = -1};
+    if (open >= 0) return (rim){open, brain >= 0 ? 4 : 3, 5};
+    if (agree(brain, c->doubt)) return (rim){c->doubt, 3, 6};
+    return (rim){brain < 0 ? -1 : brain + 16, 2, 9};
+}
+
+/* C2/3 lies 38 (s.d. 3) mm below the tip of the dens, the skull's rim up to 8.5 mm above that tip
+ * (10.3174/ajnr.A0660), and is found to 3 mm. */
+static void find_skull(const dm_column *c, dm_anchors *a) {
+    rim r = find_rim(c);
+    a->s_skull = r.at;
+    for (int i = 0; i < c->n && r.at >= 0; i++) {
+        double z = (i - (r.at + RIM_TO_AXIS)) / r.sd;
+        a->skull[i] = (float)dm_clip(r.most - 0.5 * z * z, -r.most, r.most);
     }
 }
 

@@ -9,11 +9,16 @@
  * and the line is found to 1 mm. The first `SETTLE` mm may already bend towards what misled it. */
 enum { SETTLE = 4, BOUND = 24 };
 
+int dm_column_doubt(const dm_spine *s) {
+    int sure = 0;
+    while (sure < s->n && s->unsure[sure]) sure++;
+    return sure < s->n ? sure : 0;
+}
+
 dm_status dm_column_line(const dm_spine *s, dm_spine *out) {
-    int sure = 0, settle = (int)(SETTLE / s->ds), bound = (int)(BOUND / s->ds);
+    int sure = dm_column_doubt(s), settle = (int)(SETTLE / s->ds), bound = (int)(BOUND / s->ds);
     DM_TRY(dm_spine_make(out, s->n, s->ds));
     memcpy(out->p, s->p, (size_t)s->n * sizeof *s->p);
-    while (sure < s->n && s->unsure[sure]) sure++;
     if (sure > 0 && sure + settle + bound < s->n) {
         int from = sure + settle;
         double up[3], norm = 0;

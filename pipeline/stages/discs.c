@@ -372,6 +372,8 @@ dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_
                      .modality = study->modality};
     work w = {.gpu = gpu, .g = args_of(c->n, study->modality, p)};
     float *v = NULL;
+    int doubt = dm_column_doubt(&study->spine);
+    c->doubt = doubt > 0 ? (int)(doubt * study->spine.ds) + ABOVE : -1;
     dm_status status = column_make(c);
     if (dm_good(status)) status = dm_column_line(&study->spine, &line);
     if (dm_good(status))

@@ -150,10 +150,16 @@ static double conus_beyond(const dm_chain_fit *f, const dm_levels_params *p, int
     return dm_conus_at(f->anchors, p, at_top ? i - room : i + room);
 }
 
+/* mm left beyond the first or last disc at i: to the view's end, or to the skull, which holds no vertebra. */
+static double room_beyond(const dm_chain_fit *f, const dm_column *c, int i, int at_top) {
+    int skull = f->anchors->s_skull;
+    return at_top ? i - (skull > c->first ? skull : c->first) : c->last - i;
+}
+
 /* What an end of the path is worth: the room left beyond it, the cord's end, the rib above it. */
 static double end_worth(const dm_chain_fit *f, const dm_column *c, const dm_levels_params *p, int k, int i,
                         int at_top, double scale) {
-    double room = at_top ? i - c->first : c->last - i;
+    double room = room_beyond(f, c, i, at_top);
     double rib = at_top ? top_rib_fits(f, c, k, i, scale) : 0;
     return rib + conus_beyond(f, p, k, i, at_top, scale) - end_cost(p, &f->chain, k, at_top, room, scale);
 }
@@ -288,8 +294,9 @@ void dm_chain_cues(const dm_chain_fit *f, const dm_column *c, const dm_levels_pa
         double mu = q->scale * dm_level_pitch(f->chain.level[k]);
         cue[DM_CUE_SPACING] -= spacing_cost(p, f->chain.level[k], mu, q->at[j] - q->at[j - 1]);
     }
-    cue[DM_CUE_ENDS] -= end_cost(p, &f->chain, q->from, 1, q->at[0] - c->first, q->scale);
-    cue[DM_CUE_ENDS] -= end_cost(p, &f->chain, q->from + last, 0, c->last - q->at[last], q->scale);
+    cue[DM_CUE_ENDS] -= end_cost(p, &f->chain, q->from, 1, room_beyond(f, c, q->at[0], 1), q->scale);
+    cue[DM_CUE_ENDS] -=
+        end_cost(p, &f->chain, q->from + last, 0, room_beyond(f, c, q->at[last], 0), q->scale);
     cue[DM_CUE_RIB] += top_rib_fits(f, c, q->from, q->at[0], q->scale);
     cue[DM_CUE_CONUS] += conus_beyond(f, p, q->from, q->at[0], 1, q->scale);
     cue[DM_CUE_CONUS] += conus_beyond(f, p, q->from + last, q->at[last], 0, q->scale);

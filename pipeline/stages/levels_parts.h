@@ -20,6 +20,7 @@ enum { DM_WIDTHS = 10, DM_WIDTH_LOW = 3 }; /* disc heights 3 .. 12 mm, one profi
  * known. */
 typedef struct dm_column {
     int n, first, last; /* first and last index with the column in the field of view; first > last: none */
+    int doubt; /* where the doubt of the line's upper end ends; -1 = it is trusted from its upper end on */
     double s0;
     dm_modality modality;
     float *t;             /* mean of the tilted sheet: HU or signal */
@@ -51,6 +52,8 @@ void dm_column_clear(dm_column *column);
  * end is marked unsure (it may have left the canal for a cistern before the brain stem, or a foramen)
  * straight on from the trusted line instead, at the same s. */
 dm_status dm_column_line(const dm_spine *spine, dm_spine *out);
+/* Samples at the upper end of a spine that are marked unsure; 0 = none, or all. */
+int dm_column_doubt(const dm_spine *spine);
 /* Fills lean from the line's tangents. */
 void dm_column_lean(const dm_spine *line, dm_column *column);
 extern const dm_kernel_check dm_discs_checks[];
