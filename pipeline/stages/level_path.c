@@ -63,9 +63,7 @@ static double disc_at(const dm_column *c, int upper, int i) {
     return isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
 }
 
-/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name,
- * on MR, where every disc shows, a place without one for it. */
-static double fused_beyond(const dm_column *c, int upper, int lower, int i) {
+double dm_fused_beyond(const dm_column *c, int upper, int lower, int i) {
     if (upper == DM_C2) return -0.7 * fmax(0, dm_profile_max(c->d[4 - DM_WIDTH_LOW], c->n, i - 16, i - 10));
     if (lower != DM_S1) return 0;
     double next = -0.7 * dm_profile_max(c->d[10 - DM_WIDTH_LOW], c->n, i + 17, i + 36);
@@ -103,7 +101,7 @@ static void add_disc(const dm_column *c, const dm_anchors *a, const dm_levels_pa
         cue[DM_CUE_DENS] -= 6; /* no disc in the axis */
     if (lower == DM_S1) cue[DM_CUE_SACRUM] += (double)a->sacrum[i];
     if (upper == DM_L1) cue[DM_CUE_CONUS] += dm_conus_at(a, p, i);
-    cue[DM_CUE_FUSED] += fused_beyond(c, upper, lower, i);
+    cue[DM_CUE_FUSED] += dm_fused_beyond(c, upper, lower, i);
 }
 
 static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_levels_params *p,

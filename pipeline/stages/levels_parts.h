@@ -112,6 +112,11 @@ double dm_level_pitch(int level);       /* mm from disc to disc along the canal,
 double dm_level_disc_height(int level); /* of the disc below */
 double dm_level_front(int level); /* mm from canal centre to the front of the column at the disc below */
 
+/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name,
+ * on MR, where every disc shows, a place without one for it. The disc between `upper` and `lower` lies at i;
+ * 0 for all others. */
+double dm_fused_beyond(const dm_column *column, int upper, int lower, int i);
+
 /* What one explanation stands on, each in nats as it guides the search for the path. */
 typedef enum dm_cue {
     DM_CUE_DISC,  /* looks of the discs */
