@@ -43,15 +43,15 @@ static double rib_at(const dm_column *c, int pelvis, int i) {
     return isnan(m) || (v > 0 && crest) ? 0 : v;
 }
 
-/* A rib within 6 mm of a disc is that vertebra's: a reading that puts its disc there does not get past the
- * rib by standing beside it. */
+/* A rib of both sides within 6 mm of a disc is that vertebra's: a reading that puts its disc there does not
+ * get past the rib by standing beside it. One side alone (0.65 of a rib, 0.3 here) stays where it is. */
 static void find_ribs(const dm_column *c, double weight, int pelvis, float *llr) {
     enum { NEAR = 6 };
     for (int i = 0; i < c->n; i++) {
         double most = rib_at(c, pelvis, i);
         for (int k = i - NEAR; k <= i + NEAR; k++) {
             double v = k < 0 || k >= c->n ? 0 : rib_at(c, pelvis, k);
-            if (v > 0) most = fmax(most, v);
+            if (v >= 0.5) most = fmax(most, v);
         }
         llr[i] = (float)(weight * most);
     }
