@@ -84,8 +84,8 @@ static int is_neck(const dm_column *c, int i) {
     return dm_profile_mean(c->front, c->n, i - 45, i - 5) < 33;
 }
 
-/* How sure it is, 0..1, that a rib after so many bare mm is the first: ribs lie up to `gap` apart, and two
- * more vertebrae of the neck are bare above it. */
+/* How sure it is, 0..1, that a rib after so many bare mm is the first: the ribs below lie up to `gap` apart,
+ * and a vertebra of the neck, 16 mm, is bare above it. */
 static double first_of(int bare, int gap) {
     return dm_clip((bare - 8) / 8.0, 0, 1) * dm_clip((bare - 1.1 * gap) / (0.5 * gap + 1), 0, 1);
 }
@@ -120,11 +120,8 @@ static void find_first_rib(const dm_column *c, double weight, dm_anchors *a) {
     int use_left = alone ? left >= 0 : upper;
     a->s_first = use_left ? left : right;
     if (a->s_first < 0) return;
-    a->first_sure = sure[use_left ? 0 : 1];
-    if (!alone && abs(left - right) <= 8)
-        a->first_sure = fmax(sure[0], sure[1]);
-    else
-        a->first_sure *= 0.5;
+    int together = !alone && abs(left - right) <= 8;
+    a->first_sure = together ? fmax(sure[0], sure[1]) : 0.5 * sure[use_left ? 0 : 1];
     for (int i = 0; i < c->n; i++) {
         double z = (i - (a->s_first - 1)) / 5.5;
         a->first[i] = (float)(a->first_sure * weight * dm_clip(2.5 - 0.5 * z * z, -2, 2.5));

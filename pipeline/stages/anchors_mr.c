@@ -177,7 +177,7 @@ static rim find_rim(const dm_column *c) {
     while (top < c->n - 1 && isnan(c->core[top])) top++;
     int brain = find_brain(c, top), open = find_opening(c, top, 1.4), faint = find_opening(c, top, 1.25);
     if (brain >= 0 && !neck_below(c, brain)) brain = -1;
-    if (open < 0 && c->doubt >= 0 && abs(faint - c->doubt) <= 8) open = faint;
+    if (open < 0 && faint >= 0 && c->doubt >= 0 && abs(faint - c->doubt) <= 8) open = faint;
     if (open >= 0 && !neck_below(c, open)) open = -1;
     if (brain >= 0 && open >= 0 && !agree(brain, open)) return (rim){.at = -1};
     if (open >= 0) return (rim){open, brain >= 0 ? 4 : 3, 5};
