@@ -114,7 +114,7 @@ static dm_study *piece_of(const dm_study *whole, int i0, int i1) {
                    (size_t)nx * sizeof(float));
     for (int i = 0; i < n; i++) {
         memcpy(st->spine.p[i], whole->spine.p[i + i0], sizeof st->spine.p[i]);
-        st->spine.score[i] = 1, st->spine.unsure[i] = 0;
+        st->spine.score[i] = whole->spine.score[i + i0], st->spine.unsure[i] = whole->spine.unsure[i + i0];
     }
     if (!dm_good(dm_frame_build(&st->spine))) abort();
     st->modality = whole->modality, st->contrast = whole->contrast;

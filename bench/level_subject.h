@@ -56,10 +56,18 @@ static inline int true_line(const dm_anatomy *a, const dm_ph_scanner *sc, dm_stu
     return dm_good(dm_frame_build(&st->spine));
 }
 
+/* The line as the stage levels gets it: moved to the middle of the surfaces, and doubted by them. */
+static inline int find_line(dm_gpu *gpu, dm_study *st) {
+    static const char *const stages[] = {"crop", "denoise", "spine", "canal"};
+    for (int i = 0; i < 4; i++)
+        if (!bench_run_stage(gpu, stages[i], NULL, st)) return 0;
+    return 1;
+}
+
 static inline int render(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, int found, dm_study *st) {
     const dm_scan *scan = &st->pass[0].scan;
     if (!bench_scan(gpu, a, sc, st)) return 0;
-    if (found) return bench_run_stage(gpu, "crop", NULL, st) && bench_run_stage(gpu, "spine", NULL, st);
+    if (found) return find_line(gpu, st);
     dm_volume *raw = &st->crop.raw;
     if (!dm_good(dm_volume_make(raw, scan->nx, scan->ny, scan->nz, &scan->to_lps))) return 0;
     for (size_t i = 0; i < dm_volume_count(raw); i++) raw->v[i] = (float)scan->v[i];
@@ -128,8 +136,7 @@ static inline int real_subject(dm_gpu *gpu, const char *path, const char *truth,
     if (good) {
         *o->study = in.study[0].study;
         in.study[0].study = (dm_study){0};
-        good = bench_run_stage(gpu, "crop", NULL, o->study) &&
-               bench_run_stage(gpu, "spine", NULL, o->study) && read_truth(truth, o);
+        good = find_line(gpu, o->study) && read_truth(truth, o);
     }
     const char *slash = strrchr(path, '/');
     snprintf(o->name, sizeof o->name, "%s", slash ? slash + 1 : path);

@@ -6,7 +6,7 @@
 #include "levels_parts.h"
 
 void dm_anchors_clear(dm_anchors *a) {
-    free(a->rib), free(a->first), free(a->dens), free(a->sacrum), free(a->conus), free(a->skull);
+    free(a->rib), free(a->first), free(a->dens), free(a->sacrum), free(a->skull);
     *a = (dm_anchors){0};
 }
 
@@ -37,11 +37,23 @@ static int find_pelvis(const dm_column *c) {
 /* A rib begins at the upper half of its vertebra. Lumbar transverse processes end at 40 to 45 mm and score at
  * most 0.45, ribs 0.75 and more. What looks like ribs at the last two lumbar vertebrae is the crest of the
  * ilium. */
+static double rib_at(const dm_column *c, int pelvis, int i) {
+    double m = dm_profile_mean(c->rib, c->n, i + 2, i + 9), v = dm_clip(6 * (m - 0.6), -2, 2);
+    int crest = pelvis >= 0 && i > pelvis - 70;
+    return isnan(m) || (v > 0 && crest) ? 0 : v;
+}
+
+/* A rib of both sides within 6 mm of a disc is that vertebra's: a reading that puts its disc there does not
+ * get past the rib by standing beside it. One side alone (0.65 of a rib, 0.3 here) stays where it is. */
 static void find_ribs(const dm_column *c, double weight, int pelvis, float *llr) {
+    enum { NEAR = 6 };
     for (int i = 0; i < c->n; i++) {
-        double m = dm_profile_mean(c->rib, c->n, i + 2, i + 9), v = dm_clip(6 * (m - 0.6), -2, 2);
-        int crest = pelvis >= 0 && i > pelvis - 70;
-        llr[i] = (float)(isnan(m) || (v > 0 && crest) ? 0 : weight * v);
+        double most = rib_at(c, pelvis, i);
+        for (int k = i - NEAR; k <= i + NEAR; k++) {
+            double v = k < 0 || k >= c->n ? 0 : rib_at(c, pelvis, k);
+            if (v >= 0.5) most = fmax(most, v);
+        }
+        llr[i] = (float)(weight * most);
     }
 }
 
@@ -72,11 +84,18 @@ static int is_neck(const dm_column *c, int i) {
     return dm_profile_mean(c->front, c->n, i - 45, i - 5) < 33;
 }
 
-/* The first rib of a side: bone after a stretch without that is longer than the gaps between the ribs that
- * follow. The processes of the atlas reach as far out, but no ribs follow them. A scan that begins on a rib,
- * between two ribs or in the shoulder gives -1. */
-static int first_rib_of(const dm_column *c, const float *high) {
+/* How sure it is, 0..1, that a rib after so many bare mm is the first: the ribs below lie up to `gap` apart,
+ * and a vertebra of the neck, 16 mm, is bare above it. */
+static double first_of(int bare, int gap) {
+    return dm_clip((bare - 8) / 8.0, 0, 1) * dm_clip((bare - 1.1 * gap) / (0.5 * gap + 1), 0, 1);
+}
+
+/* The first rib of a side, and how sure it is: bone after a stretch without that is longer than the gaps
+ * between the ribs that follow. The processes of the atlas reach as far out, but no ribs follow them. A scan
+ * that begins on a rib, between two ribs or in the shoulder gives -1. */
+static int first_rib_of(const dm_column *c, const float *high, double *sure) {
     int bare = 0;
+    *sure = 0;
     for (int i = 0; i <= c->last; i++) {
         if (high[i] < 0.3f) bare++;
         if (!(high[i] > 0.5f)) continue;
@@ -87,28 +106,32 @@ static int first_rib_of(const dm_column *c, const float *high) {
         if (densest(c->wing, c->n, i, i + 30) > 0.4) return -1; /* processes of L5, the pelvis */
         if (!is_neck(c, i) && dm_profile_max(c->rib, c->n, 0, i - 40) > 0.6)
             return -1; /* ribs above: the loins lie between */
-        return bare >= 16 && bare >= 1.4 * rib_gap(c, high, i) ? i : -1;
+        *sure = first_of(bare, rib_gap(c, high, i));
+        return *sure > 0 ? i : -1;
     }
     return -1;
 }
 
 /* Both sides agree, or the upper one counts half: first ribs may be stubs, and shoulders lie askew. */
 static void find_first_rib(const dm_column *c, double weight, dm_anchors *a) {
-    int left = first_rib_of(c, c->high[0]), right = first_rib_of(c, c->high[1]);
+    double sure[2];
+    int left = first_rib_of(c, c->high[0], &sure[0]), right = first_rib_of(c, c->high[1], &sure[1]);
     int alone = left < 0 || right < 0, upper = left < right;
-    a->s_first = (alone ? !upper : upper) ? left : right; /* alone: the one that is not -1 */
+    int use_left = alone ? left >= 0 : upper;
+    a->s_first = use_left ? left : right;
     if (a->s_first < 0) return;
-    double sure = !alone && abs(left - right) <= 8 ? 1 : 0.5;
+    int together = !alone && abs(left - right) <= 8;
+    a->first_sure = together ? fmax(sure[0], sure[1]) : 0.5 * sure[use_left ? 0 : 1];
     for (int i = 0; i < c->n; i++) {
         double z = (i - (a->s_first - 1)) / 5.5;
-        a->first[i] = (float)(sure * weight * dm_clip(2.5 - 0.5 * z * z, -2, 2.5));
+        a->first[i] = (float)(a->first_sure * weight * dm_clip(2.5 - 0.5 * z * z, -2, 2.5));
     }
 }
 
 /* No rib begins above the first: what reaches out there slides down to it along the neck's processes. Its own
  * disc lies 1 (s.d. 5.5) mm above where it is seen, the next one 17 mm higher. */
 static void clear_neck(dm_anchors *a, double weight) {
-    for (int i = 0; i < a->s_first - 13; i++) a->rib[i] = (float)(-2 * weight);
+    for (int i = 0; i < a->s_first - 13; i++) a->rib[i] = (float)(-2 * weight * a->first_sure);
     for (int i = a->s_first - 13; i < a->s_first - 4; i++)
         if (i >= 0) a->rib[i] = 0;
 }
@@ -201,10 +224,10 @@ static float *blank(int n) {
 }
 
 dm_status dm_anchors_find(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
-    *a = (dm_anchors){.n = c->n, .s_first = -1, .s_dens = -1, .s_skull = -1};
+    *a = (dm_anchors){.n = c->n, .s_first = -1, .s_dens = -1, .s_conus = -1, .s_skull = -1};
     a->rib = blank(c->n), a->first = blank(c->n), a->dens = blank(c->n), a->sacrum = blank(c->n);
-    a->conus = blank(c->n), a->skull = blank(c->n);
-    if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->conus || !a->skull)
+    a->skull = blank(c->n);
+    if (!a->rib || !a->first || !a->dens || !a->sacrum || !a->skull)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for anchors");
     DM_TRY(find_sacrum(c, p->sacrum_weight, a->sacrum));
     if (c->modality == DM_MR) {

@@ -1,20 +1,24 @@
 /* Landmarks that MR shows: skull and brain stem, axis, end of the cord, sacrum, end of the sac. Each gives a
  * log-likelihood ratio per mm. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "levels_parts.h"
 
 /* MR: beside lumbar bodies lies the psoas, beside the first sacral one the ala, which is marrow as the body
- * is. Says nothing where fat suppression makes both alike. */
+ * is and all along it: the processes of L5 are marrow for 12 mm. Says nothing where fat suppression makes
+ * both alike. */
 double dm_marrow_alae(const dm_column *c, const float *body, int i) {
     double psoas = dm_profile_mean(c->wing, c->n, i - 70, i - 25),
-           ala = dm_profile_mean(c->wing, c->n, i + 6, i + 18);
-    double lumbar = dm_profile_mean(body, c->n, i - 70, i - 25),
-           sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22);
-    if (isnan(psoas + ala + lumbar + sacral) || psoas <= 0 || ala <= 0 || lumbar <= 0 || sacral <= 0)
-        return 0;
-    double unlike = fabs(log(psoas / lumbar));
-    return unlike < 0.3 ? 0 : dm_clip(5 * (unlike - fabs(log(ala / sacral)) - 0.15), -1, 1.5);
+           lumbar = dm_profile_mean(body, c->n, i - 70, i - 25),
+           sacral = dm_profile_mean(c->t, c->n, i + 6, i + 22), unlike = fabs(log(psoas / lumbar)), worst = 0;
+    if (!(psoas > 0 && lumbar > 0 && sacral > 0) || unlike < 0.3) return 0;
+    for (int k = i + 6; k + 4 <= i + 20; k++) {
+        double ala = dm_profile_mean(c->wing, c->n, k, k + 4);
+        if (!(ala > 0)) return 0;
+        worst = fmax(worst, fabs(log(ala / sacral)));
+    }
+    return dm_clip(5 * (unlike - worst - 0.15), -1, 1.5);
 }
 
 /* MR: the axis is the one vertebra of the neck that is twice as tall: no disc from 8 to 31 mm above its lower
@@ -61,20 +65,24 @@ static int find_conus(const dm_column *c) {
     return -1;
 }
 
-/* MR: the sac ends at mid S2 (S1 to S3/4; 10.1155/2014/351769), the cord at the lower third of L1 (T12 to
- * L2/3; asianspinejournal.org 1017): wide, so weak, but independent of each other and of the discs. */
-static void find_soft_anchors(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
-    int tip = find_sac_end(c), conus = find_conus(c);
-    for (int i = 0; i < c->n; i++) {
-        double sac = (i - (tip - 45)) / 15.0, cord = (i - (conus + 9)) / 17.0;
-        if (tip >= 0) a->sacrum[i] += (float)(p->sacrum_weight * dm_clip(1.5 - 0.5 * sac * sac, -2, 1.5));
-        if (conus >= 0) a->conus[i] = (float)(p->sacrum_weight * dm_clip(1.5 - 0.5 * cord * cord, -2, 1.5));
+/* MR: the sac ends at mid S2 (S1 to S3/4; 10.1155/2014/351769): wide, so weak, but independent of the discs
+ * and of the cord's end. */
+static void add_sac_end(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
+    int tip = find_sac_end(c);
+    for (int i = 0; i < c->n && tip >= 0; i++) {
+        double z = (i - (tip - 45)) / 15.0;
+        a->sacrum[i] += (float)(p->sacrum_weight * dm_clip(1.5 - 0.5 * z * z, -2, 1.5));
     }
 }
 
-enum {
-    HEAD = 70
-}; /* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's */
+double dm_conus_at(const dm_anchors *a, const dm_levels_params *p, double i) {
+    double z = (i - (a->s_conus + 9)) / 17.0;
+    return a->s_conus < 0 ? 0 : p->sacrum_weight * dm_clip(1.5 - 0.5 * z * z, -2, 1.5);
+}
+
+/* mm of the view's upper end in which the skull is looked for: a field that shows more is a head's; mm from
+ * the skull's rim to C2/3. */
+enum { HEAD = 70, RIM_TO_AXIS = 46 };
 
 /* Signal of the cord: the darkest 10 mm of the middle of the canal 15 to 90 mm below i (a line may slip out
  * of the cord where it enters the skull); NaN where nothing is much darker than the fluid beside it. */
@@ -126,15 +134,21 @@ static double opening(const dm_column *c, int i) {
     return behind > 1.8 && here > 0.62 * fluid ? 1.41 : 0;
 }
 
-/* The place of the widest opening; -1 = none. */
-static int find_opening(const dm_column *c, int top) {
-    double most = 1.4;
+/* The lower rim of the widest opening, where half of it is gone behind the canal; -1 = none that is at least
+ * `least` wide. */
+static int find_opening(const dm_column *c, int top, double least) {
+    double most = least;
     int at = -1;
     for (int i = top + 8; i <= top + HEAD; i++) {
         double v = opening(c, i);
         if (v > most) most = v, at = i;
     }
-    return at;
+    if (at < 0) return -1;
+    double half = 0.5 * (dm_profile_mean(c->behind, c->n, at - 2, at + 2) +
+                         dm_profile_mean(c->behind, c->n, at + 12, at + 50));
+    int rim = at;
+    while (rim < at + 12 && (double)c->behind[rim] > half) rim++;
+    return rim;
 }
 
 /* The column before the canal below i is as shallow as a neck's, where that is seen. */
@@ -144,28 +158,47 @@ static int neck_below(const dm_column *c, int i) {
     return !isnan(cord_below(c, i)) && !(front > 33);
 }
 
-/* The canal opens into the skull 7 mm above the tip of the dens (basion to dens up to 8.5
- * mm, 10.3174/ajnr.A0660), C2/3 lies 38 mm below that tip; the pole of the cerebellum lies 5 to 20 mm above
- * the opening. What is seen of both is worth more than one. */
-static void find_skull(const dm_column *c, dm_anchors *a) {
+/* Two places on the way into the skull, the upper one first, that go together. */
+static int agree(int upper, int lower) {
+    return upper >= 0 && lower >= 0 && lower - upper > -10 && lower - upper < 40;
+}
+
+/* The skull's rim: how many nats it is worth as an anchor at most, and its spread in mm. */
+typedef struct rim {
+    int at; /* -1 = not seen */
+    double most, sd;
+} rim;
+
+/* Three witnesses: the canal's opening into the cisterns, the pole of the cerebellum, 5 to 20 mm above the
+ * rim, and the end of the doubt of the line, whose canal ends there. The last proves nothing alone, for lines
+ * are doubted elsewhere; with it an opening between bright fat, a third wider than the canal, is one. */
+static rim find_rim(const dm_column *c) {
     int top = 0;
     while (top < c->n - 1 && isnan(c->core[top])) top++;
-    int brain = find_brain(c, top), open = find_opening(c, top);
+    int brain = find_brain(c, top), open = find_opening(c, top, 1.4), faint = find_opening(c, top, 1.25);
     if (brain >= 0 && !neck_below(c, brain)) brain = -1;
+    if (open < 0 && faint >= 0 && c->doubt >= 0 && abs(faint - c->doubt) <= 8) open = faint;
     if (open >= 0 && !neck_below(c, open)) open = -1;
-    int both = brain >= 0 && open >= 0 && open - brain > -10 && open - brain < 40;
-    if (brain >= 0 && open >= 0 && !both) return; /* they contradict each other */
-    if (brain < 0 && open < 0) return;
-    a->s_skull = open >= 0 ? open : brain + 12;
-    double most = both ? 4 : open >= 0 ? 3 : 2, sd = open >= 0 ? 6 : 9;
-    for (int i = 0; i < c->n; i++) {
-        double z = (i - (a->s_skull + 50)) / sd;
-        a->skull[i] = (float)dm_clip(most - 0.5 * z * z, -most, most);
+    if (brain >= 0 && open >= 0 && !agree(brain, open)) return (rim){.at = -1};
+    if (open >= 0) return (rim){open, brain >= 0 ? 4 : 3, 5};
+    if (agree(brain, c->doubt)) return (rim){c->doubt, 3, 6};
+    return (rim){brain < 0 ? -1 : brain + 16, 2, 9};
+}
+
+/* C2/3 lies 38 (s.d. 3) mm below the tip of the dens, the skull's rim up to 8.5 mm above that tip
+ * (10.3174/ajnr.A0660), and is found to 3 mm. */
+static void find_skull(const dm_column *c, dm_anchors *a) {
+    rim r = find_rim(c);
+    a->s_skull = r.at;
+    for (int i = 0; i < c->n && r.at >= 0; i++) {
+        double z = (i - (r.at + RIM_TO_AXIS)) / r.sd;
+        a->skull[i] = (float)dm_clip(r.most - 0.5 * z * z, -r.most, r.most);
     }
 }
 
 void dm_anchors_of_mr(const dm_column *c, const dm_levels_params *p, dm_anchors *a) {
     find_axis(c, p->dens_weight, a->dens);
-    find_soft_anchors(c, p, a);
+    add_sac_end(c, p, a);
+    a->s_conus = find_conus(c);
     find_skull(c, a);
 }

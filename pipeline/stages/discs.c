@@ -347,16 +347,6 @@ static dm_status measure_ribs(work *w, dm_column *c) {
     return status;
 }
 
-/* How far the line leans backwards, from the tangents. */
-static void measure_lean(const dm_spine *spine, dm_column *c) {
-    for (int i = 0; i < c->n; i++) {
-        double t[3], s = c->s0 + i;
-        if (s < 0 || s > (spine->n - 1) * spine->ds) continue;
-        dm_frame_at(spine, s, NULL, t, NULL, NULL);
-        c->lean[i] = (float)(atan2(t[1], -t[2]) * 57.29577951308232);
-    }
-}
-
 static dm_status measure(work *w, const dm_levels_params *p, dm_column *c) {
     float *sheets = malloc((size_t)c->n * DM_DISC_TILTS * sizeof *sheets);
     dm_status status =
@@ -376,21 +366,25 @@ static dm_status measure(work *w, const dm_levels_params *p, dm_column *c) {
 }
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *p, dm_column *c) {
-    const dm_spine *spine = &study->spine;
-    *c = (dm_column){.n = (int)floor((spine->n - 1) * spine->ds) + 1 + ABOVE + BEYOND,
+    dm_spine line = {0};
+    *c = (dm_column){.n = (int)floor((study->spine.n - 1) * study->spine.ds) + 1 + ABOVE + BEYOND,
                      .s0 = -ABOVE,
                      .modality = study->modality};
     work w = {.gpu = gpu, .g = args_of(c->n, study->modality, p)};
     float *v = NULL;
+    int doubt = dm_column_doubt(&study->spine);
+    c->doubt = doubt > 0 ? (int)(doubt * study->spine.ds) + ABOVE : -1;
     dm_status status = column_make(c);
+    if (dm_good(status)) status = dm_column_line(&study->spine, &line);
     if (dm_good(status))
         status =
-            dm_curved_plane(gpu, &study->crop.raw, spine, c->s0, 1, c->n, A_LOW, 1, NA, -L_SIDE, 1, NL, &v);
+            dm_curved_plane(gpu, &study->crop.raw, &line, c->s0, 1, c->n, A_LOW, 1, NA, -L_SIDE, 1, NL, &v);
     if (dm_good(status))
         status = dm_buf_from(gpu, v, (size_t)c->n * NA * NL * sizeof(float), "straightened volume", &w.v);
     free(v);
     if (dm_good(status)) status = measure(&w, p, c);
-    if (dm_good(status)) measure_lean(spine, c);
+    if (dm_good(status)) dm_column_lean(&line, c);
+    dm_spine_clear(&line);
     work_clear(&w);
     return status;
 }

@@ -63,9 +63,7 @@ static double disc_at(const dm_column *c, int upper, int i) {
     return isnan(c->d[w][i]) ? 0 : (double)c->d[w][i];
 }
 
-/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name,
- * on MR, where every disc shows, a place without one for it. */
-static double fused_beyond(const dm_column *c, int upper, int lower, int i) {
+double dm_fused_beyond(const dm_column *c, int upper, int lower, int i) {
     if (upper == DM_C2) return -0.7 * fmax(0, dm_profile_max(c->d[4 - DM_WIDTH_LOW], c->n, i - 16, i - 10));
     if (lower != DM_S1) return 0;
     double next = -0.7 * dm_profile_max(c->d[10 - DM_WIDTH_LOW], c->n, i + 17, i + 36);
@@ -102,8 +100,8 @@ static void add_disc(const dm_column *c, const dm_anchors *a, const dm_levels_pa
     if (a->s_dens >= 0 && i > a->s_dens && i < a->s_dens + 26)
         cue[DM_CUE_DENS] -= 6; /* no disc in the axis */
     if (lower == DM_S1) cue[DM_CUE_SACRUM] += (double)a->sacrum[i];
-    if (upper == DM_L1) cue[DM_CUE_CONUS] += (double)a->conus[i];
-    cue[DM_CUE_FUSED] += fused_beyond(c, upper, lower, i);
+    if (upper == DM_L1) cue[DM_CUE_CONUS] += dm_conus_at(a, p, i);
+    cue[DM_CUE_FUSED] += dm_fused_beyond(c, upper, lower, i);
 }
 
 static double evidence_at(const dm_column *c, const dm_anchors *a, const dm_levels_params *p,
@@ -136,6 +134,34 @@ static double top_rib_fits(const dm_chain_fit *f, const dm_column *c, int k, int
     return rib_fits(&f->chain, f->chain.level[k], dm_chain_top_rib(&f->chain, c, f->anchors, k, i, scale));
 }
 
+/* What the end of the cord says of a path whose first or last disc is k at i and which leaves L1/2 beyond it:
+ * by where that disc would lie. Said nowhere else, or a cord that ends high would speak for every name that
+ * has L1/2 in view and against none that has not. */
+static double conus_beyond(const dm_chain_fit *f, const dm_levels_params *p, int k, int i, int at_top,
+                           double scale) {
+    int l1 = 0;
+    double room = 0;
+    while (f->chain.level[l1] != DM_L1) l1++;
+    if (at_top ? k <= l1 : k >= l1) return 0;
+    for (int j = at_top ? l1 + 1 : k + 1; j <= (at_top ? k : l1); j++)
+        room += scale * dm_level_pitch(f->chain.level[j]);
+    return dm_conus_at(f->anchors, p, at_top ? i - room : i + room);
+}
+
+/* mm left beyond the first or last disc at i: to the view's end, or to the skull, which holds no vertebra. */
+static double room_beyond(const dm_chain_fit *f, const dm_column *c, int i, int at_top) {
+    int skull = f->anchors->s_skull;
+    return at_top ? i - (skull > c->first ? skull : c->first) : c->last - i;
+}
+
+/* What an end of the path is worth: the room left beyond it, the cord's end, the rib above it. */
+static double end_worth(const dm_chain_fit *f, const dm_column *c, const dm_levels_params *p, int k, int i,
+                        int at_top, double scale) {
+    double room = room_beyond(f, c, i, at_top);
+    double rib = at_top ? top_rib_fits(f, c, k, i, scale) : 0;
+    return rib + conus_beyond(f, p, k, i, at_top, scale) - end_cost(p, &f->chain, k, at_top, room, scale);
+}
+
 /* `level` is the vertebra between the two discs. The false disc above the axis is the seam of the dens (16 to
  * 22 mm above C2/3) or the joint with the atlas. */
 static double spacing_cost(const dm_levels_params *p, int level, double mu, int h) {
@@ -158,9 +184,7 @@ static void pass(const dm_chain_fit *f, const dm_column *c, const dm_levels_para
             cost[h - near] = (float)spacing_cost(p, f->chain.level[down ? k : k + 1], mu, h);
         const float *other = best + (size_t)(down ? k - 1 : k + 1) * (size_t)n;
         for (int i = c->first; i <= c->last; i++) {
-            double room = down ? i - c->first : c->last - i;
-            float v = (float)-end_cost(p, &f->chain, k, down, room, scale);
-            if (down) v += (float)top_rib_fits(f, c, k, i, scale);
+            float v = (float)end_worth(f, c, p, k, i, down, scale);
             for (int h = near; step > 0 && h <= far; h++) {
                 int j = down ? i - h : i + h;
                 if (j >= c->first && j <= c->last) v = fmaxf(v, other[j] - cost[h - near]);
@@ -220,12 +244,10 @@ static int follow(const dm_chain_fit *f, const dm_column *c, const dm_levels_par
                   int down, const float *best, int k, int i, int *at) {
     int count = 0, n = f->n;
     for (;; count++) {
-        double mu = scale * dm_level_pitch(f->chain.level[down ? k : k + 1]),
-               room = down ? i - c->first : c->last - i;
+        double mu = scale * dm_level_pitch(f->chain.level[down ? k : k + 1]);
         int next = down ? k - 1 : k + 1, to = -1;
         if (next < 0 || next > f->chain.n - 2) return count;
-        float v = (float)-end_cost(p, &f->chain, k, down, room, scale);
-        if (down) v += (float)top_rib_fits(f, c, k, i, scale);
+        float v = (float)end_worth(f, c, p, k, i, down, scale);
         for (int h = (int)ceil(0.75 * mu); h <= (int)floor(1.3 * mu); h++) {
             int j = down ? i - h : i + h;
             if (j < c->first || j > c->last) continue;
@@ -270,8 +292,11 @@ void dm_chain_cues(const dm_chain_fit *f, const dm_column *c, const dm_levels_pa
         double mu = q->scale * dm_level_pitch(f->chain.level[k]);
         cue[DM_CUE_SPACING] -= spacing_cost(p, f->chain.level[k], mu, q->at[j] - q->at[j - 1]);
     }
-    cue[DM_CUE_ENDS] -= end_cost(p, &f->chain, q->from, 1, q->at[0] - c->first, q->scale);
-    cue[DM_CUE_ENDS] -= end_cost(p, &f->chain, q->from + last, 0, c->last - q->at[last], q->scale);
+    cue[DM_CUE_ENDS] -= end_cost(p, &f->chain, q->from, 1, room_beyond(f, c, q->at[0], 1), q->scale);
+    cue[DM_CUE_ENDS] -=
+        end_cost(p, &f->chain, q->from + last, 0, room_beyond(f, c, q->at[last], 0), q->scale);
     cue[DM_CUE_RIB] += top_rib_fits(f, c, q->from, q->at[0], q->scale);
+    cue[DM_CUE_CONUS] += conus_beyond(f, p, q->from, q->at[0], 1, q->scale);
+    cue[DM_CUE_CONUS] += conus_beyond(f, p, q->from + last, q->at[last], 0, q->scale);
     cue[DM_CUE_SIZE] += scale_prior(p, q->scale);
 }

@@ -212,7 +212,7 @@ static void anchors_on(const vote *v, const dm_reading *a, dm_labelling *out) {
         double rib = (double)v->a->rib[i];
         if (lower == DM_T1) out->first = (double)v->a->first[i];
         if (upper == DM_C2) out->dens = (double)v->a->dens[i], out->skull = (double)v->a->skull[i];
-        if (lower == DM_S1) out->sacrum = (double)v->a->sacrum[i];
+        if (lower == DM_S1) out->sacrum = (double)v->a->sacrum[i] + dm_fused_beyond(v->c, upper, lower, i);
         if (lower == DM_T1 + a->chain.thoracic - 1) last_rib = rib > 0.5;
         if (lower == DM_L1) first_bare = rib < -0.5;
         if (lower >= DM_T1 && lower <= DM_T13)

@@ -20,6 +20,7 @@ enum { DM_WIDTHS = 10, DM_WIDTH_LOW = 3 }; /* disc heights 3 .. 12 mm, one profi
  * known. */
 typedef struct dm_column {
     int n, first, last; /* first and last index with the column in the field of view; first > last: none */
+    int doubt; /* where the doubt of the line's upper end ends; -1 = it is trusted from its upper end on */
     double s0;
     dm_modality modality;
     float *t;             /* mean of the tilted sheet: HU or signal */
@@ -47,6 +48,14 @@ typedef struct dm_column {
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *params,
                             dm_column *out);
 void dm_column_clear(dm_column *column);
+/* The line that the column is measured along, freed by dm_spine_clear: the study's spine, and where its upper
+ * end is marked unsure (it may have left the canal for a cistern before the brain stem, or a foramen)
+ * straight on from the trusted line instead, at the same s. */
+dm_status dm_column_line(const dm_spine *spine, dm_spine *out);
+/* Samples at the upper end of a spine that are marked unsure; 0 = none, or all. */
+int dm_column_doubt(const dm_spine *spine);
+/* Fills lean from the line's tangents. */
+void dm_column_lean(const dm_spine *line, dm_column *column);
 extern const dm_kernel_check dm_discs_checks[];
 enum { DM_DISCS_CHECKS = 4 };
 /* Device bytes of the straightened volume and what is made from it, without the crop. */
@@ -68,20 +77,24 @@ dm_status dm_disc_evidence(dm_column *column);
 /* What the named anchors say, ready to be added to a chain's evidence. */
 typedef struct dm_anchors {
     int n;
-    float *rib;    /* n: + at a disc: a rib begins below it */
-    float *first;  /* n or NULL: for the disc C7/T1 */
-    float *dens;   /* n or NULL: for the disc C2/3 */
-    float *sacrum; /* n: for the disc L5/S1 */
-    float *conus;  /* n: for the disc L1/2 */
-    float *skull;  /* n: for the disc C2/3, by the skull above it */
-    int s_first;   /* index of the first rib (of the upper one where the sides differ), -1 = not seen */
+    float *rib;        /* n: + at a disc: a rib begins below it */
+    float *first;      /* n or NULL: for the disc C7/T1 */
+    float *dens;       /* n or NULL: for the disc C2/3 */
+    float *sacrum;     /* n: for the disc L5/S1 */
+    float *skull;      /* n: for the disc C2/3, by the skull above it */
+    int s_first;       /* index of the first rib (of the upper one where the sides differ), -1 = not seen */
+    double first_sure; /* 0..1: how sure it is that it is the first */
     int s_dens;
+    int s_conus; /* MR: index where the cord ends, -1 = not seen */
     int s_skull; /* MR: index where the canal opens into the skull, -1 = not seen */
 } dm_anchors;
 dm_status dm_anchors_find(const dm_column *column, const dm_levels_params *params, dm_anchors *out);
 void dm_anchors_clear(dm_anchors *anchors);
 /* The parts of it that MR has. */
 void dm_anchors_of_mr(const dm_column *column, const dm_levels_params *params, dm_anchors *anchors);
+/* What the end of the cord says of the disc L1/2 at index i, which may lie beyond the view: the cord ends at
+ * the lower third of L1 (T12 to L2/3; asianspinejournal.org 1017). 0 where it is not seen. */
+double dm_conus_at(const dm_anchors *anchors, const dm_levels_params *params, double i);
 /* Evidence for the alae of the sacrum below the disc at i; body = running median of the column's signal. */
 double dm_marrow_alae(const dm_column *column, const float *body, int i);
 
@@ -98,6 +111,11 @@ void dm_chain_make(int number, dm_chain *chain); /* 0 .. DM_CHAINS - 1; 0 = the 
 double dm_level_pitch(int level);       /* mm from disc to disc along the canal, mean adult */
 double dm_level_disc_height(int level); /* of the disc below */
 double dm_level_front(int level); /* mm from canal centre to the front of the column at the disc below */
+
+/* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name,
+ * on MR, where every disc shows, a place without one for it. The disc between `upper` and `lower` lies at i;
+ * 0 for all others. */
+double dm_fused_beyond(const dm_column *column, int upper, int lower, int i);
 
 /* What one explanation stands on, each in nats as it guides the search for the path. */
 typedef enum dm_cue {

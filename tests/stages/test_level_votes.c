@@ -22,6 +22,47 @@ START_TEST(on_mr_the_skull_names_a_neck) {
 }
 END_TEST
 
+/* Above the skull's rim the line may leave the brain stem for a cistern, and is marked unsure: the column is
+ * measured straight on. */
+START_TEST(a_line_that_follows_the_cistern_costs_no_anchor) {
+    model m = make_model(DM_C1, DM_T1 + 4, 12, 1);
+    m.from[0] = m.from[1] = m.from[2] - 39;
+    m.skull = 1;
+    dm_study *study = make_study(&m, -30, m.from[m.n] - 4, 1.5);
+    into_mr(study, &m, 1e9, 1e9);
+    dm_spine *spine = &study->spine;
+    double leaves = m.from[2] - 46 + 14 + 30; /* mm of the line: 14 mm below the rim */
+    for (int i = 0; i * spine->ds < leaves; i++) {
+        spine->p[i][1] -= fmin(leaves - i * spine->ds, 16);
+        spine->unsure[i] = 1;
+    }
+    ck_assert(dm_good(dm_frame_build(spine)));
+    run_levels(study);
+    ck_assert_ptr_nonnull(strstr(study->levels.count_method, "skull"));
+    for (int i = 2; i + 1 < m.n; i++)
+        ck_assert_int_eq(name_at(study, 0.5 * (m.from[i] + m.from[i + 1]) + 30), m.level[i]);
+    free_study(study);
+}
+END_TEST
+
+START_TEST(the_column_goes_straight_on_from_the_trusted_line) {
+    dm_spine spine, line;
+    ck_assert(dm_good(dm_spine_make(&spine, 200, 0.5)));
+    for (int i = 0; i < 200; i++) {
+        spine.p[i][0] = i < 60 ? 0.3 * (60 - i) : 0;
+        spine.p[i][1] = 0.1 * i;
+        spine.p[i][2] = -0.5 * i;
+        spine.unsure[i] = i < 60;
+    }
+    ck_assert(dm_good(dm_frame_build(&spine)));
+    ck_assert(dm_good(dm_column_line(&spine, &line)));
+    for (int i = 0; i < 200; i++) ck_assert_double_eq_tol(line.p[i][0], 0, 1e-9);
+    for (int i = 68; i < 200; i++) ck_assert_double_eq(line.p[i][1], spine.p[i][1]);
+    ck_assert_double_eq_tol(line.p[0][1] / line.p[0][2], line.p[100][1] / line.p[100][2], 1e-6);
+    dm_spine_clear(&spine), dm_spine_clear(&line);
+}
+END_TEST
+
 /* A piece of chest without a landmark, and a series that shows the neck and the first ribs or the chest only.
  */
 static dm_study *chest_with(const model *m, double top, double low, double shift) {
@@ -114,6 +155,8 @@ int main(void) {
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, open_gpu, close_gpu);
     tcase_add_test(tests, on_mr_the_skull_names_a_neck);
+    tcase_add_test(tests, a_line_that_follows_the_cistern_costs_no_anchor);
+    tcase_add_test(tests, the_column_goes_straight_on_from_the_trusted_line);
     tcase_add_test(tests, a_series_that_shows_the_first_rib_names_a_chest);
     tcase_add_test(tests, a_series_that_shows_no_landmark_proves_nothing);
     tcase_add_test(tests, discs_match_within_a_small_move);

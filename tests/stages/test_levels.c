@@ -63,6 +63,45 @@ START_TEST(the_first_rib_names_a_neck) {
 }
 END_TEST
 
+/* What the ribs say along the column of the model seen from s = top; column and anchors freed by the caller.
+ */
+static void find_anchors(const model *m, double top, dm_column *column, dm_anchors *anchors) {
+    dm_levels_params params;
+    dm_study *study = make_study(m, top, m->from[m->n] - 4, 2);
+    dm_params_preset(dm_stage_levels.params, dm_stage_levels.n_params, &params);
+    ck_assert(dm_good(dm_column_measure(gpu, study, &params, column)));
+    ck_assert(dm_good(dm_anchors_find(column, &params, anchors)));
+    free_study(study);
+}
+
+START_TEST(a_rib_speaks_for_discs_within_6_mm) {
+    model m = make_model(DM_T1 + 8, DM_L1 + 3, 12, 1);
+    dm_column column;
+    dm_anchors anchors;
+    find_anchors(&m, 10, &column, &anchors);
+    int rib = (int)(from_of(&m, DM_T12) - 10 - column.s0), bare = (int)(from_of(&m, DM_L1) - 10 - column.s0);
+    for (int i = rib - 6; i <= rib + 6; i++) ck_assert_float_gt(anchors.rib[i], 1);
+    for (int i = bare - 4; i <= bare + 4; i++) ck_assert_float_lt(anchors.rib[i], -1);
+    dm_anchors_clear(&anchors), dm_column_clear(&column);
+}
+END_TEST
+
+START_TEST(the_first_rib_is_as_sure_as_what_is_bare_above_it) {
+    model m = make_model(DM_C1 + 2, DM_T1 + 5, 12, 1);
+    double first = from_of(&m, DM_T1), before = -1, sure[4];
+    for (int k = 0; k < 4; k++) {
+        dm_column column;
+        dm_anchors anchors;
+        find_anchors(&m, first - 6 - 5 * k, &column, &anchors);
+        sure[k] = anchors.s_first < 0 ? 0 : anchors.first_sure;
+        ck_assert_double_ge(sure[k], before);
+        before = sure[k];
+        dm_anchors_clear(&anchors), dm_column_clear(&column);
+    }
+    ck_assert_msg(sure[0] < 0.5 && sure[3] > 0.9, "%.2f .. %.2f", sure[0], sure[3]);
+}
+END_TEST
+
 START_TEST(kidneys_full_of_contrast_are_no_ribs) {
     model m = make_model(DM_T1 + 7, DM_L1 + 3, 12, 1);
     m.kidneys = 1;
@@ -271,6 +310,8 @@ int main(void) {
     tcase_add_test(tests, thirteen_ribs_are_not_assumed_away);
     tcase_add_test(tests, slices_of_5_mm_keep_the_names);
     tcase_add_test(tests, the_first_rib_names_a_neck);
+    tcase_add_test(tests, a_rib_speaks_for_discs_within_6_mm);
+    tcase_add_test(tests, the_first_rib_is_as_sure_as_what_is_bare_above_it);
     tcase_add_test(tests, kidneys_full_of_contrast_are_no_ribs);
     tcase_add_test(tests, a_pelvis_has_no_ribs);
     tcase_add_test(tests, a_narrow_scan_is_not_counted_by_ribs);
