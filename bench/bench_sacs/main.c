@@ -74,12 +74,13 @@ typedef struct job {
     dm_ph_protocol protocol;
     const char *cache, *set, *pictures, *dump;
     int each, fair, seen;
+    FILE *readings; /* NULL: not asked for */
     totals *t;
 } job;
 
 static void score_case(const job *j, const dm_anatomy *a, const dm_ph_scanner *sc, const dm_study *st) {
     shown what;
-    bench b = {a, sc, st, j->t, j->each, NULL};
+    bench b = {a, sc, st, j->t, j->each, NULL, j->readings};
     if (j->seen && a->n_blebs + a->n_veins > 0 && look_without(j->gpu, &b, &what)) b.shown = &what;
     j->t->studies++;
     score_blebs(&b), score_veins(&b), score_signs(&b);
@@ -147,13 +148,16 @@ int main(int argc, char **argv) {
              .fair = bench_has(argc, argv, "--fair"),
              .seen = bench_has(argc, argv, "--seen"),
              .t = calloc(1, sizeof(totals))};
+    const char *readings = bench_option(argc, argv, "--readings", NULL);
     dm_host_frame frame = {0};
+    if (readings && !(j.readings = fopen(readings, "a"))) return 4;
     if (!j.t || !dm_good(dm_gpu_open(NULL, 0, &j.gpu))) return 4;
     dm_status s = path ? dm_host_open(j.gpu, path, &frame) : dm_ok;
     j.host = path ? &frame.host : NULL;
     if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
     int rc = dm_good(s) ? run(&j, argc, argv) : 4;
     dm_host_clear(&frame);
+    if (j.readings) fclose(j.readings);
     free(j.t);
     dm_gpu_close(j.gpu);
     return rc;

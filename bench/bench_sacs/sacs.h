@@ -2,6 +2,8 @@
 #ifndef DM_BENCH_SACS_H
 #define DM_BENCH_SACS_H
 
+#include <stdio.h>
+
 #include "anatomy.h"
 #include "gpu.h"
 #include "host.h"
@@ -43,6 +45,7 @@ typedef struct bench {
     totals *t;
     int each;
     const shown *shown; /* NULL: not asked for */
+    FILE *readings;     /* NULL: not asked for */
 } bench;
 
 /* Between two LPS points, mm. */

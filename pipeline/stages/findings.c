@@ -23,6 +23,9 @@
 #define VEIN(field, unit_, low_, high_, preset, help) \
     {"vein_" #field, unit_, DM_FLOAT, offsetof(dm_findings_params, vein.field), low_, high_, preset, NULL, help}
 
+#define VEIN_ODDS(name, term, low, high, preset, help) \
+    {"vein_odds_" #name, "1", DM_FLOAT, offsetof(dm_findings_params, vein.odds[term]), low, high, preset, NULL, help}
+
 static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, veto_length, "mm", 3, 30, 9, "Window along the spine in which a pool must fill most cells: three times a root sleeve, twice a spur."),
     DM_PARAM_FLOAT(dm_findings_params, veto_angle, "deg", 5, 90, 25, "The same window round the dura."),
@@ -101,21 +104,34 @@ static const dm_param table[] = {
     VEIN(rank, "1", 0.3, 1, 0.5, "Rank of the responses at other foramina that counts as usual."),
     VEIN(least_hu, "HU", 40, 200, 70, "Fistula veins are above 70 HU at 120 kVp, control veins below (medical notes 2.2); the part above blood is scaled to the tube voltage."),
     VEIN(blood_hu, "HU", 0, 70, 45, "Blood without contrast: the part of a vein's brightness that does not change with the tube voltage."),
-    VEIN(own, "1", 0, 6, 1.5, "A vein counts in full when it is brighter than the study's own veins by this many of their spreads."),
-    VEIN(root, "1", 0, 1, 0.05, "What is as bright as the study's own roots counts this much."),
     VEIN(calcium_hu, "HU", 150, 2000, 250, "Tubes that are brighter on the whole are calcium and thin bone rather than contrast: fistula veins have 60 to 140 HU, seldom more (medical notes 2.2) ..."),
     VEIN(calcium_peak, "HU", 150, 2000, 350, "So are those that exceed this anywhere by two standard deviations of the noise, ..."),
-    VEIN(calcium, "1", 0, 1, 0.05, "... and count this much."),
     VEIN(solid_hu, "HU", 150, 600, 250, "Bone, and sleeves and roots full of contrast, are brighter than this after the blur of 0.9 mm and joined to something far brighter; of a vein of 330 HU and 3 mm that blur leaves less."),
     VEIN(closed, "1", 4, 8, 6, "In this many of 8 directions round a vein it grows darker before anything brighter comes: edges of bone are open towards the bone."),
     VEIN(least_mm, "mm", 3, 30, 6, "Shorter pieces are ends of sleeves and of facets; the first millimetres of a vein hide beside the root."),
-    VEIN(full_mm, "mm", 5, 30, 15, "Shorter ones than this count less: tips of sleeves are shorter, draining veins are 5 to 30 mm long."),
     VEIN(most_mm, "mm", 10, 200, 35, "Longer pieces are ribs, vessels and the edges of muscles: draining veins are seen over 5 to 30 mm."),
     VEIN(near_mm, "mm", 2, 60, 20, "A vein is seen from this near to its foramen on; beyond 8 mm it counts less: its first part hides beside the root."),
     VEIN(chain, "mm", 0, 20, 5, "Pieces of one side nearer than this and alike in brightness are one vein: where it passes bone it is hidden."),
     VEIN(wall_gap, "mm", 0, 15, 4, "Nearer to the bony wall than this lie root sleeves."),
     VEIN(end_mm, "mm", 0, 30, 2, "What comes this near to the ends of the line is cut by the scan, or lies where the line is not held from both sides."),
-    VEIN(unit, "1", 0.001, 10, 0.15, "Brings the score of veins to that of pools: the strongest false ones on phantoms stay below what is accepted."),
+    VEIN_ODDS(base, DM_VEIN_ONE, -30, 30, 0, "XX"),
+    VEIN_ODDS(bright, DM_VEIN_BRIGHT, -30, 30, 0, "XX"),
+    VEIN_ODDS(short, DM_VEIN_SHORT, -30, 30, 0, "XX"),
+    VEIN_ODDS(long, DM_VEIN_LONG, -30, 30, 0, "XX"),
+    VEIN_ODDS(far, DM_VEIN_FAR, -30, 30, 0, "XX"),
+    VEIN_ODDS(own, DM_VEIN_OWN, -30, 30, 0, "XX"),
+    VEIN_ODDS(root, DM_VEIN_ROOT, -30, 30, 0, "XX"),
+    VEIN_ODDS(calcium, DM_VEIN_CALCIUM, -30, 30, 0, "XX"),
+    VEIN_ODDS(peak, DM_VEIN_PEAK, -30, 30, 0, "XX"),
+    VEIN_ODDS(tube, DM_VEIN_TUBE, -30, 30, 0, "XX"),
+    VEIN_ODDS(usual, DM_VEIN_USUAL, -30, 30, 0, "XX"),
+    VEIN_ODDS(closed, DM_VEIN_CLOSED, -30, 30, 0, "XX"),
+    VEIN_ODDS(clear, DM_VEIN_CLEAR, -30, 30, 0, "XX"),
+    VEIN_ODDS(uneven, DM_VEIN_UNEVEN, -30, 30, 0, "XX"),
+    VEIN_ODDS(by_bone, DM_VEIN_BY_BONE, -30, 30, 0, "XX"),
+    VEIN_ODDS(wide, DM_VEIN_WIDE, -30, 30, 0, "XX"),
+    VEIN_ODDS(front, DM_VEIN_FRONT, -30, 30, 0, "XX"),
+    VEIN_ODDS(out, DM_VEIN_OUT, -30, 30, 0, "XX"),
     VEIN(list_score, "1", 0, 5, 0.02, "Weaker candidates are not listed."),
 };
 

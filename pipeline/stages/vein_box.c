@@ -21,15 +21,8 @@ enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL };
 typedef dm_vein_box work;
 
 void dm_vein_box_free(dm_vein_box *w) {
-    free(w->box), free(w->smooth), free(w->excess), free(w->less), free(w->around), free(w->mask),
+    free(w->box), free(w->smooth), free(w->tube), free(w->excess), free(w->less), free(w->around), free(w->mask),
         free(w->solid), free(w->stack);
-}
-
-static double a_of(int y) {
-    return A0 + STEP * y;
-}
-static double l_of(int x) {
-    return L0 + STEP * x;
 }
 
 static int in_diverticulum(const work *w, double s, double a, double l) {
@@ -176,16 +169,17 @@ static int closed(const work *w, int x, int y, int z) {
 }
 
 /* Where a vein may be: outside the canal and its sleeves, beside the spine, not bone, not marrow, not a
- * diverticulum. */
+ * diverticulum. 0 = none, else in how many of 8 directions darker tissue closes round. */
 static int may_be_vein(const work *w, int row, int x, int y, int z) {
     const dm_study *st = w->st;
-    double a = a_of(y), l = l_of(x), r = sqrt(a * a + l * l);
+    double a = dm_vein_a(y), l = dm_vein_l(x), r = sqrt(a * a + l * l);
     size_t at = dm_at(x, y, z, NL, NA);
     if (w->excess[at] <= (float)w->p->low || w->smooth[at] <= 0 || a <= -8) return 0;
     int t = ((int)lround(atan2(l, a) * 36 / PI) + DM_NT) % DM_NT;
     if (r <= (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + w->p->wall_gap) return 0;
     if (by_solid(w, x, y, z) || near_end(w, x, y, z) || in_diverticulum(w, z * DS, a, l)) return 0;
-    return closed(w, x, y, z) >= w->p->closed && enclosed(w, x, y, z) < 7;
+    int round = closed(w, x, y, z);
+    return round >= w->p->closed && enclosed(w, x, y, z) < 7 ? round : 0;
 }
 
 static int row_at(const work *w, int z) {
@@ -200,7 +194,7 @@ static void make_mask(work *w) {
             for (int x = 0; x < NL; x++) {
                 size_t at = dm_at(x, y, z, NL, NA);
                 int row = row_at(w, z);
-                w->mask[at] = (uint8_t)(!w->st->spine.unsure[row] && may_be_vein(w, row, x, y, z));
+                w->mask[at] = w->st->spine.unsure[row] ? 0 : (uint8_t)may_be_vein(w, row, x, y, z);
             }
     for (size_t at = 0; at < (size_t)NL * NA * (size_t)w->nz; at++)
         if (!w->mask[at]) w->excess[at] = 0;
@@ -210,7 +204,7 @@ static void make_mask(work *w) {
             for (int x = 0; x < NL; x++) {
                 size_t at = dm_at(x, y, z, NL, NA);
                 if (!w->mask[at]) continue;
-                w->excess[at] -= (float)w->p->usual * usual(w, z * DS, a_of(y), l_of(x));
+                w->excess[at] -= (float)w->p->usual * usual(w, z * DS, dm_vein_a(y), dm_vein_l(x));
                 if (!(w->excess[at] > (float)w->p->low)) w->mask[at] = 0;
             }
 }
@@ -218,10 +212,10 @@ static void make_mask(work *w) {
 static int allocate(work *w) {
     size_t n = (size_t)NL * NA * (size_t)w->nz;
     w->smooth = malloc(n * sizeof(float)), w->excess = malloc(n * sizeof(float));
-    w->less = malloc(n * sizeof(float)), w->around = malloc(n * sizeof(float));
+    w->tube = malloc(n * sizeof(float)), w->less = malloc(n * sizeof(float)), w->around = malloc(n * sizeof(float));
     w->mask = malloc(n), w->solid = calloc(n, 1);
     w->stack = malloc(n * sizeof(int));
-    return w->smooth && w->excess && w->less && w->around && w->mask && w->solid && w->stack;
+    return w->smooth && w->tube && w->excess && w->less && w->around && w->mask && w->solid && w->stack;
 }
 
 dm_status dm_vein_box_make(dm_gpu *gpu, const dm_veins_params *p, const dm_study *st, dm_vein_box *w) {
@@ -237,7 +231,8 @@ dm_status dm_vein_box_make(dm_gpu *gpu, const dm_veins_params *p, const dm_study
                             .step = {(float)STEP, (float)STEP, (float)DS},
                             .low = -120,
                             .high = 350};
-    DM_TRY(dm_tubes_filter(gpu, w->box, a, w->smooth, w->excess));
+    DM_TRY(dm_tubes_filter(gpu, w->box, a, w->smooth, w->tube));
+    memcpy(w->excess, w->tube, (size_t)NL * NA * (size_t)w->nz * sizeof *w->tube);
     find_solid(w);
     make_mask(w);
     return dm_ok;

@@ -7,11 +7,12 @@
 
 typedef struct dm_veins_params {
     double low, high, usual, rank;            /* HU, HU, share, rank */
-    double least_hu, blood_hu, own, root;     /* HU at 120 kVp, HU, spreads, share */
-    double calcium_hu, calcium_peak, calcium; /* HU, HU, share */
+    double least_hu, blood_hu;                /* HU at 120 kVp, HU */
+    double calcium_hu, calcium_peak;          /* HU */
     double solid_hu, closed;                  /* HU, directions of 8 */
-    double least_mm, full_mm, most_mm, near_mm, chain, wall_gap, end_mm; /* mm */
-    double unit, list_score;
+    double least_mm, most_mm, near_mm, chain, wall_gap, end_mm; /* mm */
+    double odds[DM_VEIN_TERMS];
+    double list_score;
 } dm_veins_params;
 
 /* Appends vein candidates (class DM_FISTULA) to study->findings, weakest ones left out. Sleeves (what lies
