@@ -209,16 +209,12 @@ typedef enum dm_vein_term {
     DM_VEIN_OWN,     /* brighter than the study's own veins, in their spreads */
     DM_VEIN_ROOT,    /* 1 = as bright as the study's roots */
     DM_VEIN_CALCIUM, /* brightness beyond that of contrast in a vein, 100 HU */
-    DM_VEIN_PEAK,    /* the same of its brightest voxel */
     DM_VEIN_TUBE,    /* ln(tube response, share of its brightness above blood) */
     DM_VEIN_USUAL,   /* share of the response that other foramina show too */
-    DM_VEIN_CLOSED,  /* directions, of 8, above 6, in which darker tissue closes round it */
-    DM_VEIN_CLEAR,   /* ln(response in s.d. of the noise) */
-    DM_VEIN_UNEVEN,  /* s.d. of the brightness along it, share of that above blood */
-    DM_VEIN_BY_BONE, /* share of it with cortex within 2 mm */
     DM_VEIN_WIDE,    /* ln(width / 2 mm) */
     DM_VEIN_FRONT,   /* cm in front of the line */
     DM_VEIN_OUT,     /* cm outside the bony wall */
+    DM_VEIN_UPPER,   /* 1 = at the foramina of C8 and T1, beside the first rib */
     DM_VEIN_TERMS
 } dm_vein_term;
 

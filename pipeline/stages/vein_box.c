@@ -169,7 +169,7 @@ static int closed(const work *w, int x, int y, int z) {
 }
 
 /* Where a vein may be: outside the canal and its sleeves, beside the spine, not bone, not marrow, not a
- * diverticulum. 0 = none, else in how many of 8 directions darker tissue closes round. */
+ * diverticulum. */
 static int may_be_vein(const work *w, int row, int x, int y, int z) {
     const dm_study *st = w->st;
     double a = dm_vein_a(y), l = dm_vein_l(x), r = sqrt(a * a + l * l);
@@ -178,8 +178,7 @@ static int may_be_vein(const work *w, int row, int x, int y, int z) {
     int t = ((int)lround(atan2(l, a) * 36 / PI) + DM_NT) % DM_NT;
     if (r <= (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + w->p->wall_gap) return 0;
     if (by_solid(w, x, y, z) || near_end(w, x, y, z) || in_diverticulum(w, z * DS, a, l)) return 0;
-    int round = closed(w, x, y, z);
-    return round >= w->p->closed && enclosed(w, x, y, z) < 7 ? round : 0;
+    return closed(w, x, y, z) >= w->p->closed && enclosed(w, x, y, z) < 7;
 }
 
 static int row_at(const work *w, int z) {
@@ -194,7 +193,7 @@ static void make_mask(work *w) {
             for (int x = 0; x < NL; x++) {
                 size_t at = dm_at(x, y, z, NL, NA);
                 int row = row_at(w, z);
-                w->mask[at] = w->st->spine.unsure[row] ? 0 : (uint8_t)may_be_vein(w, row, x, y, z);
+                w->mask[at] = (uint8_t)(!w->st->spine.unsure[row] && may_be_vein(w, row, x, y, z));
             }
     for (size_t at = 0; at < (size_t)NL * NA * (size_t)w->nz; at++)
         if (!w->mask[at]) w->excess[at] = 0;

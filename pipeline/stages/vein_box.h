@@ -22,7 +22,7 @@ typedef struct dm_vein_box {
     float *tube;          /* tube response, HU */
     float *excess;        /* the same less what is usual there; 0 where no vein may be */
     float *around, *less; /* largest response round a place; room for one step */
-    uint8_t *mask;        /* 0 = no vein here; else the directions, of 8, in which darker tissue closes round */
+    uint8_t *mask;        /* 1 = a vein may be here */
     uint8_t *solid;       /* 2 = bone, sleeves, and what is joined to them */
     int *stack;           /* room for as many indices as there are samples */
 } dm_vein_box;

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "level.h"
+
 static const double PI = 3.14159265358979323846;
 static const double VOXEL = DM_VEIN_STEP * DM_VEIN_STEP * DM_VEIN_DS; /* mm3 */
 
@@ -24,8 +26,7 @@ static double outside(const dm_vein_box *w, const dm_vein_piece *q) {
 void dm_vein_terms(const dm_vein_box *w, const dm_blood *b, const dm_vein_piece *q, double x[DM_VEIN_TERMS]) {
     const dm_veins_params *p = w->p;
     const double length = dm_vein_piece_length(q), value = dm_vein_piece_value(q), n = (double)q->voxels,
-                 over = fmax(value - p->blood_hu, 1), even = q->even / q->weight,
-                 noise = fmax(w->st->crop.noise_sd, 5);
+                 over = fmax(value - p->blood_hu, 1);
     x[DM_VEIN_ONE] = 1;
     x[DM_VEIN_BRIGHT] = between(log(over / (b->least - p->blood_hu)), 0, 2);
     x[DM_VEIN_SHORT] = log(between(length, 4, 15) / 15);
@@ -34,16 +35,12 @@ void dm_vein_terms(const dm_vein_box *w, const dm_blood *b, const dm_vein_piece 
     x[DM_VEIN_OWN] = between((value - fmax(b->least, b->middle)) / b->spread, -2, 4);
     x[DM_VEIN_ROOT] = dm_blood_is_root(b, value);
     x[DM_VEIN_CALCIUM] = between((value - p->calcium_hu) / 100, 0, 2);
-    x[DM_VEIN_PEAK] = between((q->peak - p->calcium_peak - 2 * noise) / 100, 0, 2);
     x[DM_VEIN_TUBE] = log(between(q->tube / n / over, 0.02, 2));
     x[DM_VEIN_USUAL] = 1 - q->excess / q->tube;
-    x[DM_VEIN_CLOSED] = q->closed / n - 6;
-    x[DM_VEIN_CLEAR] = log(between(q->excess / n / noise, 0.05, 10));
-    x[DM_VEIN_UNEVEN] = between(sqrt(fmax(q->square / q->weight - even * even, 0)) / over, 0, 1);
-    x[DM_VEIN_BY_BONE] = q->by_bone / n;
     x[DM_VEIN_WIDE] = log(dm_vein_width(q) / 2);
     x[DM_VEIN_FRONT] = between(q->near_a / 10, -1, 3);
     x[DM_VEIN_OUT] = between(outside(w, q) / 10, 0, 3);
+    x[DM_VEIN_UPPER] = w->st->levels.v[q->foramen].level <= DM_T1;
 }
 
 double dm_vein_probability(const double odds[DM_VEIN_TERMS], const double x[DM_VEIN_TERMS]) {

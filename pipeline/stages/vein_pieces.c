@@ -1,6 +1,7 @@
 #include "vein_pieces.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "level.h"
 #include "places.h"
@@ -25,28 +26,13 @@ static void nearest_foramen(const dm_vein_box *w, double s, double a, double l, 
     }
 }
 
-/* 1 = cortex within 2 mm: no vein of 140 HU is as bright, however noisy. */
-static int by_bone(const dm_vein_box *w, int x, int y, int z) {
-    for (int k = -2; k <= 2; k++)
-        for (int j = -3; j <= 3; j++)
-            for (int i = -3; i <= 3; i++) {
-                int xx = x + i, yy = y + j, zz = z + k;
-                if (xx < 0 || yy < 0 || zz < 0 || xx >= NL || yy >= NA || zz >= w->nz) continue;
-                size_t at = dm_at(xx, yy, zz, NL, NA);
-                if (w->solid[at] == 2 && w->smooth[at] > 300) return 1;
-            }
-    return 0;
-}
-
-static void take(const dm_vein_box *w, int x, int y, int z, int closed, piece *q) {
+static void take(const dm_vein_box *w, int x, int y, int z, piece *q) {
     size_t at = dm_at(x, y, z, NL, NA);
     const double m[3] = {z * DS, dm_vein_a(y), dm_vein_l(x)}, v = (double)w->box[at];
     double ridge = (double)w->excess[at] * (double)w->excess[at];
     q->voxels++;
-    q->excess += (double)w->excess[at], q->tube += (double)w->tube[at], q->closed += closed;
-    q->by_bone += by_bone(w, x, y, z);
-    q->value += ridge * v, q->square += ridge * (double)w->smooth[at] * (double)w->smooth[at];
-    q->even += ridge * (double)w->smooth[at], q->weight += ridge;
+    q->excess += (double)w->excess[at], q->tube += (double)w->tube[at];
+    q->value += ridge * v, q->weight += ridge;
     q->peak = fmax(q->peak, v);
     for (int k = 0; k < 3; k++) q->low[k] = fmin(q->low[k], m[k]), q->high[k] = fmax(q->high[k], m[k]);
     nearest_foramen(w, m[0], m[1], m[2], q);
@@ -62,7 +48,7 @@ static piece piece_at(dm_vein_box *w, int seed) {
     piece q = {.near = 1e9, .low = {1e9, 1e9, 1e9}, .high = {-1e9, -1e9, -1e9}, .foramen = -1, .peak = -1e9};
     size_t depth = 0;
     w->stack[depth++] = seed;
-    take(w, seed % NL, seed / NL % NA, seed / (NL * NA), w->mask[seed], &q);
+    take(w, seed % NL, seed / NL % NA, seed / (NL * NA), &q);
     w->mask[seed] = 0;
     while (depth) {
         int at = w->stack[--depth], x = at % NL, y = at / NL % NA, z = at / (NL * NA);
@@ -71,7 +57,7 @@ static piece piece_at(dm_vein_box *w, int seed) {
             if (xx < 0 || yy < 0 || zz < 0 || xx >= NL || yy >= NA || zz >= w->nz) continue;
             size_t next = dm_at(xx, yy, zz, NL, NA);
             if (!w->mask[next]) continue;
-            take(w, xx, yy, zz, w->mask[next], &q);
+            take(w, xx, yy, zz, &q);
             w->mask[next] = 0;
             w->stack[depth++] = (int)next;
         }
@@ -79,15 +65,25 @@ static piece piece_at(dm_vein_box *w, int seed) {
     return q;
 }
 
-static int find_pieces(dm_vein_box *w, piece *pieces) {
+static dm_status append_piece(dm_vein_pieces *out, const piece *q) {
+    if (out->n == out->room) {
+        int room = out->room ? 2 * out->room : 512;
+        piece *more = realloc(out->v, (size_t)room * sizeof *more);
+        if (!more) return dm_fail(DM_STUDY, "out_of_memory", "no memory for %d pieces of veins", room);
+        out->v = more, out->room = room;
+    }
+    out->v[out->n++] = *q;
+    return dm_ok;
+}
+
+static dm_status find_pieces(dm_vein_box *w, dm_vein_pieces *out) {
     size_t n = (size_t)NL * NA * (size_t)w->nz;
-    int found = 0;
-    for (size_t seed = 0; seed < n && found < DM_VEIN_MOST_PIECES; seed++) {
+    for (size_t seed = 0; seed < n; seed++) {
         if (!w->mask[seed] || !(w->excess[seed] > (float)w->p->high)) continue;
         piece q = piece_at(w, (int)seed);
-        if (q.voxels >= LEAST_VOXELS && q.foramen >= 0 && is_tube(w, &q)) pieces[found++] = q;
+        if (q.voxels >= LEAST_VOXELS && q.foramen >= 0 && is_tube(w, &q)) DM_TRY(append_piece(out, &q));
     }
-    return found;
+    return dm_ok;
 }
 
 /* Gap between the boxes of two pieces, mm. */
@@ -106,10 +102,9 @@ static int alike(const piece *a, const piece *b) {
     return fmax(x, y) < 1.33 * fmin(x, y);
 }
 
-static void append(piece *a, const piece *b) {
-    a->voxels += b->voxels, a->excess += b->excess, a->tube += b->tube, a->closed += b->closed;
-    a->value += b->value, a->square += b->square, a->even += b->even, a->weight += b->weight;
-    a->by_bone += b->by_bone, a->peak = fmax(a->peak, b->peak);
+static void join(piece *a, const piece *b) {
+    a->voxels += b->voxels, a->excess += b->excess, a->tube += b->tube;
+    a->value += b->value, a->weight += b->weight, a->peak = fmax(a->peak, b->peak);
     for (int k = 0; k < 3; k++)
         a->low[k] = fmin(a->low[k], b->low[k]), a->high[k] = fmax(a->high[k], b->high[k]);
 }
@@ -129,16 +124,21 @@ static void chain_pieces(const dm_vein_box *w, piece *pieces, int n) {
                 *a = *b;
                 *b = swap;
             }
-            append(a, b);
+            join(a, b);
             b->voxels = 0;
             j = i;
         }
 }
 
-int dm_vein_pieces_find(dm_vein_box *w, piece *pieces) {
-    int n = find_pieces(w, pieces);
-    chain_pieces(w, pieces, n);
-    return n;
+dm_status dm_vein_pieces_find(dm_vein_box *w, dm_vein_pieces *out) {
+    *out = (dm_vein_pieces){0};
+    DM_TRY(find_pieces(w, out));
+    chain_pieces(w, out->v, out->n);
+    return dm_ok;
+}
+
+void dm_vein_pieces_free(dm_vein_pieces *pieces) {
+    free(pieces->v);
 }
 
 double dm_vein_piece_length(const piece *q) {

@@ -1,6 +1,7 @@
 #include "veins.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 static const double A0 = DM_VEIN_A0, L0 = DM_VEIN_L0, STEP = DM_VEIN_STEP, DS = DM_VEIN_DS;
 /* Samples of a root's tube of 3 by 8 mm. */
 static const double ROOT_VOXELS = 110;
+/* Enhanced blood is mixed after a minute; veins differ from the aorta by no more than this, HU. */
+static const double BLOOD_SPREAD = 30;
 enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL };
 
 typedef dm_vein_piece piece;
@@ -22,8 +25,7 @@ typedef struct work {
     const dm_veins_params *p;
     const dm_vein_box *b;
     dm_study *st;
-    piece *pieces;
-    int n;
+    dm_vein_pieces pieces;
 } work;
 
 double dm_iodine_at(double kvp) {
@@ -50,13 +52,12 @@ static int is_vein(const work *w, const piece *q) {
     return length <= p->most_mm && length >= p->least_mm;
 }
 
-/* The study's own: values of all pieces that could be veins or roots. */
-static dm_blood own_blood(const work *w) {
+/* The study's own: values of all pieces that could be veins or roots, put into `value`, room for all pieces. */
+static dm_blood own_blood(const work *w, float *value) {
     const double least = dm_vein_least(w->p, w->st);
-    float value[DM_VEIN_MOST_PIECES];
     size_t n = 0;
-    for (int i = 0; i < w->n; i++) {
-        const piece *q = &w->pieces[i];
+    for (int i = 0; i < w->pieces.n; i++) {
+        const piece *q = &w->pieces.v[i];
         /* thin bright ones are rims of bone, of all places: no root is as thin */
         int thin = (double)q->voxels < ROOT_VOXELS;
         if (is_vein(w, q) && !(thin && q->value > 1.5 * least * q->weight))
@@ -81,14 +82,25 @@ static int by_bowel(const work *w, const piece *q) {
 
 /* What besides a fistula may shine here. */
 static dm_false_sign sign_of(const work *w, const dm_blood *b, const piece *q, double value) {
-    if (value < w->st->findings.aorta_hu + b->spread) return DM_SIGN_IV;
+    const dm_findings *f = &w->st->findings;
+    if (f->signs >> DM_SIGN_IV & 1 && value < f->aorta_hu + fmin(b->spread, BLOOD_SPREAD)) return DM_SIGN_IV;
     return by_bowel(w, q) ? DM_SIGN_BOWEL : DM_NO_SIGN;
+}
+
+/* A place in the list, once it is full that of the weakest vein; NULL = none is weaker than this score. */
+static dm_finding *place_for(dm_findings *f, double score) {
+    dm_finding *weakest = NULL;
+    if (f->n < DM_MAX_FINDINGS) return &f->f[f->n++];
+    for (int i = 0; i < f->n; i++)
+        if (f->f[i].class_ == DM_FISTULA && f->f[i].score < (weakest ? weakest->score : score))
+            weakest = &f->f[i];
+    return weakest;
 }
 
 static void keep(const work *w, const dm_blood *b, const piece *q) {
     const dm_veins_params *p = w->p;
     dm_findings *f = &w->st->findings;
-    if (!is_vein(w, q) || f->n >= DM_MAX_FINDINGS) return;
+    if (!is_vein(w, q)) return;
     double value = dm_vein_piece_value(q), x[DM_VEIN_TERMS];
     dm_vein_terms(w->b, b, q, x);
     double score = dm_vein_probability(p->odds, x);
@@ -96,7 +108,8 @@ static void keep(const work *w, const dm_blood *b, const piece *q) {
     int row = (int)lround(q->near_s / w->st->spine.ds);
     row = row >= w->st->map.n ? w->st->map.n - 1 : row;
     double sac = (double)w->st->map.sac[row];
-    dm_finding *g = &f->f[f->n++];
+    dm_finding *g = place_for(f, score);
+    if (!g) return;
     *g = (dm_finding){.class_ = DM_FISTULA,
                                 .score = score,
                                 .false_sign = sign_of(w, b, q, value),
@@ -120,21 +133,23 @@ dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
     dm_vein_box box;
     work w = {.p = p, .st = st, .b = &box};
     dm_status status = dm_ok;
+    float *value = NULL;
     int filled = 0;
     for (int i = 0; i < st->canal.n; i++) filled += st->canal.filled[i];
     if (st->modality != DM_CT || filled == 0 || st->levels.n < 2) return dm_ok;
     st->findings.veins_sought = 1;
     DM_TRY_OUT(dm_vein_box_make(gpu, p, st, &box));
-    w.pieces = calloc(DM_VEIN_MOST_PIECES, sizeof *w.pieces);
-    if (!w.pieces) {
-        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for %d pieces of veins", DM_VEIN_MOST_PIECES);
+    DM_TRY_OUT(dm_vein_pieces_find(&box, &w.pieces));
+    value = malloc(((size_t)w.pieces.n + 1) * sizeof *value);
+    if (!value) {
+        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for %d pieces of veins", w.pieces.n);
         goto out;
     }
-    w.n = dm_vein_pieces_find(&box, w.pieces);
-    const dm_blood b = own_blood(&w);
-    for (int i = 0; i < w.n; i++) keep(&w, &b, &w.pieces[i]);
+    const dm_blood b = own_blood(&w, value);
+    for (int i = 0; i < w.pieces.n; i++) keep(&w, &b, &w.pieces.v[i]);
 out:
     dm_vein_box_free(&box);
-    free(w.pieces);
+    dm_vein_pieces_free(&w.pieces);
+    free(value);
     return status;
 }

@@ -8,7 +8,7 @@
 typedef struct dm_veins_params {
     double low, high, usual, rank;            /* HU, HU, share, rank */
     double least_hu, blood_hu;                /* HU at 120 kVp, HU */
-    double calcium_hu, calcium_peak;          /* HU */
+    double calcium_hu;                        /* HU */
     double solid_hu, closed;                  /* HU, directions of 8 */
     double least_mm, most_mm, near_mm, chain, wall_gap, end_mm; /* mm */
     double odds[DM_VEIN_TERMS];
