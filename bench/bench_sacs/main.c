@@ -1,10 +1,13 @@
 /* bench_sacs [--seed S] [--from I] [--cases N] [--kinds K,K] [--protocol ctm|mrm] [--host STUDY] [--cache
  * DIR]
  *            [--each] [--dump DIR] [--pictures DIR] [--fair] [--seen] [--set STAGE.KEY=VALUE,...]
+ *            [--readings FILE]
+ * bench_sacs --fit FILE,FILE
  * Diverticula, fistula veins and misleading signs on digital phantoms, always with the frame of the real
  * stages: what was found and its size, free-response figures of veins, false signs. --host paints them into a
  * real CT without contrast instead (as `duramap phantom --host` does; kinds that its levels do not allow are
- * left out). --cache keeps each study
+ * left out). --readings FILE appends what is weighed of every candidate of a vein; --fit FILE,FILE makes the
+ * coefficients of the score (findings.vein_odds_*) from such files. --cache keeps each study
  * as the stage levels left it, so that the stages after it cost a second a study. --fair leaves out fistulas
  * whose vein the scan does not show. --seen renders each study
  * again without its diverticula and veins, to tell what the scan itself does not show. */
@@ -137,6 +140,9 @@ static int run(const job *j, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    char files[4000];
+    snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit", ""));
+    if (*files) return fit_veins(files);
     const char *path = bench_option(argc, argv, "--host", NULL);
     job j = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
              .protocol = protocol_of(bench_option(argc, argv, "--protocol", "ctm")),

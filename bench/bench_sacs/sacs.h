@@ -71,6 +71,9 @@ void score_blebs(const bench *b);
 void score_veins(const bench *b);
 void report(totals *t);
 
+/* fit.c: coefficients of the veins' score from files of readings, named with commas between. 0 = done. */
+int fit_veins(char *paths);
+
 /* seen.c: renders the study twice. Returns 0 when it cannot. */
 int look_without(dm_gpu *gpu, const bench *b, shown *out);
 
