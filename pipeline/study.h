@@ -234,7 +234,8 @@ typedef struct dm_finding {
     int upper, lower;                            /* vertebrae above and below the nearest disc (level_disc) */
     int root;                                    /* level of the nearest root (level_root) */
     dm_pool_features pool;                       /* 0 for a vein */
-    double vein[DM_VEIN_TERMS];                  /* 0 for a pool */
+    double vein[DM_VEIN_TERMS];                  /* 0 for a pool, and in a body */
+    int in_body;                                 /* 1 = a vein inside a vertebral body */
     int first_pass;                              /* index into dm_study.pass of the first pass that shows it */
     double early_late;                           /* brightness in the first pass as a share of the last's; NaN with one pass */
 } dm_finding;

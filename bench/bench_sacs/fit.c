@@ -146,7 +146,8 @@ int fit_veins(char *paths) {
     row *rows = calloc(MOST_ROWS, sizeof *rows);
     double w[TERMS];
     int n = 0;
-    for (char *save = NULL, *p = strtok_r(paths, ",", &save); rows && p && n >= 0; p = strtok_r(NULL, ",", &save))
+    for (char *save = NULL, *p = strtok_r(paths, ",", &save); rows && p && n >= 0;
+         p = strtok_r(NULL, ",", &save))
         if ((n = read_rows(p, rows, n)) < 0) fprintf(stderr, "%s: cannot be read\n", p);
     if (rows && n > 0) {
         fit(rows, n, NULL, w);

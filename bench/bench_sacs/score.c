@@ -96,8 +96,8 @@ static double off_course(const bench *b, const dm_ph_vein *v, const double lps[3
 }
 
 /* One row of the study's truth (kind 2, and its width in place of the score) or of a candidate, with all that
- * is weighed. Kind: 1 = on a vein of the goal, 0 = further than half a segment from any, -1 = between, or on a
- * vein below the goal. */
+ * is weighed. Kind: 1 = on a vein of the goal, 0 = further than half a segment from any, -1 = between, or on
+ * a vein below the goal. */
 static void write_reading(const bench *b, int kind, const dm_finding *q) {
     char where[64];
     place_of(b->st, q->lps, where);

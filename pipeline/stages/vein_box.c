@@ -21,8 +21,8 @@ enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL };
 typedef dm_vein_box work;
 
 void dm_vein_box_free(dm_vein_box *w) {
-    free(w->box), free(w->smooth), free(w->tube), free(w->excess), free(w->less), free(w->around), free(w->mask),
-        free(w->solid), free(w->stack);
+    free(w->box), free(w->smooth), free(w->tube), free(w->excess), free(w->less), free(w->around),
+        free(w->mask), free(w->solid), free(w->stack);
 }
 
 static int in_diverticulum(const work *w, double s, double a, double l) {
@@ -211,7 +211,8 @@ static void make_mask(work *w) {
 static int allocate(work *w) {
     size_t n = (size_t)NL * NA * (size_t)w->nz;
     w->smooth = malloc(n * sizeof(float)), w->excess = malloc(n * sizeof(float));
-    w->tube = malloc(n * sizeof(float)), w->less = malloc(n * sizeof(float)), w->around = malloc(n * sizeof(float));
+    w->tube = malloc(n * sizeof(float)), w->less = malloc(n * sizeof(float)),
+    w->around = malloc(n * sizeof(float));
     w->mask = malloc(n), w->solid = calloc(n, 1);
     w->stack = malloc(n * sizeof(int));
     return w->smooth && w->tube && w->excess && w->less && w->around && w->mask && w->solid && w->stack;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basivertebral.h"
 #include "blood.h"
 #include "frame.h"
 #include "level.h"
@@ -52,7 +53,8 @@ static int is_vein(const work *w, const piece *q) {
     return length <= p->most_mm && length >= p->least_mm;
 }
 
-/* The study's own: values of all pieces that could be veins or roots, put into `value`, room for all pieces. */
+/* The study's own: values of all pieces that could be veins or roots, put into `value`, room for all pieces.
+ */
 static dm_blood own_blood(const work *w, float *value) {
     const double least = dm_vein_least(w->p, w->st);
     size_t n = 0;
@@ -97,6 +99,12 @@ static dm_finding *place_for(dm_findings *f, double score) {
     return weakest;
 }
 
+static double share_of_sac(const work *w, double s, double value) {
+    int row = (int)lround(s / w->st->spine.ds);
+    double sac = (double)w->st->map.sac[row >= w->st->map.n ? w->st->map.n - 1 : row];
+    return sac > 0 ? value / sac : 0;
+}
+
 static void keep(const work *w, const dm_blood *b, const piece *q) {
     const dm_veins_params *p = w->p;
     dm_findings *f = &w->st->findings;
@@ -105,28 +113,58 @@ static void keep(const work *w, const dm_blood *b, const piece *q) {
     dm_vein_terms(w->b, b, q, x);
     double score = dm_vein_probability(p->odds, x);
     if (value < b->least || score < p->list_score) return;
-    int row = (int)lround(q->near_s / w->st->spine.ds);
-    row = row >= w->st->map.n ? w->st->map.n - 1 : row;
-    double sac = (double)w->st->map.sac[row];
     dm_finding *g = place_for(f, score);
     if (!g) return;
     *g = (dm_finding){.class_ = DM_FISTULA,
-                                .score = score,
-                                .false_sign = sign_of(w, b, q, value),
-                                .side = q->near_l > 0 ? DM_LEFT : DM_RIGHT,
-                                .s = q->near_s,
-                                .s_from = q->low[0],
-                                .s_to = q->high[0],
-                                .site_from = q->near_s - 5,
-                                .site_to = q->near_s + 5,
-                                .theta = atan2(q->near_l, q->near_a) * 180 / PI,
-                                .r = sqrt(q->near_l * q->near_l + q->near_a * q->near_a),
-                                .volume_mm3 = (double)q->voxels * STEP * STEP * DS,
-                                .peak_value = q->peak,
-                                .peak_ratio = sac > 0 ? value / sac : 0,
-                                .length_mm = dm_vein_piece_length(q),
-                                .thickness_mm = dm_vein_width(q)};
+                      .score = score,
+                      .false_sign = sign_of(w, b, q, value),
+                      .side = q->near_l > 0 ? DM_LEFT : DM_RIGHT,
+                      .s = q->near_s,
+                      .s_from = q->low[0],
+                      .s_to = q->high[0],
+                      .site_from = q->near_s - 5,
+                      .site_to = q->near_s + 5,
+                      .theta = atan2(q->near_l, q->near_a) * 180 / PI,
+                      .r = sqrt(q->near_l * q->near_l + q->near_a * q->near_a),
+                      .volume_mm3 = (double)q->voxels * STEP * STEP * DS,
+                      .peak_value = q->peak,
+                      .peak_ratio = share_of_sac(w, q->near_s, value),
+                      .length_mm = dm_vein_piece_length(q),
+                      .thickness_mm = dm_vein_width(q)};
     memcpy(g->vein, x, sizeof g->vein);
+}
+
+static void keep_body_way(const work *w, const dm_body_way *way) {
+    const dm_veins_params *p = w->p;
+    dm_findings *f = &w->st->findings;
+    const dm_vertebra *v = &w->st->levels.v[way->level];
+    double over = (way->tube - way->usual) / fmax(way->spread, p->body_spread);
+    double score = 1 / (1 + exp(-(p->body_base + p->body_over * over)));
+    dm_finding *g = score >= p->list_score ? place_for(f, score) : NULL;
+    if (!g) return;
+    *g = (dm_finding){.class_ = DM_FISTULA,
+                      .in_body = 1,
+                      .score = score,
+                      .side = way->l > 0 ? DM_LEFT : DM_RIGHT,
+                      .s = way->s,
+                      .s_from = v->s_from,
+                      .s_to = v->s_to,
+                      .site_from = v->s_from,
+                      .site_to = v->s_to,
+                      .theta = atan2(way->l, way->a) * 180 / PI,
+                      .r = sqrt(way->l * way->l + way->a * way->a),
+                      .peak_value = way->value,
+                      .peak_ratio = share_of_sac(w, way->s, way->value),
+                      .length_mm = DM_BODY_WAY_MM};
+}
+
+/* Veins inside the bodies, whatever the marrow: each against the other bodies. */
+static dm_status find_in_bodies(const work *w) {
+    dm_body_way way[DM_MAX_VERTEBRAE];
+    DM_TRY(dm_basivertebral_ways(w->b, way));
+    for (int k = 0; k < w->st->levels.n; k++)
+        if (way[k].level >= 0) keep_body_way(w, &way[k]);
+    return dm_ok;
 }
 
 dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
@@ -139,6 +177,7 @@ dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
     if (st->modality != DM_CT || filled == 0 || st->levels.n < 2) return dm_ok;
     st->findings.veins_sought = 1;
     DM_TRY_OUT(dm_vein_box_make(gpu, p, st, &box));
+    DM_TRY_OUT(find_in_bodies(&w));
     DM_TRY_OUT(dm_vein_pieces_find(&box, &w.pieces));
     value = malloc(((size_t)w.pieces.n + 1) * sizeof *value);
     if (!value) {

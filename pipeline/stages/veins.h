@@ -6,12 +6,13 @@
 #include "study.h"
 
 typedef struct dm_veins_params {
-    double low, high, usual, rank;            /* HU, HU, share, rank */
-    double least_hu, blood_hu;                /* HU at 120 kVp, HU */
-    double calcium_hu;                        /* HU */
-    double solid_hu, closed;                  /* HU, directions of 8 */
+    double low, high, usual, rank;                              /* HU, HU, share, rank */
+    double least_hu, blood_hu;                                  /* HU at 120 kVp, HU */
+    double calcium_hu;                                          /* HU */
+    double solid_hu, closed;                                    /* HU, directions of 8 */
     double least_mm, most_mm, near_mm, chain, wall_gap, end_mm; /* mm */
     double odds[DM_VEIN_TERMS];
+    double body_base, body_over, body_spread; /* 1, 1, HU */
     double list_score;
 } dm_veins_params;
 
