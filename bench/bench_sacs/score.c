@@ -106,6 +106,7 @@ static void write_reading(const bench *b, int kind, const dm_finding *q) {
             dm_false_sign_name(q->false_sign), q->score, where);
     for (int i = 0; i < DM_VEIN_TERMS; i++) fprintf(b->readings, ",%.4f", q->vein[i]);
     fprintf(b->readings, "\n");
+    fflush(b->readings);
 }
 
 /* Of a candidate, see write_reading; `hit` = it counts as a mark of some vein. */

@@ -7,6 +7,9 @@
 static const double PI = 3.14159265358979323846;
 static const double VOXEL = DM_VEIN_STEP * DM_VEIN_STEP * DM_VEIN_DS; /* mm3 */
 
+/* Pieces of one side nearer than this along the line, one segment of the thorax, may be of one vein, mm. */
+static const double SAME = 20;
+
 static double between(double x, double low, double high) {
     return fmin(fmax(x, low), high);
 }
@@ -47,4 +50,18 @@ double dm_vein_probability(const double odds[DM_VEIN_TERMS], const double x[DM_V
     double sum = 0;
     for (int i = 0; i < DM_VEIN_TERMS; i++) sum += odds[i] * x[i];
     return 1 / (1 + exp(-sum));
+}
+
+static int are_one(const dm_finding *a, const dm_finding *b) {
+    return a->side == b->side && fabs(a->s - b->s) < SAME;
+}
+
+void dm_vein_alone(dm_finding *f, int n, double *odds) {
+    for (int i = 0; i < n; i++) odds[i] = f[i].score / fmax(1 - f[i].score, 1e-9);
+    for (int i = 0; i < n; i++) {
+        double others = 0;
+        for (int k = 0; k < n; k++)
+            if (k != i && f[k].false_sign == DM_NO_SIGN && !are_one(&f[i], &f[k])) others += odds[k];
+        f[i].score = odds[i] / (1 + odds[i] + others);
+    }
 }

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "basivertebral.h"
 #include "blood.h"
@@ -27,6 +26,8 @@ typedef struct work {
     const dm_vein_box *b;
     dm_study *st;
     dm_vein_pieces pieces;
+    dm_finding *found; /* all candidates, as probable as each is by itself */
+    int n;
 } work;
 
 double dm_iodine_at(double kvp) {
@@ -89,34 +90,17 @@ static dm_false_sign sign_of(const work *w, const dm_blood *b, const piece *q, d
     return by_bowel(w, q) ? DM_SIGN_BOWEL : DM_NO_SIGN;
 }
 
-/* A place in the list, once it is full that of the weakest vein; NULL = none is weaker than this score. */
-static dm_finding *place_for(dm_findings *f, double score) {
-    dm_finding *weakest = NULL;
-    if (f->n < DM_MAX_FINDINGS) return &f->f[f->n++];
-    for (int i = 0; i < f->n; i++)
-        if (f->f[i].class_ == DM_FISTULA && f->f[i].score < (weakest ? weakest->score : score))
-            weakest = &f->f[i];
-    return weakest;
-}
-
 static double share_of_sac(const work *w, double s, double value) {
     int row = (int)lround(s / w->st->spine.ds);
     double sac = (double)w->st->map.sac[row >= w->st->map.n ? w->st->map.n - 1 : row];
     return sac > 0 ? value / sac : 0;
 }
 
-static void keep(const work *w, const dm_blood *b, const piece *q) {
-    const dm_veins_params *p = w->p;
-    dm_findings *f = &w->st->findings;
-    if (!is_vein(w, q)) return;
-    double value = dm_vein_piece_value(q), x[DM_VEIN_TERMS];
-    dm_vein_terms(w->b, b, q, x);
-    double score = dm_vein_probability(p->odds, x);
-    if (value < b->least || score < p->list_score) return;
-    dm_finding *g = place_for(f, score);
-    if (!g) return;
+static void take_piece(work *w, const dm_blood *b, const piece *q) {
+    double value = dm_vein_piece_value(q);
+    if (!is_vein(w, q) || value < b->least) return;
+    dm_finding *g = &w->found[w->n++];
     *g = (dm_finding){.class_ = DM_FISTULA,
-                      .score = score,
                       .false_sign = sign_of(w, b, q, value),
                       .side = q->near_l > 0 ? DM_LEFT : DM_RIGHT,
                       .s = q->near_s,
@@ -131,64 +115,83 @@ static void keep(const work *w, const dm_blood *b, const piece *q) {
                       .peak_ratio = share_of_sac(w, q->near_s, value),
                       .length_mm = dm_vein_piece_length(q),
                       .thickness_mm = dm_vein_width(q)};
-    memcpy(g->vein, x, sizeof g->vein);
+    dm_vein_terms(w->b, b, q, g->vein);
+    g->score = dm_vein_probability(w->p->odds, g->vein);
 }
 
-static void keep_body_way(const work *w, const dm_body_way *way) {
+static void take_body_way(work *w, const dm_body_way *way) {
     const dm_veins_params *p = w->p;
-    dm_findings *f = &w->st->findings;
     const dm_vertebra *v = &w->st->levels.v[way->level];
     double over = (way->tube - way->usual) / fmax(way->spread, p->body_spread);
-    double score = 1 / (1 + exp(-(p->body_base + p->body_over * over)));
-    dm_finding *g = score >= p->list_score ? place_for(f, score) : NULL;
-    if (!g) return;
-    *g = (dm_finding){.class_ = DM_FISTULA,
-                      .in_body = 1,
-                      .score = score,
-                      .side = way->l > 0 ? DM_LEFT : DM_RIGHT,
-                      .s = way->s,
-                      .s_from = v->s_from,
-                      .s_to = v->s_to,
-                      .site_from = v->s_from,
-                      .site_to = v->s_to,
-                      .theta = atan2(way->l, way->a) * 180 / PI,
-                      .r = sqrt(way->l * way->l + way->a * way->a),
-                      .peak_value = way->value,
-                      .peak_ratio = share_of_sac(w, way->s, way->value),
-                      .length_mm = DM_BODY_WAY_MM};
+    w->found[w->n++] = (dm_finding){.class_ = DM_FISTULA,
+                                    .in_body = 1,
+                                    .score = 1 / (1 + exp(-(p->body_base + p->body_over * over))),
+                                    .side = way->l > 0 ? DM_LEFT : DM_RIGHT,
+                                    .s = way->s,
+                                    .s_from = v->s_from,
+                                    .s_to = v->s_to,
+                                    .site_from = v->s_from,
+                                    .site_to = v->s_to,
+                                    .theta = atan2(way->l, way->a) * 180 / PI,
+                                    .r = sqrt(way->l * way->l + way->a * way->a),
+                                    .peak_value = way->value,
+                                    .peak_ratio = share_of_sac(w, way->s, way->value),
+                                    .length_mm = DM_BODY_WAY_MM};
 }
 
-/* Veins inside the bodies, whatever the marrow: each against the other bodies. */
-static dm_status find_in_bodies(const work *w) {
+/* Pieces beside the spine, and veins inside the bodies, whatever the marrow: each against the other bodies.
+ */
+static dm_status take_all(work *w) {
     dm_body_way way[DM_MAX_VERTEBRAE];
-    DM_TRY(dm_basivertebral_ways(w->b, way));
+    size_t most = (size_t)w->pieces.n + DM_MAX_VERTEBRAE;
+    float *value = malloc(most * sizeof *value);
+    double *odds = malloc(most * sizeof *odds);
+    w->found = malloc(most * sizeof *w->found);
+    dm_status status = dm_ok;
+    if (!value || !odds || !w->found) {
+        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu candidates of veins", most);
+        goto out;
+    }
+    const dm_blood b = own_blood(w, value);
+    for (int i = 0; i < w->pieces.n; i++) take_piece(w, &b, &w->pieces.v[i]);
+    DM_TRY_OUT(dm_basivertebral_ways(w->b, way));
     for (int k = 0; k < w->st->levels.n; k++)
-        if (way[k].level >= 0) keep_body_way(w, &way[k]);
-    return dm_ok;
+        if (way[k].level >= 0) take_body_way(w, &way[k]);
+    dm_vein_alone(w->found, w->n, odds);
+out:
+    free(value), free(odds);
+    return status;
+}
+
+/* Into the study's list; once it is full, in place of the weakest vein. */
+static void list(dm_findings *f, const dm_finding *q) {
+    dm_finding *weakest = NULL;
+    if (f->n < DM_MAX_FINDINGS) {
+        f->f[f->n++] = *q;
+        return;
+    }
+    for (int i = 0; i < f->n; i++)
+        if (f->f[i].class_ == DM_FISTULA && f->f[i].score < (weakest ? weakest : q)->score)
+            weakest = &f->f[i];
+    if (weakest) *weakest = *q;
 }
 
 dm_status dm_veins_find(dm_gpu *gpu, const dm_veins_params *p, dm_study *st) {
     dm_vein_box box;
     work w = {.p = p, .st = st, .b = &box};
     dm_status status = dm_ok;
-    float *value = NULL;
     int filled = 0;
     for (int i = 0; i < st->canal.n; i++) filled += st->canal.filled[i];
     if (st->modality != DM_CT || filled == 0 || st->levels.n < 2) return dm_ok;
     st->findings.veins_sought = 1;
     DM_TRY_OUT(dm_vein_box_make(gpu, p, st, &box));
-    DM_TRY_OUT(find_in_bodies(&w));
     DM_TRY_OUT(dm_vein_pieces_find(&box, &w.pieces));
-    value = malloc(((size_t)w.pieces.n + 1) * sizeof *value);
-    if (!value) {
-        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for %d pieces of veins", w.pieces.n);
-        goto out;
-    }
-    const dm_blood b = own_blood(&w, value);
-    for (int i = 0; i < w.pieces.n; i++) keep(&w, &b, &w.pieces.v[i]);
+    DM_TRY_OUT(take_all(&w));
+    for (int i = 0; i < w.n; i++)
+        if (w.found[i].score >= p->list_score) list(&st->findings, &w.found[i]);
 out:
     dm_vein_box_free(&box);
     dm_vein_pieces_free(&w.pieces);
-    free(value);
+    free(w.found);
     return status;
 }

@@ -153,12 +153,29 @@ START_TEST(terms_are_what_they_say) {
 }
 END_TEST
 
+START_TEST(one_fistula_at_most) {
+    double odds[4];
+    dm_finding f[4] = {{.score = 0.5, .side = DM_LEFT, .s = 100},
+                       {.score = 0.5, .side = DM_LEFT, .s = 110},
+                       {.score = 0.75, .side = DM_RIGHT, .s = 100},
+                       {.score = 0.9, .side = DM_RIGHT, .s = 300, .false_sign = DM_SIGN_IV}};
+    dm_vein_alone(f, 4, odds);
+    ck_assert_double_eq_tol(f[0].score, 1 / (1 + 1 + 3.0), 1e-9); /* its neighbour may be the same vein */
+    ck_assert_double_eq_tol(f[1].score, f[0].score, 1e-9);
+    ck_assert_double_eq_tol(f[2].score, 3 / (1 + 3 + 2.0), 1e-9);
+    f[0].score = 0.5;
+    dm_vein_alone(f, 1, odds);
+    ck_assert_double_eq_tol(f[0].score, 0.5, 1e-9);
+}
+END_TEST
+
 int main(void) {
     TCase *t = tcase_create("veins");
     tcase_add_test(t, a_long_scan_is_searched_to_its_end);
     tcase_add_test(t, pieces_that_follow_are_one_when_alike);
     tcase_add_test(t, a_way_that_one_body_alone_shows);
     tcase_add_test(t, terms_are_what_they_say);
+    tcase_add_test(t, one_fistula_at_most);
     Suite *s = suite_create("veins");
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
