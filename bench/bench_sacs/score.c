@@ -159,7 +159,7 @@ void score_veins(const bench *b) {
         }
         if (t->n_marks < MOST_MARKS && q->false_sign == DM_NO_SIGN)
             t->marks[t->n_marks++] = (mark){q->score, hit};
-        if (b->readings) write_reading(b, kind_of(b, q, hit), q);
+        if (b->readings && !q->in_body) write_reading(b, kind_of(b, q, hit), q);
         place_of(b->st, q->lps, where);
         if (b->each)
             printf("  %s vein %s %s score %.3f length %.0f d %.1f peak %.0f sign %s at %s\n",

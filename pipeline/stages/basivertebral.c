@@ -15,7 +15,7 @@ enum { LONG = 15, WIDE = 17, HIGH = 11, OTHERS = 5 };
 /* Best sums of the ways that end at a place, and from which of nine places before they come. */
 typedef struct net {
     double sum[LONG][HIGH][WIDE];
-    signed char from[LONG][HIGH][WIDE];
+    unsigned char from[LONG][HIGH][WIDE];
 } net;
 
 /* Sample of the box at the lowest corner of the net of a body. */
@@ -32,7 +32,7 @@ static void extend(const dm_vein_box *w, const corner *c, net *n, int k, int j, 
     for (int d = 0; k && d < 9; d++) {
         int jj = j + d / 3 - 1, ii = i + d % 3 - 1;
         if (jj < 0 || ii < 0 || jj >= HIGH || ii >= WIDE || n->sum[k - 1][jj][ii] <= best) continue;
-        best = n->sum[k - 1][jj][ii], n->from[k][j][i] = (signed char)d;
+        best = n->sum[k - 1][jj][ii], n->from[k][j][i] = (unsigned char)d;
     }
     n->sum[k][j][i] = best + (double)w->tube[place(c, k, j, i)];
 }
