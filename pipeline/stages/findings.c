@@ -127,9 +127,9 @@ static const dm_param table[] = {
     VEIN(chain, "mm", 0, 20, 5, "Pieces of one side nearer than this and alike in brightness are one vein: where it passes bone it is hidden."),
     VEIN(wall_gap, "mm", 0, 15, 4, "Nearer to the bony wall than this lie root sleeves."),
     VEIN(end_mm, "mm", 0, 30, 2, "What comes this near to the ends of the line is cut by the scan, or lies where the line is not held from both sides."),
-    VEIN(body_base, "1", -30, 0, -8, "Score of a vein inside a vertebral body = 1 / (1 + exp(-x)), x = this + ... By hand: one such case is known, and a dozen bodies are asked in each study, ..."),
+    VEIN(body_base, "1", -30, 0, -9, "Score of a vein inside a vertebral body = 1 / (1 + exp(-x)), x = this + ... By hand: one such case is known, and a dozen bodies are asked in each study, ..."),
     VEIN(body_over, "1", 0, 10, 1, "... + this * tube response on the way forwards beyond that of the other bodies, in their spreads."),
-    VEIN(body_spread, "HU", 0.5, 20, 2, "That spread is at least this: bodies without a vein differ by 2 HU (s.d.), 9 HU at most (76 of 6 phantoms)."),
+    VEIN(body_spread, "HU", 0.5, 20, 2, "That spread is at least this: bodies of phantoms without a vein exceed the others by 9 HU at most (76 bodies), one of a real thorax by 14 HU."),
     VEIN(list_score, "1", 0, 1, 0.02, "Weaker candidates are not listed."),
 };
 
