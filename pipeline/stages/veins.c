@@ -125,6 +125,7 @@ static void take_body_way(work *w, const dm_body_way *way) {
     double over = (way->tube - way->usual) / fmax(way->spread, p->body_spread);
     w->found[w->n++] = (dm_finding){.class_ = DM_FISTULA,
                                     .in_body = 1,
+                                    .volume_mm3 = NAN, /* marrow hides its edge */
                                     .score = 1 / (1 + exp(-(p->body_base + p->body_over * over))),
                                     .side = way->l > 0 ? DM_LEFT : DM_RIGHT,
                                     .s = way->s,
