@@ -129,7 +129,7 @@ static const dm_param table[] = {
     VEIN(end_mm, "mm", 0, 30, 2, "What comes this near to the ends of the line is cut by the scan, or lies where the line is not held from both sides."),
     VEIN(body_base, "1", -30, 0, -9, "Score of a vein inside a vertebral body = 1 / (1 + exp(-x)), x = this + ... By hand: one such case is known, and a dozen bodies are asked in each study, ..."),
     VEIN(body_over, "1", 0, 10, 1, "... + this * tube response on the way forwards beyond that of the other bodies, in their spreads."),
-    VEIN(body_spread, "HU", 0.5, 20, 2, "That spread is at least this: bodies of phantoms without a vein exceed the others by 9 HU at most (76 bodies), one of a real thorax by 14 HU."),
+    VEIN(body_spread, "HU", 0.5, 20, 2, "That spread is at least this: bodies of phantoms without a vein exceed the others by 9 HU at most (76 bodies), one of a real thorax by 14 HU or more."),
     VEIN(list_score, "1", 0, 1, 0.02, "Weaker candidates are not listed."),
 };
 
