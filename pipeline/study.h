@@ -199,6 +199,25 @@ typedef struct dm_pool_features {
     double noise;    /* s.d. of the noise, share of the sac */
 } dm_pool_features;
 
+/* What is weighed of a tube that may be a fistula's vein. */
+typedef enum dm_vein_term {
+    DM_VEIN_ONE,     /* 1 */
+    DM_VEIN_BRIGHT,  /* ln(brightness above blood, share of that of the least hyperdense vein) */
+    DM_VEIN_SHORT,   /* ln(length / 15 mm), 0 from there on */
+    DM_VEIN_LONG,    /* cm beyond 22 mm */
+    DM_VEIN_FAR,     /* distance of its start from the foramen beyond 8 mm, share of 12 mm */
+    DM_VEIN_OWN,     /* brighter than the study's own veins, in their spreads */
+    DM_VEIN_ROOT,    /* 1 = as bright as the study's roots */
+    DM_VEIN_CALCIUM, /* brightness beyond that of contrast in a vein, 100 HU */
+    DM_VEIN_TUBE,    /* ln(tube response, share of its brightness above blood) */
+    DM_VEIN_USUAL,   /* share of the response that other foramina show too */
+    DM_VEIN_WIDE,    /* ln(width / 2 mm) */
+    DM_VEIN_FRONT,   /* cm in front of the line */
+    DM_VEIN_OUT,     /* cm outside the bony wall */
+    DM_VEIN_UPPER,   /* 1 = at the foramina of C8 and T1, beside the first rib */
+    DM_VEIN_TERMS
+} dm_vein_term;
+
 /* A candidate: a pool outside the dura or a vein. */
 typedef struct dm_finding {
     dm_class class_;
@@ -215,6 +234,8 @@ typedef struct dm_finding {
     int upper, lower;                            /* vertebrae above and below the nearest disc (level_disc) */
     int root;                                    /* level of the nearest root (level_root) */
     dm_pool_features pool;                       /* 0 for a vein */
+    double vein[DM_VEIN_TERMS];                  /* 0 for a pool, and in a body */
+    int in_body;                                 /* 1 = a vein inside a vertebral body */
     int first_pass;                              /* index into dm_study.pass of the first pass that shows it */
     double early_late;                           /* brightness in the first pass as a share of the last's; NaN with one pass */
 } dm_finding;

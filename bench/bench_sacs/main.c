@@ -1,10 +1,13 @@
 /* bench_sacs [--seed S] [--from I] [--cases N] [--kinds K,K] [--protocol ctm|mrm] [--host STUDY] [--cache
  * DIR]
  *            [--each] [--dump DIR] [--pictures DIR] [--fair] [--seen] [--set STAGE.KEY=VALUE,...]
+ *            [--readings FILE]
+ * bench_sacs --fit FILE,FILE
  * Diverticula, fistula veins and misleading signs on digital phantoms, always with the frame of the real
  * stages: what was found and its size, free-response figures of veins, false signs. --host paints them into a
  * real CT without contrast instead (as `duramap phantom --host` does; kinds that its levels do not allow are
- * left out). --cache keeps each study
+ * left out). --readings FILE appends what is weighed of every candidate of a vein; --fit FILE,FILE makes the
+ * coefficients of the score (findings.vein_odds_*) from such files. --cache keeps each study
  * as the stage levels left it, so that the stages after it cost a second a study. --fair leaves out fistulas
  * whose vein the scan does not show. --seen renders each study
  * again without its diverticula and veins, to tell what the scan itself does not show. */
@@ -74,12 +77,13 @@ typedef struct job {
     dm_ph_protocol protocol;
     const char *cache, *set, *pictures, *dump;
     int each, fair, seen;
+    FILE *readings; /* NULL: not asked for */
     totals *t;
 } job;
 
 static void score_case(const job *j, const dm_anatomy *a, const dm_ph_scanner *sc, const dm_study *st) {
     shown what;
-    bench b = {a, sc, st, j->t, j->each, NULL};
+    bench b = {a, sc, st, j->t, j->each, NULL, j->readings};
     if (j->seen && a->n_blebs + a->n_veins > 0 && look_without(j->gpu, &b, &what)) b.shown = &what;
     j->t->studies++;
     score_blebs(&b), score_veins(&b), score_signs(&b);
@@ -136,6 +140,9 @@ static int run(const job *j, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    char files[4000];
+    snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit", ""));
+    if (*files) return fit_veins(files);
     const char *path = bench_option(argc, argv, "--host", NULL);
     job j = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
              .protocol = protocol_of(bench_option(argc, argv, "--protocol", "ctm")),
@@ -147,13 +154,16 @@ int main(int argc, char **argv) {
              .fair = bench_has(argc, argv, "--fair"),
              .seen = bench_has(argc, argv, "--seen"),
              .t = calloc(1, sizeof(totals))};
+    const char *readings = bench_option(argc, argv, "--readings", NULL);
     dm_host_frame frame = {0};
+    if (readings && !(j.readings = fopen(readings, "a"))) return 4;
     if (!j.t || !dm_good(dm_gpu_open(NULL, 0, &j.gpu))) return 4;
     dm_status s = path ? dm_host_open(j.gpu, path, &frame) : dm_ok;
     j.host = path ? &frame.host : NULL;
     if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
     int rc = dm_good(s) ? run(&j, argc, argv) : 4;
     dm_host_clear(&frame);
+    if (j.readings) fclose(j.readings);
     free(j.t);
     dm_gpu_close(j.gpu);
     return rc;

@@ -2,6 +2,8 @@
 #ifndef DM_BENCH_SACS_H
 #define DM_BENCH_SACS_H
 
+#include <stdio.h>
+
 #include "anatomy.h"
 #include "gpu.h"
 #include "host.h"
@@ -43,6 +45,7 @@ typedef struct bench {
     totals *t;
     int each;
     const shown *shown; /* NULL: not asked for */
+    FILE *readings;     /* NULL: not asked for */
 } bench;
 
 /* Between two LPS points, mm. */
@@ -67,6 +70,9 @@ int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const 
 void score_blebs(const bench *b);
 void score_veins(const bench *b);
 void report(totals *t);
+
+/* fit.c: coefficients of the veins' score from files of readings, named with commas between. 0 = done. */
+int fit_veins(char *paths);
 
 /* seen.c: renders the study twice. Returns 0 when it cannot. */
 int look_without(dm_gpu *gpu, const bench *b, shown *out);

@@ -79,6 +79,49 @@ int is_fair(const dm_ph_scanner *sc, const dm_ph_vein *v) {
     return v->diameter >= 1.5 && dm_ph_vein_shown(v, sc->noise) >= 5;
 }
 
+/* mm from an LPS point to the middle line of a true vein. */
+static double off_course(const bench *b, const dm_ph_vein *v, const double lps[3]) {
+    double best = INFINITY;
+    for (int i = v->first_prim; i < v->first_prim + v->n_prims; i++)
+        for (int k = 0; k <= 4; k++) {
+            const float *c = b->a->prims + (size_t)i * PH_PROW;
+            double at[3], p[3], q[3];
+            for (int x = 0; x < 3; x++)
+                at[x] = (double)c[PH_A0 + x] + 0.25 * k * (double)(c[PH_A1 + x] - c[PH_A0 + x]);
+            dm_ph_point_at(b->a, at[2], at[0], at[1], p);
+            dm_ph_to_patient(b->sc, p, q);
+            best = fmin(best, distance(q, lps));
+        }
+    return best;
+}
+
+/* One row of the study's truth (kind 2, and its width in place of the score) or of a candidate, with all that
+ * is weighed. Kind: 1 = on a vein of the goal, 0 = further than half a segment from any, -1 = between, or on
+ * a vein below the goal. */
+static void write_reading(const bench *b, int kind, const dm_finding *q) {
+    char where[64];
+    place_of(b->st, q->lps, where);
+    fprintf(b->readings, "%s_%llu_%d,%d,%s,%s,%s,%.4f,%s", b->a->host ? "host" : "drawn",
+            (unsigned long long)b->a->seed, b->a->number, kind, dm_level_name(q->root), dm_side_name(q->side),
+            dm_false_sign_name(q->false_sign), q->score, where);
+    for (int i = 0; i < DM_VEIN_TERMS; i++) fprintf(b->readings, ",%.4f", q->vein[i]);
+    fprintf(b->readings, "\n");
+    fflush(b->readings);
+}
+
+/* Of a candidate, see write_reading; `hit` = it counts as a mark of some vein. */
+static int kind_of(const bench *b, const dm_finding *q, int hit) {
+    for (int i = 0; i < b->a->n_veins; i++)
+        if (off_course(b, &b->a->vein[i], q->lps) < 4) return is_fair(b->sc, &b->a->vein[i]) ? 1 : -1;
+    return hit ? -1 : 0;
+}
+
+static void write_truth(const bench *b, const dm_ph_vein *v, const double lps[3]) {
+    dm_finding q = {.score = v->diameter, .side = v->side[0] == 'l' ? DM_LEFT : DM_RIGHT};
+    memcpy(q.lps, lps, sizeof q.lps);
+    if (is_fair(b->sc, v)) write_reading(b, 2, &q);
+}
+
 void score_veins(const bench *b) {
     const dm_findings *f = &b->st->findings;
     totals *t = b->t;
@@ -92,6 +135,7 @@ void score_veins(const bench *b) {
         t->veins++;
         dm_ph_to_patient(b->sc, b->a->vein[i].p, p);
         place_of(b->st, p, where);
+        if (b->readings) write_truth(b, &b->a->vein[i], p);
         if (b->each)
             printf("  true vein %s %s %s length %.0f d %.1f hu %.0f above round it %.0f CNR 4 over %.0f "
                    "noise %.0f at %s%s\n",
@@ -115,6 +159,7 @@ void score_veins(const bench *b) {
         }
         if (t->n_marks < MOST_MARKS && q->false_sign == DM_NO_SIGN)
             t->marks[t->n_marks++] = (mark){q->score, hit};
+        if (b->readings && !q->in_body) write_reading(b, kind_of(b, q, hit), q);
         place_of(b->st, q->lps, where);
         if (b->each)
             printf("  %s vein %s %s score %.3f length %.0f d %.1f peak %.0f sign %s at %s\n",

@@ -112,7 +112,7 @@ dm_status dm_label_veins(const dm_study *study, dm_voxels *out) {
     for (int i = 0; i < study->findings.n; i++) {
         const dm_finding *f = &study->findings.f[i];
         box b;
-        if (f->class_ != DM_FISTULA || !f->accepted || !study->crop.clean.v) continue;
+        if (f->class_ != DM_FISTULA || f->in_body || !f->accepted || !study->crop.clean.v) continue;
         int most = (int)(f->volume_mm3 / (step[0] * step[1] * step[2])) + 1;
         int good = make_box(study, f, &to_index, &b) && (!b.seen || grow(&b, most, out));
         free(b.seen);

@@ -39,10 +39,6 @@ dm_blood dm_blood_of(float *value, size_t n, double least, double noise) {
     return b;
 }
 
-double dm_blood_bright(const dm_blood *b, double value, double own) {
-    return 1 / (1 + exp(-(value - fmax(b->least, b->middle + own * b->spread)) / b->spread));
-}
-
 int dm_blood_is_root(const dm_blood *b, double value) {
     return b->root_spread > 0 && fabs(value - b->root) < fmax(3.5 * b->root_spread, 0.15 * b->root);
 }

@@ -15,9 +15,6 @@ typedef struct dm_blood {
  * fistula drains at one place. Spreads are 1.48 median absolute deviations, `noise` at least. */
 dm_blood dm_blood_of(float *value, size_t n, double least, double noise);
 
-/* 0..1: how far a value exceeds both `least` and the study's own tubes by `own` spreads, logistic in spreads.
- */
-double dm_blood_bright(const dm_blood *b, double value, double own);
 /* Within 3.5 spreads or 15 % of the roots, whichever is more: part of a root's tube may be muscle. */
 int dm_blood_is_root(const dm_blood *b, double value);
 

@@ -23,6 +23,9 @@
 #define VEIN(field, unit_, low_, high_, preset, help) \
     {"vein_" #field, unit_, DM_FLOAT, offsetof(dm_findings_params, vein.field), low_, high_, preset, NULL, help}
 
+#define VEIN_ODDS(name, term, preset, help) \
+    {"vein_odds_" #name, "1", DM_FLOAT, offsetof(dm_findings_params, vein.odds[DM_VEIN_##term]), -30, 30, preset, NULL, help}
+
 static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, veto_length, "mm", 3, 30, 9, "Window along the spine in which a pool must fill most cells: three times a root sleeve, twice a spur."),
     DM_PARAM_FLOAT(dm_findings_params, veto_angle, "deg", 5, 90, 25, "The same window round the dura."),
@@ -101,22 +104,33 @@ static const dm_param table[] = {
     VEIN(rank, "1", 0.3, 1, 0.5, "Rank of the responses at other foramina that counts as usual."),
     VEIN(least_hu, "HU", 40, 200, 70, "Fistula veins are above 70 HU at 120 kVp, control veins below (medical notes 2.2); the part above blood is scaled to the tube voltage."),
     VEIN(blood_hu, "HU", 0, 70, 45, "Blood without contrast: the part of a vein's brightness that does not change with the tube voltage."),
-    VEIN(own, "1", 0, 6, 1.5, "A vein counts in full when it is brighter than the study's own veins by this many of their spreads."),
-    VEIN(root, "1", 0, 1, 0.05, "What is as bright as the study's own roots counts this much."),
-    VEIN(calcium_hu, "HU", 150, 2000, 250, "Tubes that are brighter on the whole are calcium and thin bone rather than contrast: fistula veins have 60 to 140 HU, seldom more (medical notes 2.2) ..."),
-    VEIN(calcium_peak, "HU", 150, 2000, 350, "So are those that exceed this anywhere by two standard deviations of the noise, ..."),
-    VEIN(calcium, "1", 0, 1, 0.05, "... and count this much."),
+    VEIN(calcium_hu, "HU", 150, 2000, 250, "Tubes that are brighter on the whole are calcium and thin bone rather than contrast: fistula veins have 60 to 140 HU, seldom more (medical notes 2.2)."),
+    VEIN_ODDS(base, ONE, -5.91, "A vein by itself has the probability 1 / (1 + exp(-x)), x = this + ... Fitted on 33 phantoms and 33 scans painted into one real thorax (bench_sacs --fit; seeds 5311, 5312). Its score: its odds over 1 and those of all other candidates, ..."),
+    VEIN_ODDS(bright, BRIGHT, 2.9, "... + this * ln(brightness above blood, share of that of the least hyperdense vein), ..."),
+    VEIN_ODDS(short, SHORT, 0.11, "... + this * ln(length / 15 mm), 0 from there on: tips of sleeves are shorter, draining veins are 5 to 30 mm long, ..."),
+    VEIN_ODDS(long, LONG, -0.8, "... + this * cm beyond 22 mm: ribs, vessels and the edges of muscles are longer, ..."),
+    VEIN_ODDS(far, FAR, -4.17, "... + this * distance of its start from the foramen beyond 8 mm, share of 12 mm: the first millimetres hide beside the root, ..."),
+    VEIN_ODDS(own, OWN, 0.66, "... + this * brightness beyond the study's own veins, in their spreads, -2 to 4, ..."),
+    VEIN_ODDS(root, ROOT, -1.19, "... + this when it is as bright as the study's own roots, ..."),
+    VEIN_ODDS(calcium, CALCIUM, -2.87, "... + this * brightness beyond calcium_hu, 100 HU, ..."),
+    VEIN_ODDS(tube, TUBE, 1.85, "... + this * ln(tube response, share of its brightness above blood): the edge of bone is a poor tube, ..."),
+    VEIN_ODDS(usual, USUAL, -2.28, "... + this * share of the response that other foramina show too, ..."),
+    VEIN_ODDS(wide, WIDE, 5.46, "... + this * ln(width / 2 mm): rims of bone are thin, ..."),
+    VEIN_ODDS(front, FRONT, 1.09, "... + this * cm in front of the line: facets and laminae lie behind, ..."),
+    VEIN_ODDS(out, OUT, 3.91, "... + this * cm outside the bony wall: tips of sleeves lie near to it, ..."),
+    VEIN_ODDS(upper, UPPER, -3.99, "... + this at the foramina of C8 and T1, where the first rib lies; fistulas lie from T4 to L1 (medical notes 1.2)."),
     VEIN(solid_hu, "HU", 150, 600, 250, "Bone, and sleeves and roots full of contrast, are brighter than this after the blur of 0.9 mm and joined to something far brighter; of a vein of 330 HU and 3 mm that blur leaves less."),
     VEIN(closed, "1", 4, 8, 6, "In this many of 8 directions round a vein it grows darker before anything brighter comes: edges of bone are open towards the bone."),
     VEIN(least_mm, "mm", 3, 30, 6, "Shorter pieces are ends of sleeves and of facets; the first millimetres of a vein hide beside the root."),
-    VEIN(full_mm, "mm", 5, 30, 15, "Shorter ones than this count less: tips of sleeves are shorter, draining veins are 5 to 30 mm long."),
     VEIN(most_mm, "mm", 10, 200, 35, "Longer pieces are ribs, vessels and the edges of muscles: draining veins are seen over 5 to 30 mm."),
     VEIN(near_mm, "mm", 2, 60, 20, "A vein is seen from this near to its foramen on; beyond 8 mm it counts less: its first part hides beside the root."),
     VEIN(chain, "mm", 0, 20, 5, "Pieces of one side nearer than this and alike in brightness are one vein: where it passes bone it is hidden."),
     VEIN(wall_gap, "mm", 0, 15, 4, "Nearer to the bony wall than this lie root sleeves."),
     VEIN(end_mm, "mm", 0, 30, 2, "What comes this near to the ends of the line is cut by the scan, or lies where the line is not held from both sides."),
-    VEIN(unit, "1", 0.001, 10, 0.15, "Brings the score of veins to that of pools: the strongest false ones on phantoms stay below what is accepted."),
-    VEIN(list_score, "1", 0, 5, 0.02, "Weaker candidates are not listed."),
+    VEIN(body_base, "1", -30, 0, -9, "Score of a vein inside a vertebral body = 1 / (1 + exp(-x)), x = this + ... By hand: one such case is known, and a dozen bodies are asked in each study, ..."),
+    VEIN(body_over, "1", 0, 10, 1, "... + this * tube response on the way forwards beyond that of the other bodies, in their spreads."),
+    VEIN(body_spread, "HU", 0.5, 20, 2, "That spread is at least this: bodies of phantoms without a vein exceed the others by 9 HU at most (76 bodies), one of a real thorax by 14 HU or more."),
+    VEIN(list_score, "1", 0, 1, 0.02, "Weaker candidates are not listed."),
 };
 
 /* Class, side and place of the root come with the pools; the rest is where bright things mislead. */

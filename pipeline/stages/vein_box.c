@@ -21,15 +21,8 @@ enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL };
 typedef dm_vein_box work;
 
 void dm_vein_box_free(dm_vein_box *w) {
-    free(w->box), free(w->smooth), free(w->excess), free(w->less), free(w->around), free(w->mask),
-        free(w->solid), free(w->stack);
-}
-
-static double a_of(int y) {
-    return A0 + STEP * y;
-}
-static double l_of(int x) {
-    return L0 + STEP * x;
+    free(w->box), free(w->smooth), free(w->tube), free(w->excess), free(w->less), free(w->around),
+        free(w->mask), free(w->solid), free(w->stack);
 }
 
 static int in_diverticulum(const work *w, double s, double a, double l) {
@@ -179,7 +172,7 @@ static int closed(const work *w, int x, int y, int z) {
  * diverticulum. */
 static int may_be_vein(const work *w, int row, int x, int y, int z) {
     const dm_study *st = w->st;
-    double a = a_of(y), l = l_of(x), r = sqrt(a * a + l * l);
+    double a = dm_vein_a(y), l = dm_vein_l(x), r = sqrt(a * a + l * l);
     size_t at = dm_at(x, y, z, NL, NA);
     if (w->excess[at] <= (float)w->p->low || w->smooth[at] <= 0 || a <= -8) return 0;
     int t = ((int)lround(atan2(l, a) * 36 / PI) + DM_NT) % DM_NT;
@@ -210,7 +203,7 @@ static void make_mask(work *w) {
             for (int x = 0; x < NL; x++) {
                 size_t at = dm_at(x, y, z, NL, NA);
                 if (!w->mask[at]) continue;
-                w->excess[at] -= (float)w->p->usual * usual(w, z * DS, a_of(y), l_of(x));
+                w->excess[at] -= (float)w->p->usual * usual(w, z * DS, dm_vein_a(y), dm_vein_l(x));
                 if (!(w->excess[at] > (float)w->p->low)) w->mask[at] = 0;
             }
 }
@@ -218,10 +211,11 @@ static void make_mask(work *w) {
 static int allocate(work *w) {
     size_t n = (size_t)NL * NA * (size_t)w->nz;
     w->smooth = malloc(n * sizeof(float)), w->excess = malloc(n * sizeof(float));
-    w->less = malloc(n * sizeof(float)), w->around = malloc(n * sizeof(float));
+    w->tube = malloc(n * sizeof(float)), w->less = malloc(n * sizeof(float)),
+    w->around = malloc(n * sizeof(float));
     w->mask = malloc(n), w->solid = calloc(n, 1);
     w->stack = malloc(n * sizeof(int));
-    return w->smooth && w->excess && w->less && w->around && w->mask && w->solid && w->stack;
+    return w->smooth && w->tube && w->excess && w->less && w->around && w->mask && w->solid && w->stack;
 }
 
 dm_status dm_vein_box_make(dm_gpu *gpu, const dm_veins_params *p, const dm_study *st, dm_vein_box *w) {
@@ -237,7 +231,8 @@ dm_status dm_vein_box_make(dm_gpu *gpu, const dm_veins_params *p, const dm_study
                             .step = {(float)STEP, (float)STEP, (float)DS},
                             .low = -120,
                             .high = 350};
-    DM_TRY(dm_tubes_filter(gpu, w->box, a, w->smooth, w->excess));
+    DM_TRY(dm_tubes_filter(gpu, w->box, a, w->smooth, w->tube));
+    memcpy(w->excess, w->tube, (size_t)NL * NA * (size_t)w->nz * sizeof *w->tube);
     find_solid(w);
     make_mask(w);
     return dm_ok;

@@ -19,12 +19,21 @@ typedef struct dm_vein_box {
     const dm_study *st;
     int nz;
     float *box, *smooth;  /* HU: as scanned; clipped and blurred by 0.9 mm */
-    float *excess;        /* tube response less what is usual there, HU; 0 where no vein may be */
+    float *tube;          /* tube response, HU */
+    float *excess;        /* the same less what is usual there; 0 where no vein may be */
     float *around, *less; /* largest response round a place; room for one step */
     uint8_t *mask;        /* 1 = a vein may be here */
     uint8_t *solid;       /* 2 = bone, sleeves, and what is joined to them */
     int *stack;           /* room for as many indices as there are samples */
 } dm_vein_box;
+
+/* Ventral and left of the line, mm, at samples y and x. */
+static inline double dm_vein_a(int y) {
+    return DM_VEIN_A0 + DM_VEIN_STEP * y;
+}
+static inline double dm_vein_l(int x) {
+    return DM_VEIN_L0 + DM_VEIN_STEP * x;
+}
 
 /* HU above which a vein is hyperdense in this study: by its tube voltage. */
 double dm_vein_least(const dm_veins_params *p, const dm_study *study);

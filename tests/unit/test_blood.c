@@ -11,8 +11,6 @@ START_TEST(roots_agree_and_veins_are_dim) {
     ck_assert(!dm_blood_is_root(&b, 310));
     ck_assert(!dm_blood_is_root(&b, 120));
     ck_assert_double_eq_tol(b.middle, 61.5, 2);
-    ck_assert_double_ge(dm_blood_bright(&b, 310, 1.5), 0.99);
-    ck_assert_double_le(dm_blood_bright(&b, 55, 1.5), 0.1);
 }
 END_TEST
 

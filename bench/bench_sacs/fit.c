@@ -1,0 +1,186 @@
+/* Coefficients of the veins' score from files that --readings wrote, and how it does on what it was not
+ * fitted to: each drawn study is left out in turn; of painted ones each root and side of the host, whose bone
+ * is the same in all of them. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sacs.h"
+#include "vein_odds.h"
+
+enum { TERMS = DM_VEIN_TERMS, MOST_ROWS = 16384, NAME = 40 };
+
+typedef struct row {
+    char study[NAME], group[NAME], side[8];
+    double s; /* mm along the line */
+    int kind; /* as write_reading says */
+    int flagged, host;
+    double x[TERMS], left_out; /* terms; score when its group is left out */
+} row;
+
+static const char *const names[TERMS] = {"base",    "bright", "short", "long", "far",   "own", "root",
+                                         "calcium", "tube",   "usual", "wide", "front", "out", "upper"};
+
+/* One line into *r; 0 = it is none that --readings wrote. */
+static int parse(char *line, row *r) {
+    char *field[7 + TERMS], *p = line;
+    int n = 0;
+    for (; p && n < 7 + TERMS; n++) {
+        field[n] = p;
+        p = strchr(p, ',');
+        if (p) *p++ = 0;
+    }
+    if (n != 7 + TERMS || p) return 0;
+    *r = (row){.kind = atoi(field[1]), .flagged = *field[4] != 0, .host = strncmp(field[0], "host", 4) == 0};
+    snprintf(r->study, NAME, "%s", field[0]), snprintf(r->side, sizeof r->side, "%s", field[3]);
+    if (sscanf(field[6], "s %lf", &r->s) != 1) return 0;
+    if (r->host)
+        snprintf(r->group, NAME, "%s %s", field[2], field[3]);
+    else
+        snprintf(r->group, NAME, "%s", field[0]);
+    for (int i = 0; i < TERMS; i++) r->x[i] = atof(field[7 + i]);
+    return 1;
+}
+
+static int read_rows(const char *path, row *rows, int n) {
+    char line[1000];
+    FILE *f = fopen(path, "r");
+    if (!f) return -1;
+    while (n < MOST_ROWS && fgets(line, sizeof line, f)) n += parse(line, &rows[n]);
+    fclose(f);
+    return n;
+}
+
+static int is_fitted(const row *r) {
+    return (r->kind == 0 || r->kind == 1) && !r->flagged;
+}
+
+static double probability(const double w[TERMS], const row *r) {
+    double sum = 0;
+    for (int i = 0; i < TERMS; i++) sum += w[i] * r->x[i];
+    return 1 / (1 + exp(-sum));
+}
+
+/* Solves a x = b in place (Gauss; the ridge keeps a regular). */
+static void solve(double a[TERMS][TERMS], double b[TERMS]) {
+    for (int i = 0; i < TERMS; i++)
+        for (int k = 0; k < TERMS; k++) {
+            double f = k == i ? 0 : a[k][i] / a[i][i];
+            for (int j = i; j < TERMS; j++) a[k][j] -= f * a[i][j];
+            b[k] -= f * b[i];
+        }
+    for (int i = 0; i < TERMS; i++) b[i] /= a[i][i];
+}
+
+/* Logistic regression by Newton's method on all rows but those of `without` (NULL = all); coefficients are
+ * expected within +-3 of 0, the base within +-30. */
+static void fit(const row *rows, int n, const char *without, double w[TERMS]) {
+    memset(w, 0, TERMS * sizeof *w);
+    for (int round = 0; round < 30; round++) {
+        double h[TERMS][TERMS] = {{0}}, g[TERMS];
+        for (int i = 0; i < TERMS; i++) {
+            double ridge = i ? 1.0 / 9 : 1.0 / 900;
+            h[i][i] = ridge, g[i] = -w[i] * ridge;
+        }
+        for (const row *r = rows; r < rows + n; r++) {
+            if (!is_fitted(r) || (without && strcmp(r->group, without) == 0)) continue;
+            double p = probability(w, r);
+            for (int i = 0; i < TERMS; i++) {
+                g[i] += ((r->kind == 1) - p) * r->x[i];
+                for (int j = 0; j < TERMS; j++) h[i][j] += p * (1 - p) * r->x[i] * r->x[j];
+            }
+        }
+        solve(h, g);
+        for (int i = 0; i < TERMS; i++) w[i] += g[i];
+    }
+}
+
+static void leave_out(row *rows, int n) {
+    double w[TERMS];
+    for (int i = 0; i < n; i++) rows[i].left_out = -1;
+    for (int i = 0; i < n; i++) {
+        if (rows[i].left_out >= 0) continue;
+        fit(rows, n, rows[i].group, w);
+        for (int k = i; k < n; k++)
+            if (strcmp(rows[k].group, rows[i].group) == 0) rows[k].left_out = probability(w, &rows[k]);
+    }
+}
+
+/* The same for the scores of one study, whose rows lie together, as the stage does (dm_vein_alone). */
+static void alone(row *rows, int n) {
+    dm_finding *f = calloc((size_t)n, sizeof *f);
+    double *odds = malloc((size_t)n * sizeof *odds);
+    for (int i = 0; f && odds && i < n; i++)
+        f[i] = (dm_finding){.score = rows[i].kind == 2 ? 0 : rows[i].left_out,
+                            .s = rows[i].s,
+                            .side = rows[i].side[0] == 'l' ? DM_LEFT : DM_RIGHT,
+                            .false_sign = rows[i].flagged ? DM_SIGN_IV : DM_NO_SIGN};
+    if (f && odds) dm_vein_alone(f, n, odds);
+    for (int i = 0; f && odds && i < n; i++) rows[i].left_out = f[i].score;
+    free(f), free(odds);
+}
+
+static void all_alone(row *rows, int n) {
+    for (int i = 0, end = 0; i < n; i = end) {
+        while (end < n && strcmp(rows[end].study, rows[i].study) == 0) end++;
+        alone(rows + i, end - i);
+    }
+}
+
+/* Best score of a candidate on the vein of the study of *truth; 0 = it has none. */
+static double best_of(const row *rows, int n, const row *truth) {
+    double best = 0;
+    for (const row *r = rows; r < rows + n; r++)
+        if (r->kind == 1 && !r->flagged && strcmp(r->study, truth->study) == 0)
+            best = fmax(best, r->left_out);
+    return best;
+}
+
+/* Veins and false marks above some scores, of the drawn (host 0) or painted studies with a vein of the goal.
+ */
+static void free_response(const row *rows, int n, int host) {
+    static const double at[] = {0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8};
+    for (size_t k = 0; k < sizeof at / sizeof *at; k++) {
+        int veins = 0, found = 0, wrong = 0;
+        for (const row *r = rows; r < rows + n; r++) {
+            if (r->host != host) continue;
+            veins += r->kind == 2, found += r->kind == 2 && best_of(rows, n, r) >= at[k];
+            wrong += r->kind == 0 && !r->flagged && r->left_out >= at[k];
+        }
+        printf("%s from %.2f: %d of %d found, %d false\n", host ? "painted" : "drawn", at[k], found, veins,
+               wrong);
+    }
+}
+
+static void calibration(const row *rows, int n) {
+    static const double edge[] = {0, 0.05, 0.15, 0.3, 0.5, 0.7, 0.9, 1.01};
+    for (size_t k = 0; k + 1 < sizeof edge / sizeof *edge; k++) {
+        int count = 0, right = 0;
+        double sum = 0;
+        for (const row *r = rows; r < rows + n; r++) {
+            if (!is_fitted(r) || r->left_out < edge[k] || r->left_out >= edge[k + 1]) continue;
+            count++, right += r->kind == 1, sum += r->left_out;
+        }
+        if (count) printf("score %.2f: right %.2f of %d\n", sum / count, (double)right / count, count);
+    }
+}
+
+int fit_veins(char *paths) {
+    row *rows = calloc(MOST_ROWS, sizeof *rows);
+    double w[TERMS];
+    int n = 0;
+    for (char *save = NULL, *p = strtok_r(paths, ",", &save); rows && p && n >= 0;
+         p = strtok_r(NULL, ",", &save))
+        if ((n = read_rows(p, rows, n)) < 0) fprintf(stderr, "%s: cannot be read\n", p);
+    if (rows && n > 0) {
+        fit(rows, n, NULL, w);
+        printf("fitted to %d rows:", n);
+        for (int i = 0; i < TERMS; i++) printf(" findings.vein_odds_%s=%.2f", names[i], w[i]);
+        printf("\neach study (painted: each root and side) left out in turn:\n");
+        leave_out(rows, n), all_alone(rows, n);
+        free_response(rows, n, 0), free_response(rows, n, 1), calibration(rows, n);
+    }
+    free(rows);
+    return n > 0 ? 0 : 4;
+}

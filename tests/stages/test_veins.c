@@ -1,0 +1,186 @@
+/* Parts of the search for fistula veins on made-up boxes: all pieces of a long scan, ways through the bodies,
+ * and what is weighed. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basivertebral.h"
+#include "level.h"
+#include "vein_odds.h"
+
+enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL, BODIES = 8, TALL = 24, NZ = BODIES * TALL };
+static const dm_veins_params params = {
+    .high = 10, .blood_hu = 45, .chain = 0.5, .most_mm = 35, .calcium_hu = 250};
+
+/* A straight canal of 10 mm with the vertebrae T5 to T12, an empty box round it. */
+static void open_box(dm_study *st, dm_vein_box *w) {
+    size_t n = (size_t)NL * NA * NZ, cells = (size_t)NZ * DM_NT;
+    memset(st, 0, sizeof *st);
+    st->spine.n = st->canal.n = NZ, st->spine.ds = 1;
+    st->canal.r_bone = malloc(cells * sizeof(float));
+    for (size_t i = 0; i < cells; i++) st->canal.r_bone[i] = 10;
+    st->spine.unsure = calloc(NZ, 1);
+    st->levels.n = BODIES;
+    for (int v = 0; v < BODIES; v++) {
+        st->levels.v[v].level = DM_T1 + 4 + v;
+        st->levels.v[v].s_from = TALL * v, st->levels.v[v].s_to = TALL * (v + 1);
+    }
+    *w = (dm_vein_box){.p = &params, .st = st, .nz = NZ, .box = calloc(n, 4), .tube = calloc(n, 4)};
+    w->excess = calloc(n, 4), w->mask = calloc(n, 1), w->stack = malloc(n * sizeof(int));
+    for (size_t i = 0; i < n; i++) w->tube[i] = (float)(i * 2654435761u % 1000) / 100;
+}
+
+static void close_box(dm_study *st, dm_vein_box *w) {
+    dm_vein_box_free(w);
+    free(st->canal.r_bone), free(st->spine.unsure);
+}
+
+/* 3 x 3 x 3 samples of a tube of this value from (x, y, z) on. */
+static void put_piece(dm_vein_box *w, int x, int y, int z, float value) {
+    for (int k = 0; k < 27; k++) {
+        size_t at = dm_at(x + k % 3, y + k / 3 % 3, z + k / 9, NL, NA);
+        w->mask[at] = 1, w->excess[at] = w->tube[at] = 20, w->box[at] = value;
+    }
+}
+
+START_TEST(a_long_scan_is_searched_to_its_end) {
+    static dm_study st;
+    dm_vein_box w;
+    dm_vein_pieces all;
+    int put = 0;
+    open_box(&st, &w);
+    for (int z = 2; z + 4 < NZ; z += 6)
+        for (int y = 0; y < 4; y++)
+            for (int x = 0; x < 7; x++) put_piece(&w, 5 + 6 * x, 26 + 6 * y, z, 100), put++;
+    ck_assert_int_gt(put, 800);
+    ck_assert(dm_good(dm_vein_pieces_find(&w, &all)));
+    ck_assert_int_eq(all.n, put);
+    ck_assert(all.v[all.n - 1].low[0] > NZ - 12);
+    dm_vein_pieces_free(&all);
+    close_box(&st, &w);
+}
+END_TEST
+
+START_TEST(pieces_that_follow_are_one_when_alike) {
+    static dm_study st;
+    dm_vein_box w;
+    dm_vein_pieces all;
+    dm_veins_params p = params;
+    p.chain = 5;
+    for (int alike = 0; alike < 2; alike++) {
+        open_box(&st, &w);
+        w.p = &p;
+        put_piece(&w, 80, 30, 90, 150), put_piece(&w, 86, 30, 90, alike ? 160 : 320);
+        ck_assert(dm_good(dm_vein_pieces_find(&w, &all)));
+        int left = 0;
+        for (int i = 0; i < all.n; i++) left += all.v[i].voxels > 0;
+        ck_assert_int_eq(left, alike ? 1 : 2);
+        dm_vein_pieces_free(&all);
+        close_box(&st, &w);
+    }
+}
+END_TEST
+
+/* A tube forwards from the canal's wall into body v, 2 mm to the left, slightly oblique. */
+static void put_way(dm_vein_box *w, int v) {
+    for (int k = 0; k < 20; k++) w->tube[dm_at(57 - k / 8, 39 + k, TALL * v + TALL / 2 + k / 6, NL, NA)] = 40;
+}
+
+START_TEST(a_way_that_one_body_alone_shows) {
+    static dm_study st;
+    dm_vein_box w;
+    dm_body_way way[DM_MAX_VERTEBRAE];
+    open_box(&st, &w);
+    put_way(&w, 3);
+    ck_assert(dm_good(dm_basivertebral_ways(&w, way)));
+    for (int v = 0; v < BODIES; v++) {
+        double over = (way[v].tube - way[v].usual) / fmax(way[v].spread, 2);
+        ck_assert_int_eq(way[v].level, v);
+        ck_assert_msg(v == 3 ? over > 10 : over < 2, "body %d: %.1f", v, over);
+    }
+    ck_assert_double_eq_tol(way[3].l, 2.1, 0.8);
+    ck_assert_double_eq_tol(way[3].a, 11.5, 0.8);
+    ck_assert_double_eq_tol(way[3].s, 3 * TALL + TALL / 2.0, 1.1);
+    for (int v = 0; v < BODIES; v++) put_way(&w, v);
+    ck_assert(dm_good(dm_basivertebral_ways(&w, way)));
+    for (int v = 0; v < BODIES; v++) ck_assert_double_le(fabs(way[v].tube - way[v].usual), 3);
+    close_box(&st, &w);
+}
+END_TEST
+
+/* A vein of 15 mm, 2 mm wide, 140 HU, beside the foramen below T8. */
+static dm_vein_piece usual_vein(void) {
+    return (dm_vein_piece){.voxels = 96,
+                           .excess = 96 * 20,
+                           .tube = 96 * 20,
+                           .value = 140,
+                           .weight = 1,
+                           .peak = 180,
+                           .low = {90, 0, 18},
+                           .high = {95, 3, 31},
+                           .near_s = 91,
+                           .near_a = 2,
+                           .near_l = 20,
+                           .near = 6,
+                           .foramen = 3};
+}
+
+START_TEST(terms_are_what_they_say) {
+    static dm_study st;
+    dm_vein_box w;
+    double x[DM_VEIN_TERMS];
+    const dm_blood blood = {.least = 70, .middle = 70, .spread = 10, .root = 0, .root_spread = 0};
+    dm_vein_piece q = usual_vein();
+    open_box(&st, &w);
+    dm_vein_terms(&w, &blood, &q, x);
+    ck_assert_double_eq_tol(x[DM_VEIN_BRIGHT], log(95.0 / 25), 1e-9);
+    ck_assert_double_eq_tol(x[DM_VEIN_OWN], 4, 1e-9);
+    ck_assert_double_eq_tol(x[DM_VEIN_OUT], 1.0, 1e-9);
+    ck_assert_double_eq_tol(x[DM_VEIN_USUAL], 0, 1e-9);
+    ck_assert_double_eq_tol(x[DM_VEIN_WIDE], 0, 0.05);
+    ck_assert_double_eq(x[DM_VEIN_FAR], 0);
+    ck_assert_double_eq(x[DM_VEIN_UPPER], 0);
+    ck_assert_double_eq(x[DM_VEIN_CALCIUM], 0);
+    q.near = 20, q.value = 400, q.excess /= 4;
+    st.levels.v[3].level = DM_T1;
+    dm_vein_terms(&w, &blood, &q, x);
+    ck_assert_double_eq_tol(x[DM_VEIN_FAR], 1, 1e-9);
+    ck_assert_double_eq_tol(x[DM_VEIN_CALCIUM], 1.5, 1e-9);
+    ck_assert_double_eq_tol(x[DM_VEIN_USUAL], 0.75, 1e-9);
+    ck_assert_double_eq(x[DM_VEIN_UPPER], 1);
+    close_box(&st, &w);
+}
+END_TEST
+
+START_TEST(one_fistula_at_most) {
+    double odds[4];
+    dm_finding f[4] = {{.score = 0.5, .side = DM_LEFT, .s = 100},
+                       {.score = 0.5, .side = DM_LEFT, .s = 110},
+                       {.score = 0.75, .side = DM_RIGHT, .s = 100},
+                       {.score = 0.9, .side = DM_RIGHT, .s = 300, .false_sign = DM_SIGN_IV}};
+    dm_vein_alone(f, 4, odds);
+    ck_assert_double_eq_tol(f[0].score, 1 / (1 + 1 + 3.0), 1e-9); /* its neighbour may be the same vein */
+    ck_assert_double_eq_tol(f[1].score, f[0].score, 1e-9);
+    ck_assert_double_eq_tol(f[2].score, 3 / (1 + 3 + 2.0), 1e-9);
+    f[0].score = 0.5;
+    dm_vein_alone(f, 1, odds);
+    ck_assert_double_eq_tol(f[0].score, 0.5, 1e-9);
+}
+END_TEST
+
+int main(void) {
+    TCase *t = tcase_create("veins");
+    tcase_add_test(t, a_long_scan_is_searched_to_its_end);
+    tcase_add_test(t, pieces_that_follow_are_one_when_alike);
+    tcase_add_test(t, a_way_that_one_body_alone_shows);
+    tcase_add_test(t, terms_are_what_they_say);
+    tcase_add_test(t, one_fistula_at_most);
+    Suite *s = suite_create("veins");
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
