@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../logistic.h"
 #include "sacs.h"
 #include "vein_odds.h"
 
@@ -56,54 +57,24 @@ static int is_fitted(const row *r) {
     return (r->kind == 0 || r->kind == 1) && !r->flagged;
 }
 
-static double probability(const double w[TERMS], const row *r) {
-    double sum = 0;
-    for (int i = 0; i < TERMS; i++) sum += w[i] * r->x[i];
-    return 1 / (1 + exp(-sum));
+/* On all rows but those of `without` (NULL = all); the base is expected within +-30. s: room for n. */
+static void fit(const row *rows, int n, const char *without, bench_sample *s, double w[TERMS]) {
+    int used = 0;
+    for (const row *r = rows; r < rows + n; r++)
+        if (is_fitted(r) && (!without || strcmp(r->group, without) != 0))
+            s[used++] = (bench_sample){r->x, r->kind == 1};
+    bench_logistic(s, used, TERMS, 30, w);
 }
 
-/* Solves a x = b in place (Gauss; the ridge keeps a regular). */
-static void solve(double a[TERMS][TERMS], double b[TERMS]) {
-    for (int i = 0; i < TERMS; i++)
-        for (int k = 0; k < TERMS; k++) {
-            double f = k == i ? 0 : a[k][i] / a[i][i];
-            for (int j = i; j < TERMS; j++) a[k][j] -= f * a[i][j];
-            b[k] -= f * b[i];
-        }
-    for (int i = 0; i < TERMS; i++) b[i] /= a[i][i];
-}
-
-/* Logistic regression by Newton's method on all rows but those of `without` (NULL = all); coefficients are
- * expected within +-3 of 0, the base within +-30. */
-static void fit(const row *rows, int n, const char *without, double w[TERMS]) {
-    memset(w, 0, TERMS * sizeof *w);
-    for (int round = 0; round < 30; round++) {
-        double h[TERMS][TERMS] = {{0}}, g[TERMS];
-        for (int i = 0; i < TERMS; i++) {
-            double ridge = i ? 1.0 / 9 : 1.0 / 900;
-            h[i][i] = ridge, g[i] = -w[i] * ridge;
-        }
-        for (const row *r = rows; r < rows + n; r++) {
-            if (!is_fitted(r) || (without && strcmp(r->group, without) == 0)) continue;
-            double p = probability(w, r);
-            for (int i = 0; i < TERMS; i++) {
-                g[i] += ((r->kind == 1) - p) * r->x[i];
-                for (int j = 0; j < TERMS; j++) h[i][j] += p * (1 - p) * r->x[i] * r->x[j];
-            }
-        }
-        solve(h, g);
-        for (int i = 0; i < TERMS; i++) w[i] += g[i];
-    }
-}
-
-static void leave_out(row *rows, int n) {
+static void leave_out(row *rows, int n, bench_sample *s) {
     double w[TERMS];
     for (int i = 0; i < n; i++) rows[i].left_out = -1;
     for (int i = 0; i < n; i++) {
         if (rows[i].left_out >= 0) continue;
-        fit(rows, n, rows[i].group, w);
+        fit(rows, n, rows[i].group, s, w);
         for (int k = i; k < n; k++)
-            if (strcmp(rows[k].group, rows[i].group) == 0) rows[k].left_out = probability(w, &rows[k]);
+            if (strcmp(rows[k].group, rows[i].group) == 0)
+                rows[k].left_out = bench_probability(w, rows[k].x, TERMS);
     }
 }
 
@@ -168,19 +139,20 @@ static void calibration(const row *rows, int n) {
 
 int fit_veins(char *paths) {
     row *rows = calloc(MOST_ROWS, sizeof *rows);
+    bench_sample *samples = calloc(MOST_ROWS, sizeof *samples);
     double w[TERMS];
     int n = 0;
-    for (char *save = NULL, *p = strtok_r(paths, ",", &save); rows && p && n >= 0;
+    for (char *save = NULL, *p = strtok_r(paths, ",", &save); rows && samples && p && n >= 0;
          p = strtok_r(NULL, ",", &save))
         if ((n = read_rows(p, rows, n)) < 0) fprintf(stderr, "%s: cannot be read\n", p);
-    if (rows && n > 0) {
-        fit(rows, n, NULL, w);
+    if (samples && n > 0) {
+        fit(rows, n, NULL, samples, w);
         printf("fitted to %d rows:", n);
         for (int i = 0; i < TERMS; i++) printf(" findings.vein_odds_%s=%.2f", names[i], w[i]);
         printf("\neach study (painted: each root and side) left out in turn:\n");
-        leave_out(rows, n), all_alone(rows, n);
+        leave_out(rows, n, samples), all_alone(rows, n);
         free_response(rows, n, 0), free_response(rows, n, 1), calibration(rows, n);
     }
-    free(rows);
+    free(rows), free(samples);
     return n > 0 ? 0 : 4;
 }

@@ -36,12 +36,15 @@ static void forget(dm_study *st) {
     for (int i = 0; i < DM_MAX_PASSES; i++) st->pass[i].scan = (dm_scan){0};
 }
 
+/* Of another program's study this is most likely another number: its file is made anew. */
+static const size_t size = sizeof(dm_study);
+
 void keep_study(const char *path, const dm_study *st) {
     FILE *f = fopen(path, "wb");
     dm_study copy = *st;
     if (!f) return;
     forget(&copy);
-    int good = fwrite(&copy, sizeof copy, 1, f) == 1 && arrays(f, 1, &copy);
+    int good = fwrite(&size, sizeof size, 1, f) == 1 && fwrite(&copy, sizeof copy, 1, f) == 1 && arrays(f, 1, &copy);
     fclose(f);
     if (!good) remove(path);
 }
@@ -49,7 +52,8 @@ void keep_study(const char *path, const dm_study *st) {
 int kept_study(const char *path, dm_study *st) {
     FILE *f = fopen(path, "rb");
     if (!f) return 0;
-    int good = fread(st, sizeof *st, 1, f) == 1;
+    size_t found = 0;
+    int good = fread(&found, sizeof found, 1, f) == 1 && found == size && fread(st, sizeof *st, 1, f) == 1;
     if (good) {
         st->crop.raw.v = st->crop.clean.v = st->crop.coarse.v = NULL;
         st->spine.p = st->spine.tangent = st->spine.ventral = st->spine.left = NULL;

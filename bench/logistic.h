@@ -1,0 +1,54 @@
+/* Logistic regression of the benches: coefficients of a stage's score from what it found and what is true. */
+#ifndef DM_BENCH_LOGISTIC_H
+#define DM_BENCH_LOGISTIC_H
+
+#include <math.h>
+#include <string.h>
+
+enum { BENCH_MOST_TERMS = 32 };
+
+typedef struct bench_sample {
+    const double *x; /* the terms */
+    int right;       /* 1 = it is one */
+} bench_sample;
+
+/* Solves a x = b in place (Gauss; the ridge keeps a regular). */
+static inline void bench_solve(double a[BENCH_MOST_TERMS][BENCH_MOST_TERMS], double *b, int n) {
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < n; k++) {
+            double f = k == i ? 0 : a[k][i] / a[i][i];
+            for (int j = i; j < n; j++) a[k][j] -= f * a[i][j];
+            b[k] -= f * b[i];
+        }
+    for (int i = 0; i < n; i++) b[i] /= a[i][i];
+}
+
+static inline double bench_probability(const double *w, const double *x, int terms) {
+    double sum = 0;
+    for (int i = 0; i < terms; i++) sum += w[i] * x[i];
+    return 1 / (1 + exp(-sum));
+}
+
+/* Newton's method; a coefficient is expected within +-3 of 0, the first one, the base, within +-`base`. Fills
+ * w. */
+static inline void bench_logistic(const bench_sample *s, int n, int terms, double base, double *w) {
+    memset(w, 0, (size_t)terms * sizeof *w);
+    for (int round = 0; round < 30; round++) {
+        double h[BENCH_MOST_TERMS][BENCH_MOST_TERMS] = {{0}}, g[BENCH_MOST_TERMS];
+        for (int i = 0; i < terms; i++) {
+            double ridge = i ? 1.0 / 9 : 1 / (base * base);
+            h[i][i] = ridge, g[i] = -w[i] * ridge;
+        }
+        for (int m = 0; m < n; m++) {
+            double p = bench_probability(w, s[m].x, terms);
+            for (int i = 0; i < terms; i++) {
+                g[i] += (s[m].right - p) * s[m].x[i];
+                for (int j = 0; j < terms; j++) h[i][j] += p * (1 - p) * s[m].x[i] * s[m].x[j];
+            }
+        }
+        bench_solve(h, g, terms);
+        for (int i = 0; i < terms; i++) w[i] += g[i];
+    }
+}
+
+#endif
