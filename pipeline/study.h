@@ -141,7 +141,7 @@ typedef struct dm_map {
     uint8_t *assessed; /* 1 = E means something here */
     float *sac;        /* n: upper envelope of the sac, HU or signal, DM_OUTSIDE where not filled */
     float *tissue;     /* DM_NT: tissue reference by theta */
-    double blur;       /* mm, s.d. of the scan's own blur round the dura, or across its slices where that is more; 0 where nothing was assessed */
+    double blur;       /* mm, s.d. of the scan's own blur round the dura, or of its voxels (long slices, two long edges) where that is more; 0 where nothing was assessed */
     int fat_bright;    /* 1 = MR without fat suppression: fat behind the sac and in the sacrum looks like fluid */
     int n_phases;      /* 0 with one pass; else all passes with contrast in order of time, the measured one among them */
     dm_phase phase[DM_MAX_PASSES];

@@ -38,7 +38,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, assessed_least, "1", 0, 1, 0.3, "Less of the dura's surface assessable than this beside a filled sac: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, front_least, "1", 0, 1, 0.5, "Or less than this in front of it, where most tears are: the dura lies on bone there, or its surface goes round a pool."),
-    DM_PARAM_FLOAT(dm_localise_params, blur_most, "mm", 0.5, 3, 1.15, "A blur of more than this (s.d.), as measured or of slices of 4 mm, hides the gap round the dura and makes facets look like pools: indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, blur_most, "mm", 0.5, 3, 1.15, "A blur of more than this (s.d.), as measured or of slices of 4 mm or voxels with two edges of 2 mm, hides the gap round the dura and makes facets look like pools: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, slec_segments, "1", 1, 10, 2, "A collection over this many vertebral segments is a long extradural collection."),
     DM_PARAM_FLOAT(dm_localise_params, slec_thickness, "mm", 0, 5, 1, "And at least this thick."),
 };
@@ -112,9 +112,9 @@ static void long_collection(const dm_localise_params *p, dm_study *st) {
 }
 
 /* A false sign keeps its score in the list but is never the site, and alone never a leak. Nor is what lies where fat lies
- * (behind the sac, in the sacrum) when fat is as bright as fluid, nor any pool where the blur hides the gap. */
+ * (behind the sac, in the sacrum) when fat is as bright as fluid, nor anything where the blur hides the gap. */
 static int can_be_leak(const dm_localise_params *p, const dm_study *st, const dm_finding *f) {
-    if (st->map.blur > p->blur_most && f->class_ != DM_FISTULA) return 0;
+    if (st->map.blur > p->blur_most) return 0;
     int fat = st->map.fat_bright && (f->class_ == DM_DORSAL_TEAR || f->class_ == DM_SACRAL);
     return f->false_sign == DM_NO_SIGN && !fat;
 }

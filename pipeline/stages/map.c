@@ -241,11 +241,14 @@ static void beyond_bone(work *w, int nr) {
 }
 
 /* The standard deviation of what one voxel averages along its longest edge, mm: thick slices mix the gap with the bone above and
- * below it, which a profile within the slice does not show. */
+ * below it, which a profile within the slice does not show. Where two edges are long the gap is mixed with what lies beside it in every
+ * view of it, and half as much counts as much. */
 static double across_slices(const dm_study *st) {
     double edge[3];
     dm_affine_spacing(&st->crop.raw.to_lps, edge);
-    return fmax(edge[0], fmax(edge[1], edge[2])) / sqrt(12);
+    double longest = fmax(edge[0], fmax(edge[1], edge[2])), shortest = fmin(edge[0], fmin(edge[1], edge[2]));
+    double middle = edge[0] + edge[1] + edge[2] - longest - shortest;
+    return fmax(longest, 2 * middle) / sqrt(12);
 }
 
 static dm_status measure(dm_gpu *gpu, work *w) {
