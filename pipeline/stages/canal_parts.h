@@ -77,7 +77,7 @@ float dm_expected_gap(float place, int t, float usual, float ventral);
 
 typedef struct dm_divide_params {
     double seed, grow; /* strength of a line that a patch must show somewhere, and everywhere */
-    double outward;    /* mm by which a patch must stand out from the ellipse of the rest of the sac */
+    double outward;    /* mm by which a patch must stand out from the ellipse of the rest of the sac; with a clear line two thirds of it */
     double ends;       /* mm below the line's upper end that are left alone */
     double roots;      /* place (dm_sac_places) from which on roots make lines of their own */
     double along, round, min_radius;

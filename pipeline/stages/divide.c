@@ -10,11 +10,13 @@
 static const float deep = 0.75f; /* mm inside the dura found: a line, not the edge itself */
 /* Cells to either side over which the evidence is averaged: 9 mm, 35 degrees. */
 enum { ALONG = 4, ROUND = 3 };
-static const float dim_layer = 0.3f; /* dimness from which a layer on the cord is no healthy fluid */
+static const float clear_line = 0.4f; /* mean strength of a patch's line */
+static const float dim_layer = 0.3f;  /* dimness from which a layer on the cord is no healthy fluid */
 /* A patch: mm along the line; cells, of half a square millimetre. */
 enum { LEAST_ROWS = 8, LEAST_CELLS = 40 };
-enum { NEAR_ROWS = 8 };          /* mm along the line over which a patch's shape is judged */
-/* mm beyond a patch's end where the dura is what it is without it: a pool's tapered end, no longer a patch, is shorter. */
+enum { NEAR_ROWS = 8 }; /* mm along the line over which a patch's shape is judged */
+/* mm beyond a patch's end where the dura is what it is without it: a pool's tapered end, no longer a patch,
+ * is shorter. */
 enum { BEYOND_FROM = 4, BEYOND_TO = 12 };
 enum { MOST_LEFT_OUT = 40 };     /* angles: the rest of the ring must tell the ellipse */
 static const float steep = 0.5f; /* mm from a cell to the next, along and round */
@@ -137,8 +139,8 @@ static void weigh(lines *l) {
         }
 }
 
-/* Mean radius of the dura found at this angle beyond the end of the patch round cell (i, t), up (step -1) or down the line; 0
- * where the line ends first or another patch begins. */
+/* Mean radius of the dura found at this angle beyond the end of the patch round cell (i, t), up (step -1) or
+ * down the line; 0 where the line ends first or another patch begins. */
 static float beyond_end(const lines *l, int i, int t, int step) {
     int n = l->u->a.ns, label = l->label[i * DM_NT + t], end = i;
     float sum = 0.0f;
@@ -151,17 +153,23 @@ static float beyond_end(const lines *l, int i, int t, int step) {
     return sum / (float)(BEYOND_TO - BEYOND_FROM);
 }
 
-/* How far the dura found at a cell of a patch lies outside the dura beyond the patch's ends, mm: their mean, or the one that is
- * known; `none` where neither is. */
+/* How far the dura found at a cell of a patch lies outside the dura beyond the patch's ends, mm: their mean,
+ * or the one that is known; `none` where neither is. */
 static float stand_out_along(const lines *l, int i, int t, float none) {
-    float up = beyond_end(l, i, t, -1), down = beyond_end(l, i, t, 1), both = up > 0.0f && down > 0.0f ? 0.5f * (up + down) : up + down;
+    float up = beyond_end(l, i, t, -1), down = beyond_end(l, i, t, 1),
+          both = up > 0.0f && down > 0.0f ? 0.5f * (up + down) : up + down;
     return both > 0.0f ? l->rd[i * DM_NT + t] - both : none;
 }
 
-/* How far the dura found lies outside the ellipse of the rest of its ring, into `outward`; a cell that is known by nothing but its dim
- * layer must stand out from the dura further along as well. Fluid that pulsates is as dim as a pool, but the sac keeps its shape; a
- * pool stands out from it. 0 where the patches leave less than 160 degrees. */
-static void stand_out(const lines *l, int i, float *outward) {
+/* mm by which the dura found lies outside what it would be (the ellipse of the rest of its ring; the same, or
+ * for a cell that is known by nothing but its dim layer the lesser of that and of what the dura further along
+ * says; the dura further along), and the line's strength. */
+typedef struct shape {
+    float ring, both, along, line;
+} shape;
+
+/* Fills out for the cells of patches in a row; 0 where the patches leave less than 160 degrees. */
+static void stand_out(const lines *l, int i, shape *out) {
     enum { BESIDE = 2 }; /* angles on either side of a patch that may belong to it */
     uint8_t left_out[DM_NT] = {0};
     float fit[DM_NT];
@@ -173,39 +181,55 @@ static void stand_out(const lines *l, int i, float *outward) {
     if (n == 0 || n > MOST_LEFT_OUT) return;
     dm_fit_ellipse(l->rd + (size_t)i * DM_NT, left_out, fit);
     for (int t = 0; t < DM_NT; t++) {
-        float ring = l->rd[i * DM_NT + t] - fit[t];
-        outward[i * DM_NT + t] = l->label[i * DM_NT + t] && l->dim[i * DM_NT + t] ? fminf(ring, stand_out_along(l, i, t, ring)) : ring;
+        int c = i * DM_NT + t;
+        if (!l->label[c]) continue;
+        float ring = l->rd[c] - fit[t], along = stand_out_along(l, i, t, ring);
+        out[c] = (shape){ring, l->dim[c] ? fminf(ring, along) : ring, along, l->evidence[c]};
     }
 }
 
-/* Mean of `outward` over the cells of the same patch within 8 mm along the line. */
-static float mean_outward(const lines *l, const float *outward, int i, int label) {
-    float sum = 0.0f;
-    int n = 0;
+/* Means over the cells of the same patch within 8 mm along the line. */
+static shape mean_shape(const lines *l, const shape *out, int i, int label) {
+    shape sum = {0.0f, 0.0f, 0.0f, 0.0f};
+    float n = 0.0f;
     for (int ii = i - NEAR_ROWS; ii <= i + NEAR_ROWS; ii++)
-        for (int t = 0; t < DM_NT && ii >= 0 && ii < l->u->a.ns; t++)
-            if (l->label[ii * DM_NT + t] == label) sum += outward[ii * DM_NT + t], n++;
-    return n ? sum / (float)n : 0.0f;
+        for (int t = 0; t < DM_NT && ii >= 0 && ii < l->u->a.ns; t++) {
+            const shape *q = &out[ii * DM_NT + t];
+            if (l->label[ii * DM_NT + t] != label) continue;
+            sum.ring += q->ring, sum.both += q->both, sum.along += q->along, sum.line += q->line;
+            n += 1.0f;
+        }
+    return n > 0.0f ? (shape){sum.ring / n, sum.both / n, sum.along / n, sum.line / n} : sum;
+}
+
+/* Fluid that pulsates is as dim as a pool, and roots make lines, but the sac keeps its shape; a pool stands
+ * out from it. In front the canal leaves it little room: with a clear line less is enough, if the ring and
+ * the dura further along both show it. */
+static int stands_out(const lines *l, shape mean) {
+    float least = (float)l->p->outward, less = least / 1.5f;
+    int in_front = mean.line >= clear_line && 0.5f * (mean.ring + mean.along) >= less &&
+                   fminf(mean.ring, mean.along) >= 0.5f * less;
+    return mean.both >= least || in_front;
 }
 
 /* Takes the label from the rows of a patch that do not stand out. */
 static dm_status drop_flat(lines *l) {
     int n = l->u->a.ns, *kept = malloc((size_t)n * DM_NT * sizeof *kept);
-    float *outward = calloc((size_t)n * DM_NT, sizeof *outward);
-    if (kept && outward) {
-        for (int i = 0; i < n; i++) stand_out(l, i, outward);
+    shape *out = calloc((size_t)n * DM_NT, sizeof *out);
+    if (kept && out) {
+        for (int i = 0; i < n; i++) stand_out(l, i, out);
         for (int c = 0; c < n * DM_NT; c++) {
             int label = l->label[c], known = c % DM_NT && l->label[c - 1] == label;
-            kept[c] = known ? kept[c - 1]
-                      : label && mean_outward(l, outward, c / DM_NT, label) >= (float)l->p->outward ? label
-                                                                                                    : 0;
+            kept[c] = known                                                          ? kept[c - 1]
+                      : label && stands_out(l, mean_shape(l, out, c / DM_NT, label)) ? label
+                                                                                     : 0;
         }
         memcpy(l->label, kept, (size_t)n * DM_NT * sizeof *kept);
     }
-    dm_status status = kept && outward ? dm_ok
-                                       : dm_fail(DM_STUDY, "out_of_memory",
-                                                 "no memory for the sac's shape at %d positions", n);
-    free(outward), free(kept);
+    dm_status status =
+        kept && out ? dm_ok
+                    : dm_fail(DM_STUDY, "out_of_memory", "no memory for the sac's shape at %d positions", n);
+    free(out), free(kept);
     return status;
 }
 
