@@ -105,7 +105,7 @@ static const dm_param table[] = {
     VEIN(least_hu, "HU", 40, 200, 70, "Fistula veins are above 70 HU at 120 kVp, control veins below (medical notes 2.2); the part above blood is scaled to the tube voltage."),
     VEIN(blood_hu, "HU", 0, 70, 45, "Blood without contrast: the part of a vein's brightness that does not change with the tube voltage."),
     VEIN(calcium_hu, "HU", 150, 2000, 250, "Tubes that are brighter on the whole are calcium and thin bone rather than contrast: fistula veins have 60 to 140 HU, seldom more (medical notes 2.2)."),
-    VEIN_ODDS(base, ONE, -5.91, "A vein by itself has the probability 1 / (1 + exp(-x)), x = this + ... Fitted on 33 phantoms and 33 scans painted into one real thorax (bench_sacs --fit; seeds 5311, 5312). Its score: its odds over 1 and those of all other candidates, ..."),
+    VEIN_ODDS(base, ONE, -5.91, "Vein by itself: 1 / (1 + exp(-x)), x = this + ... (33 phantoms, 33 scans painted into one thorax; bench_sacs --fit). Score: its odds over 1 and those of all candidates, ..."),
     VEIN_ODDS(bright, BRIGHT, 2.9, "... + this * ln(brightness above blood, share of that of the least hyperdense vein), ..."),
     VEIN_ODDS(short, SHORT, 0.11, "... + this * ln(length / 15 mm), 0 from there on: tips of sleeves are shorter, draining veins are 5 to 30 mm long, ..."),
     VEIN_ODDS(long, LONG, -0.8, "... + this * cm beyond 22 mm: ribs, vessels and the edges of muscles are longer, ..."),

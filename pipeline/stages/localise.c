@@ -31,7 +31,7 @@ static const dm_param table[] = {
     SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the 5-95 % interval: half the least tear length."),
     DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.6, "Answer leak from this score of a pool: one false mark in 15 studies on 120 phantoms and 60 painted scans (README)."),
     DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.3, "Between this (a third of a false mark a study there) and leak_score the answer is indeterminate."),
-    DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.5, "The same for veins, whose score is a probability too: no false mark in 66 studies of those fitted, each left out in turn (bench_sacs --fit), one in 8 scans painted into a real thorax later."),
+    DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.5, "The same for veins: no false mark in 66 fitted studies, each left out in turn (bench_sacs --fit), one in 8 later scans painted into a real thorax."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 1, 0.15, "And for doubtful veins: a fifth of a false mark a study there."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
