@@ -38,20 +38,24 @@ static int found(const tally *t, double least) {
     return n;
 }
 
-/* What the study's answer would rest on: accepted hits and accepted false marks. */
+/* What the studies' answers would rest on: accepted hits, accepted false marks, misleading pools taken for
+ * leaks. */
 static void accepted(const tally *t) {
-    int goal = 0, hit = 0, wrong = 0;
+    int goal = 0, hit = 0, wrong = 0, misled = 0;
     for (int i = 0; i < t->n_lesions; i++)
         if (tally_is_goal(&t->lesions[i])) goal++, hit += t->lesions[i].accepted;
-    for (int i = 0; i < t->n_marks; i++) wrong += tally_is_false(&t->marks[i]) && t->marks[i].accepted;
-    printf("  | %d of %d, %.2f\n", hit, goal, t->studies ? (double)wrong / t->studies : 0.0);
+    for (int i = 0; i < t->n_marks; i++) {
+        const mark *m = &t->marks[i];
+        wrong += tally_is_false(m) && m->accepted, misled += m->sign && m->accepted;
+    }
+    printf("  | %d of %d, %.2f, %d\n", hit, goal, t->studies ? (double)wrong / t->studies : 0.0, misled);
 }
 
 void ablation_report(tally *const *t, int n) {
     static const double rate[] = {0.125, 0.25, 0.5, 1};
     printf("pools of 1 mm and ratio .2 found, at so many false marks a study:\n%-42s", "switched off");
     for (int k = 0; k < 4; k++) printf(" %6.3f", rate[k]);
-    printf("  | accepted; false marks accepted a study\n");
+    printf("  | accepted; false marks accepted a study; misleading pools taken\n");
     for (int a = 0; a < n; a++) {
         printf("%-42s", ablations[a].name);
         for (int k = 0; k < 4; k++) printf(" %6d", found(t[a], tally_score_at(t[a], rate[k])));
