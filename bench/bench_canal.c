@@ -208,16 +208,12 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, sums *sum) {
                     .sc = bench_calloc(1, sizeof *b.sc),
                     .st = bench_calloc(1, sizeof *b.st),
                     .dense = p->dense};
-    int kinds = 0, mr = strcmp(p->protocol, "mrm") == 0;
-    while (dm_phantom_kinds[kinds]) kinds++;
-    if (strcmp(p->protocol, "both") == 0) mr = (c + c / kinds) % 2;
-    if (dm_good(dm_anatomy_make(p->seed, c, p->kind ? p->kind : dm_phantom_kinds[c % kinds],
-                                mr ? PH_MRM : PH_CTM, b.a))) {
+    if (bench_phantom(p->seed, c, p->kind, p->protocol, b.a)) {
         dm_ph_make_scanner(b.a, 0, b.sc);
         if (b.dense) bench_dense_pools(&b);
         if (before_canal(gpu, p, &b) && bench_run_stage(gpu, "canal", p->set, b.st)) {
             sums *own = bench_calloc(1, sizeof *own);
-            score_study(p, &b, &sum[mr], own);
+            score_study(p, &b, &sum[b.a->protocol == PH_MRM], own);
             if (p->each)
                 printf("%d %s %s %s sac %.0f: line %.2f %.1f; dura %+.2f %.2f %.1f, overlap %.3f; bone %+.2f "
                        "%.2f %.1f, overlap %.3f; swallowed %d of %d\n",

@@ -170,18 +170,15 @@ static int one_case(dm_gpu *gpu, const plan *p, int c, bench_distances *all, int
     bench_case b = {.a = bench_calloc(1, sizeof *b.a),
                     .sc = bench_calloc(1, sizeof *b.sc),
                     .st = bench_calloc(1, sizeof *b.st)};
-    int kinds = 0, mr = strcmp(p->protocol, "mrm") == 0, good = 0;
-    while (dm_phantom_kinds[kinds]) kinds++;
-    if (strcmp(p->protocol, "both") == 0) mr = (c + c / kinds) % 2;
     int16_t *v = NULL;
-    if (dm_good(dm_anatomy_make(p->seed, c, p->kind ? p->kind : dm_phantom_kinds[c % kinds],
-                                mr ? PH_MRM : PH_CTM, b.a))) {
+    if (bench_phantom(p->seed, c, p->kind, p->protocol, b.a)) {
         dm_ph_make_scanner(b.a, 0, b.sc);
+        int mr = b.a->protocol == PH_MRM;
         b.st->modality = mr ? DM_MR : DM_CT;
         b.st->contrast = mr ? DM_FLUID : DM_IODINE;
         v = drawn(gpu, p, &b);
     }
-    good = v && bench_from_scan(gpu, &b, v, 5, p->set);
+    int good = v && bench_from_scan(gpu, &b, v, 5, p->set);
     if (good)
         report(&b, p, all, marked);
     else

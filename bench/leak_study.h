@@ -171,7 +171,6 @@ static inline int bench_given(dm_gpu *gpu, bench_case *b, int16_t *v) {
 
 /* The first n real stages on the scan v, which the study keeps. */
 static inline int bench_from_scan(dm_gpu *gpu, bench_case *b, int16_t *v, int n, const char *set) {
-    static const char *const stages[] = {"crop", "denoise", "spine", "canal", "levels"};
     b->st->pass[0].scan = (dm_scan){.nx = b->sc->args.nx,
                                     .ny = b->sc->args.ny,
                                     .nz = b->sc->args.nz,
@@ -179,9 +178,7 @@ static inline int bench_from_scan(dm_gpu *gpu, bench_case *b, int16_t *v, int n,
                                     .scale = 1,
                                     .v = v};
     b->st->n_passes = 1;
-    for (int k = 0; k < n; k++)
-        if (!bench_run_stage(gpu, stages[k], set, b->st)) return 0;
-    return 1;
+    return bench_run_first(gpu, n, set, b->st);
 }
 
 /* ---- the kept study: what the stages from map on read ---- */

@@ -56,18 +56,13 @@ static inline int true_line(const dm_anatomy *a, const dm_ph_scanner *sc, dm_stu
     return dm_good(dm_frame_build(&st->spine));
 }
 
-/* The line as the stage levels gets it: moved to the middle of the surfaces, and doubted by them. */
-static inline int find_line(dm_gpu *gpu, dm_study *st) {
-    static const char *const stages[] = {"crop", "denoise", "spine", "canal"};
-    for (int i = 0; i < 4; i++)
-        if (!bench_run_stage(gpu, stages[i], NULL, st)) return 0;
-    return 1;
-}
+/* The stages that make the line as levels gets it: moved to the middle of the surfaces, and doubted by them. */
+enum { LINE_STAGES = 4 };
 
 static inline int render(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, int found, dm_study *st) {
     const dm_scan *scan = &st->pass[0].scan;
     if (!bench_scan(gpu, a, sc, st)) return 0;
-    if (found) return find_line(gpu, st);
+    if (found) return bench_run_first(gpu, LINE_STAGES, NULL, st);
     dm_volume *raw = &st->crop.raw;
     if (!dm_good(dm_volume_make(raw, scan->nx, scan->ny, scan->nz, &scan->to_lps))) return 0;
     for (size_t i = 0; i < dm_volume_count(raw); i++) raw->v[i] = (float)scan->v[i];
@@ -78,9 +73,7 @@ static inline int phantom_subject(dm_gpu *gpu, uint64_t seed, int number, dm_ph_
                                   subject *o) {
     dm_anatomy *a = calloc(1, sizeof *a);
     dm_ph_scanner *sc = calloc(1, sizeof *sc);
-    int kinds = 0, good = a && sc;
-    while (dm_phantom_kinds[kinds]) kinds++;
-    good = good && dm_good(dm_anatomy_make(seed, number, dm_phantom_kinds[number % kinds], protocol, a));
+    int good = a && sc && dm_good(dm_anatomy_make(seed, number, dm_phantom_kinds[number % bench_kinds()], protocol, a));
     if (good) {
         dm_ph_make_scanner(a, 0, sc);
         good = render(gpu, a, sc, found, o->study);
@@ -136,7 +129,7 @@ static inline int real_subject(dm_gpu *gpu, const char *path, const char *truth,
     if (good) {
         *o->study = in.study[0].study;
         in.study[0].study = (dm_study){0};
-        good = find_line(gpu, o->study) && read_truth(truth, o);
+        good = bench_run_first(gpu, LINE_STAGES, NULL, o->study) && read_truth(truth, o);
     }
     const char *slash = strrchr(path, '/');
     snprintf(o->name, sizeof o->name, "%s", slash ? slash + 1 : path);

@@ -2,8 +2,9 @@
 #ifndef DM_BENCH_LOGISTIC_H
 #define DM_BENCH_LOGISTIC_H
 
-#include <math.h>
 #include <string.h>
+
+#include "odds.h"
 
 enum { BENCH_MOST_TERMS = 32 };
 
@@ -23,12 +24,6 @@ static inline void bench_solve(double a[BENCH_MOST_TERMS][BENCH_MOST_TERMS], dou
     for (int i = 0; i < n; i++) b[i] /= a[i][i];
 }
 
-static inline double bench_probability(const double *w, const double *x, int terms) {
-    double sum = 0;
-    for (int i = 0; i < terms; i++) sum += w[i] * x[i];
-    return 1 / (1 + exp(-sum));
-}
-
 /* Newton's method; a coefficient is expected within +-3 of 0, the first one, the base, within +-`base`. Fills
  * w. */
 static inline void bench_logistic(const bench_sample *s, int n, int terms, double base, double *w) {
@@ -40,7 +35,7 @@ static inline void bench_logistic(const bench_sample *s, int n, int terms, doubl
             h[i][i] = ridge, g[i] = -w[i] * ridge;
         }
         for (int m = 0; m < n; m++) {
-            double p = bench_probability(w, s[m].x, terms);
+            double p = dm_probability(w, s[m].x, terms);
             for (int i = 0; i < terms; i++) {
                 g[i] += (s[m].right - p) * s[m].x[i];
                 for (int j = 0; j < terms; j++) h[i][j] += p * (1 - p) * s[m].x[i] * s[m].x[j];

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "phantom.h"
 #include "scanner.h"
 #include "stage.h"
 
@@ -45,6 +46,32 @@ static inline int bench_run(dm_gpu *gpu, const dm_stage *stage, const char *set,
 static inline int bench_run_stage(dm_gpu *gpu, const char *name, const char *set, dm_study *st) {
     const dm_stage *stage = dm_stage_named(name);
     return stage && bench_run(gpu, stage, set, st);
+}
+
+/* The first n stages, one after another. */
+static inline int bench_run_first(dm_gpu *gpu, int n, const char *set, dm_study *st) {
+    int good = 1;
+    for (int k = 0; good && k < n; k++) good = bench_run(gpu, dm_stages[k], set, st);
+    return good;
+}
+
+/* How many kinds of phantoms are made in turn. */
+static inline int bench_kinds(void) {
+    int n = 0;
+    while (dm_phantom_kinds[n]) n++;
+    return n;
+}
+
+/* Protocol of case c, `name` being ctm, mrm or both: each of `kinds` kinds in turn has the one, then the other. */
+static inline dm_ph_protocol bench_protocol(const char *name, int c, int kinds) {
+    int mr = strcmp(name, "both") == 0 ? (c + c / kinds) % 2 : strcmp(name, "mrm") == 0;
+    return mr ? PH_MRM : PH_CTM;
+}
+
+/* Phantom number c: of this kind, or NULL = all kinds in turn. 0 = none could be made. */
+static inline int bench_phantom(uint64_t seed, int c, const char *kind, const char *protocol, dm_anatomy *a) {
+    int n = bench_kinds();
+    return dm_good(dm_anatomy_make(seed, c, kind ? kind : dm_phantom_kinds[c % n], bench_protocol(protocol, c, n), a));
 }
 
 /* Room for a phantom's scan as the first pass of an empty study. */

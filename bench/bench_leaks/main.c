@@ -67,30 +67,16 @@ typedef struct work {
     place place[MOST];
 } work;
 
-static const char *kind_of(const plan *p, int c, char *room, size_t size) {
-    if (!p->kinds) {
-        int n = 0;
-        while (dm_phantom_kinds[n]) n++;
-        return p->dense ? "none" : dm_phantom_kinds[c % n];
-    }
-    int n = 1, want;
-    for (const char *q = p->kinds; *q; q++) n += *q == ',';
-    want = c % n;
-    const char *from = p->kinds;
-    while (want--) from = strchr(from, ',') + 1;
-    snprintf(room, size, "%.*s", (int)strcspn(from, ","), from);
-    return room;
-}
-
-/* Kinds in turn; of every kind both protocols in turn. */
-static dm_ph_protocol protocol_of(const plan *p, int c) {
+/* Kinds in turn; of every kind both protocols in turn. 0 = none could be made. */
+static int anatomy_of(const plan *p, int c, dm_anatomy *a) {
+    char kind[40];
+    if (!p->kinds) return bench_phantom(p->seed, c, p->dense ? "none" : NULL, p->protocol, a);
     int n = 1;
-    if (strcmp(p->protocol, "both") != 0) return strcmp(p->protocol, "mrm") == 0 ? PH_MRM : PH_CTM;
-    if (p->kinds)
-        for (const char *q = p->kinds; *q; q++) n += *q == ',';
-    else
-        for (n = 0; dm_phantom_kinds[n];) n++;
-    return (c + c / n) % 2 ? PH_MRM : PH_CTM;
+    for (const char *q = p->kinds; *q; q++) n += *q == ',';
+    const char *from = p->kinds;
+    for (int skip = c % n; skip > 0; skip--) from = strchr(from, ',') + 1;
+    snprintf(kind, sizeof kind, "%.*s", (int)strcspn(from, ","), from);
+    return dm_good(dm_anatomy_make(p->seed, c, kind, bench_protocol(p->protocol, c, n), a));
 }
 
 static void draw(const plan *p, const bench_case *b) {
@@ -112,15 +98,13 @@ static void case_free(bench_case *b) {
 
 /* The phantom c of a plan with the stages up to levels done; 0 = not. */
 static int case_make(dm_gpu *gpu, const plan *p, int c, bench_case *b) {
-    char room[40];
     *b = (bench_case){.a = bench_calloc(1, sizeof *b->a),
                       .sc = bench_calloc(1, sizeof *b->sc),
                       .st = bench_calloc(1, sizeof *b->st),
                       .frame = p->frame,
                       .error = p->error,
                       .dense = p->dense};
-    if (!dm_good(dm_anatomy_make(p->seed, c, kind_of(p, c, room, sizeof room), protocol_of(p, c), b->a)))
-        return 0;
+    if (!anatomy_of(p, c, b->a)) return 0;
     dm_ph_make_scanner(b->a, 0, b->sc);
     if (p->dense) bench_dense_pools(b);
     return bench_study(gpu, b, p->cache);

@@ -74,7 +74,7 @@ static void leave_out(row *rows, int n, bench_sample *s) {
         fit(rows, n, rows[i].group, s, w);
         for (int k = i; k < n; k++)
             if (strcmp(rows[k].group, rows[i].group) == 0)
-                rows[k].left_out = bench_probability(w, rows[k].x, TERMS);
+                rows[k].left_out = dm_probability(w, rows[k].x, TERMS);
     }
 }
 

@@ -25,9 +25,8 @@ int make_case(const dm_ph_host *host, uint64_t seed, int number, const char *kin
 /* From the scan to the names of the levels. */
 static int from_scan(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *set,
                      dm_study *st) {
-    int good = bench_blank_scan(a, sc, st) && dm_good(draw_scan(gpu, sc, a, st->pass[0].scan.v));
-    for (int k = 0; good && k < AFTER_LEVELS; k++) good = bench_run(gpu, dm_stages[k], set, st);
-    return good;
+    return bench_blank_scan(a, sc, st) && dm_good(draw_scan(gpu, sc, a, st->pass[0].scan.v)) &&
+           bench_run_first(gpu, AFTER_LEVELS, set, st);
 }
 
 int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *cache, const char *set,

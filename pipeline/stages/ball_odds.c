@@ -85,9 +85,3 @@ int dm_ball_terms(const dm_study *st, const dm_hough_args *g, const float *direc
     x[DM_BALL_CT] = ct;
     return 1;
 }
-
-double dm_ball_probability(const double odds[DM_BALL_TERMS], const double x[DM_BALL_TERMS]) {
-    double sum = 0;
-    for (int i = 0; i < DM_BALL_TERMS; i++) sum += odds[i] * x[i];
-    return 1 / (1 + exp(-sum));
-}

@@ -30,7 +30,4 @@ enum {
 int dm_ball_terms(const dm_study *study, const dm_hough_args *g, const float *directions, const dm_ball *b,
                   const double at[3], double x[DM_BALL_TERMS]);
 
-/* 1 / (1 + exp(-sum of coefficients times terms)). */
-double dm_ball_probability(const double odds[DM_BALL_TERMS], const double x[DM_BALL_TERMS]);
-
 #endif

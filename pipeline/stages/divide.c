@@ -207,9 +207,9 @@ static shape mean_shape(const lines *l, const shape *out, int i, int label) {
  * the dura further along both show it. */
 static int stands_out(const lines *l, shape mean) {
     float least = (float)l->p->outward, less = least / 1.5f;
-    int in_front = mean.line >= clear_line && 0.5f * (mean.ring + mean.along) >= less &&
+    int clear = mean.line >= clear_line && 0.5f * (mean.ring + mean.along) >= less &&
                    fminf(mean.ring, mean.along) >= 0.5f * less;
-    return mean.both >= least || in_front;
+    return mean.both >= least || clear;
 }
 
 /* Takes the label from the rows of a patch that do not stand out. */

@@ -5,6 +5,7 @@
 
 #include "dialect.h"
 #include "findings_parts.h"
+#include "odds.h"
 #include "phases.h"
 #include "places.h"
 #include "ranks.h"
@@ -154,10 +155,9 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
                                   p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner};
-    double x[DM_ODDS], sum = 0;
+    double x[DM_ODDS];
     dm_pool_terms(p, st, f, x);
-    for (int k = 0; k < DM_ODDS; k++) sum += odds[k] * x[k];
-    return 1 / (1 + exp(-sum));
+    return dm_probability(odds, x, DM_ODDS);
 }
 
 static dm_class class_of(const dm_study *st, const dm_finding *f, dm_side side) {

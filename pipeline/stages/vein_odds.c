@@ -46,12 +46,6 @@ void dm_vein_terms(const dm_vein_box *w, const dm_blood *b, const dm_vein_piece 
     x[DM_VEIN_UPPER] = w->st->levels.v[q->foramen].level <= DM_T1;
 }
 
-double dm_vein_probability(const double odds[DM_VEIN_TERMS], const double x[DM_VEIN_TERMS]) {
-    double sum = 0;
-    for (int i = 0; i < DM_VEIN_TERMS; i++) sum += odds[i] * x[i];
-    return 1 / (1 + exp(-sum));
-}
-
 static int are_one(const dm_finding *a, const dm_finding *b) {
     return a->side == b->side && fabs(a->s - b->s) < SAME;
 }

@@ -10,9 +10,6 @@
 void dm_vein_terms(const dm_vein_box *box, const dm_blood *blood, const dm_vein_piece *piece,
                    double x[DM_VEIN_TERMS]);
 
-/* 1 / (1 + exp(-sum of coefficients times terms)). */
-double dm_vein_probability(const double odds[DM_VEIN_TERMS], const double x[DM_VEIN_TERMS]);
-
 /* A study has one fistula at most (several are case reports): from the probabilities of n candidates, each by
  * itself, to those given that one of them is a vein or none: odds over 1 and all odds. Of pieces that may be
  * of one vein, and of enhanced blood, none speaks against the other. `odds`: room for n. */

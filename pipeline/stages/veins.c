@@ -8,6 +8,7 @@
 #include "blood.h"
 #include "frame.h"
 #include "level.h"
+#include "odds.h"
 #include "places.h"
 #include "vein_odds.h"
 
@@ -116,17 +117,18 @@ static void take_piece(work *w, const dm_blood *b, const piece *q) {
                       .length_mm = dm_vein_piece_length(q),
                       .thickness_mm = dm_vein_width(q)};
     dm_vein_terms(w->b, b, q, g->vein);
-    g->score = dm_vein_probability(w->p->odds, g->vein);
+    g->score = dm_probability(w->p->odds, g->vein, DM_VEIN_TERMS);
 }
 
 static void take_body_way(work *w, const dm_body_way *way) {
     const dm_veins_params *p = w->p;
     const dm_vertebra *v = &w->st->levels.v[way->level];
-    double over = (way->tube - way->usual) / fmax(way->spread, p->body_spread);
+    const double odds[2] = {p->body_base, p->body_over},
+                 terms[2] = {1, (way->tube - way->usual) / fmax(way->spread, p->body_spread)};
     w->found[w->n++] = (dm_finding){.class_ = DM_FISTULA,
                                     .in_body = 1,
                                     .volume_mm3 = NAN, /* marrow hides its edge */
-                                    .score = 1 / (1 + exp(-(p->body_base + p->body_over * over))),
+                                    .score = dm_probability(odds, terms, 2),
                                     .side = way->l > 0 ? DM_LEFT : DM_RIGHT,
                                     .s = way->s,
                                     .s_from = v->s_from,
