@@ -1,4 +1,4 @@
-/* bench_flow [--device D] [--out DIR] COHORT...
+/* bench_flow [--device D] [--at-once N] [--out DIR] COHORT...
  * Takes cohorts through a run as `duramap run --no-pictures` does and prints, as CSV, the time of every stage, its share, how busy
  * the device was and what it waited for, studies per hour and the peak of memory. A COHORT is a folder of archives; one that does not exist is made: 4 small phantoms. The
  * records of the run go to DIR (default: COHORT-out) and must not be there yet, or nothing would be measured. See README.md. */
@@ -27,6 +27,12 @@ typedef struct account {
     double part[PARTS];
     int studies;
 } account;
+
+/* How a cohort is taken through. */
+typedef struct way {
+    const char *device, *out; /* out NULL = beside the cohort */
+    int at_once;              /* as the run takes it */
+} way;
 
 typedef struct sources {
     char *path[MAX_SOURCES];
@@ -110,7 +116,7 @@ static void print_account(const char *cohort, const account *a, double cpu, cons
         print_part(cohort, i ? dm_stages[i - 1]->name : "ingest", a->part[i], NAN, seconds, a->studies);
         if (i) rest -= a->part[i]; /* reading goes on beside the rest */
     }
-    print_part(cohort, "rest", rest, NAN, seconds, a->studies);
+    if (rest >= 0) print_part(cohort, "rest", rest, NAN, seconds, a->studies); /* else several studies were measured at once */
     print_part(cohort, "all", seconds, cpu, seconds, a->studies);
     printf("# %s: %d studies done, %d failed; %.1f studies per hour; device busy %.3f of the run, waited %.1f s for input, %.1f s for "
            "output; peak of memory of all processes %.0f MiB of %.0f\n",
@@ -124,15 +130,16 @@ static void print_device(void *user, const dm_gpu_info *d) {
 }
 
 /* Device kernels are built by the first study: a run before, of one source, keeps that out of the figures. */
-static dm_status run_once(const char *device, const dm_protocols *protocols, const sources *s, int n, const char *out,
+static dm_status run_once(const way *by, const dm_protocols *protocols, const sources *s, int n, const char *out,
                           dm_run_result *r) {
     const dm_run_options o = {.out = out,
                               .protocols = protocols,
                               .sources = (const char *const *)s->path,
                               .n_sources = n,
                               .version = "bench",
-                              .devices = &device,
+                              .devices = &by->device,
                               .n_devices = 1,
+                              .at_once = by->at_once,
                               .reader = "/proc/self/exe",
                               .opened = print_device};
     return dm_cohort_run(&o, r);
@@ -154,20 +161,22 @@ static dm_status make_phantoms(const char *device, const char *folder) {
     return dm_fail(DM_FATAL, "phantom", "the phantoms of %s were not made", folder);
 }
 
-static dm_status flow(const char *device, const dm_protocols *protocols, const char *cohort, const char *out) {
-    char warm[4200];
+static dm_status flow(const way *by, const dm_protocols *protocols, const char *cohort) {
+    char beside[4104], warm[4200];
     struct stat st;
     sources s = {.n = 0};
     account a = {.studies = 0};
     dm_run_result r = {0};
+    snprintf(beside, sizeof beside, "%s-out", cohort);
+    const char *out = by->out ? by->out : beside;
     if (stat(cohort, &st) != 0)
-        DM_TRY(make_phantoms(device, cohort));
+        DM_TRY(make_phantoms(by->device, cohort));
     if (stat(out, &st) == 0) return dm_fail(DM_FATAL, "output", "%s is there already: remove it, or give another --out", out);
     list_sources(cohort, &s);
     snprintf(warm, sizeof warm, "%s-warm", out);
-    dm_status status = s.n ? run_once(device, protocols, &s, 1, warm, &r) : dm_fail(DM_FATAL, "input", "%s holds no archive", cohort);
+    dm_status status = s.n ? run_once(by, protocols, &s, 1, warm, &r) : dm_fail(DM_FATAL, "input", "%s holds no archive", cohort);
     double before = cpu_seconds();
-    if (dm_good(status)) status = run_once(device, protocols, &s, s.n, out, &r);
+    if (dm_good(status)) status = run_once(by, protocols, &s, s.n, out, &r);
     if (dm_good(status)) add_records(out, &a);
     if (dm_good(status) && a.studies) print_account(cohort, &a, cpu_seconds() - before, &r);
     free_sources(&s);
@@ -175,28 +184,25 @@ static dm_status flow(const char *device, const dm_protocols *protocols, const c
 }
 
 static int usage(void) {
-    fprintf(stderr, "usage: bench_flow [--device D] [--out DIR] COHORT...\n");
+    fprintf(stderr, "usage: bench_flow [--device D] [--at-once N] [--out DIR] COHORT...\n");
     return 1;
 }
 
 int main(int argc, char **argv) {
-    const char *device = "", *out = NULL;
+    way by = {.device = ""};
     int first = 1;
     if (argc > 1 && !strcmp(argv[1], DM_READER_VERB)) return dm_reader_serve();
     for (; first + 1 < argc && !strncmp(argv[first], "--", 2); first += 2) {
-        if (!strcmp(argv[first], "--device")) device = argv[first + 1];
-        else if (!strcmp(argv[first], "--out")) out = argv[first + 1];
+        if (!strcmp(argv[first], "--device")) by.device = argv[first + 1];
+        else if (!strcmp(argv[first], "--at-once")) by.at_once = atoi(argv[first + 1]);
+        else if (!strcmp(argv[first], "--out")) by.out = argv[first + 1];
         else return usage();
     }
-    if (first >= argc || dm_stage_count + 1 > PARTS || (out && argc - first > 1)) return usage();
+    if (first >= argc || dm_stage_count + 1 > PARTS || !strncmp(argv[first], "--", 2) || (by.out && argc - first > 1)) return usage();
     dm_protocols protocols = {0};
     dm_status s = dm_protocols_load(NULL, &protocols);
     printf("cohort,part,seconds_per_study,cpu_seconds_per_study,share\n");
-    for (int i = first; dm_good(s) && i < argc; i++) {
-        char beside[4104];
-        snprintf(beside, sizeof beside, "%s-out", argv[i]);
-        s = flow(device, &protocols, argv[i], out ? out : beside);
-    }
+    for (int i = first; dm_good(s) && i < argc; i++) s = flow(&by, &protocols, argv[i]);
     if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
     dm_protocols_clear(&protocols);
     return dm_good(s) ? 0 : 2;

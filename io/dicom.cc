@@ -42,10 +42,10 @@ extern "C" void dm_dicom_start(void) {
     });
 }
 
-/* A reader starts without DCMTK's dictionary (DCMDICTPATH=/dev/null): it is a text file that takes as long to load as 200 images to
- * parse. Only objects that do not say the kinds of their values need it, and those whose coding is to be guessed. */
-static void need_dictionary() {
+/* A reader starts without it (DCMDICTPATH=/dev/null): it is a text file that takes as long to load as 200 images to parse. */
+dm_status dm_dicom_dictionary(void) {
     static std::once_flag once;
+    static bool there;
     std::call_once(once, [] {
         const int most_that_are_built_in = 100;
         DcmDataDictionary &dictionary = dcmDataDict.wrlock();
@@ -54,8 +54,11 @@ static void need_dictionary() {
             end = from + strcspn(from, ":"); /* a list of files */
             dictionary.loadDictionary(OFString(from, (size_t)(end - from)).c_str());
         }
+        there = dictionary.numberOfNormalTagEntries() > most_that_are_built_in;
         dcmDataDict.wrunlock();
     });
+    if (there) return dm_ok;
+    return dm_fail(DM_STUDY, "no_dictionary", "DCMTK's dictionary is missing; install DCMTK whole, or let DCMDICTPATH name dicom.dic");
 }
 
 /* ---- a stream over bytes that stay ----
@@ -243,7 +246,7 @@ static dm_status prepare(dm_dicom *d) {
     size_t meta = 0;
     if (!dm_dicom_syntax(d->bytes, d->size, uid, &meta)) return damaged("names two transfer syntaxes");
     if (uid[0] && !syntax_known(uid)) return refuse_syntax(uid);
-    if (!uid[0] || !strcmp(uid, implicit_le)) need_dictionary();
+    if (!uid[0] || !strcmp(uid, implicit_le)) DM_TRY(dm_dicom_dictionary());
     if (!strcmp(uid, deflated)) DM_TRY(inflate_object(d, meta));
     if (!strncmp(uid, "1.2.840.10008.1.2.4.20", 22)) name_syntax(d->bytes, meta, uid, jpeg2000);
     if (!dm_dicom_is_shallow(d->bytes, d->size, strcmp(uid, deflated) ? uid : explicit_le))

@@ -19,6 +19,9 @@ struct dm_dicom {
     Uint32 next_fragment;
 };
 
+/* dicom.cc: the names and kinds of all values, which objects need that do not say the kinds themselves, those whose coding is to be
+ * guessed, and those that are written. STUDY "no_dictionary". Threads may call it. */
+dm_status dm_dicom_dictionary(void);
 /* dicom_facts.cc: fills facts from a data set; the first frame's own values are laid over them. */
 void dm_dicom_read_facts(DcmDataset *set, dm_instance *f);
 /* dicom_facts.cc: the text of a short element, "" when it is missing, long or no text. */

@@ -1,5 +1,5 @@
 /* Images written: digital phantoms and tests. */
-#include "dicom.h"
+#include "dicom_parts.hh"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +97,7 @@ static int encode(DcmDataset *set, dm_dicom_coding coding, E_TransferSyntax *syn
 }
 
 static dm_status write_image(const dm_dicom_image *m, unsigned char *buffer, size_t room, size_t *size) {
+    DM_TRY(dm_dicom_dictionary());
     DcmFileFormat file;
     DcmDataset *set = file.getDataset();
     int ct = !strcmp(m->modality, "CT");

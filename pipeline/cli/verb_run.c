@@ -106,7 +106,7 @@ static const dm_verb_help help = {
 typedef struct words {
     const char *out, *protocols, *device, *key, *passphrase_file, *fallback, *plan, *shard;
     int retry, labels, no_pictures, no_selftest;
-    long long memory_mb, device_memory_mb, study_seconds, grace, readers, read_memory_mb, read_seconds, max_mb, max_entry_mb, max_ratio, max_entries, depth;
+    long long memory_mb, at_once, device_memory_mb, study_seconds, grace, readers, read_memory_mb, read_seconds, max_mb, max_entry_mb, max_ratio, max_entries, depth;
 } words;
 
 /* The caps of words, those that were not given by default. */
@@ -178,6 +178,7 @@ static dm_status run_cohort(char **argv, int count, const words *w, const dm_pro
                         .retry_failed = w->retry,
                         .devices = device,
                         .n_devices = split_devices(devices, device),
+                        .at_once = (int)w->at_once,
                         .device_memory = (uint64_t)w->device_memory_mb << 20,
                         .fall_back = w->fallback && !strcmp(w->fallback, "cpu"),
                         .selftest = w->no_selftest ? NULL : selftest,
@@ -235,7 +236,8 @@ int dm_verb_run(int argc, char **argv) {
         {"--out", DM_WORD, &w.out, "OUT", "folder for records, tables, pictures (made if missing)"},
         {"--protocols", DM_WORD, &w.protocols, "DIR", "protocol files (those built in)"},
         {"--device", DM_WORD, &w.device, "D", "number, part of a name, cpu or gpu; several: 0,1 (the largest GPU, else the CPU)"},
-        {"--device-memory", DM_WHOLE, &w.device_memory_mb, "MB", "memory of a device to use at most (80 % of it)"},
+        {"--at-once", DM_WHOLE, &w.at_once, "N", "studies measured at once on each device (GPU: one for two processors, 8 at most; CPU: 1)"},
+        {"--device-memory", DM_WHOLE, &w.device_memory_mb, "MB", "memory of a device to use at most, all studies together (80 % of it)"},
         {"--fallback", DM_WORD, &w.fallback, "cpu|fail", "when a device cannot be opened, or not any more (fail: the run ends)"},
         {"--memory", DM_WHOLE, &w.memory_mb, "MB", "memory of all processes together (80 % of what the machine or job has left)"},
         {"--study-seconds", DM_WHOLE, &w.study_seconds, "S", "time to measure a study (3600)"},

@@ -66,7 +66,7 @@ static void lose_device(dm_flow *f, dm_worker *w) {
     if (f->c->o->fall_back && strcmp(w->device_name, "cpu") != 0) {
         w->device_name = "cpu";
         dm_worker_start(f, w);
-    } else if (!worked) {
+    } else if (!worked && !w->extra) {
         f->fatal = dm_worse(f->fatal, why);
     } else if (!any_worker(f)) {
         f->fatal = dm_fail(DM_FATAL, "device_lost",

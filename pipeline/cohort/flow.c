@@ -203,7 +203,7 @@ static void take_report(dm_flow *f, dm_worker *w, const dm_report *r) {
         if (dm_good(r->status)) {
             w->info = r->device;
             w->state = DM_WORKER_READY;
-            if (f->c->o->opened) f->c->o->opened(f->c->o->user, &w->info);
+            if (f->c->o->opened && !w->extra) f->c->o->opened(f->c->o->user, &w->info);
         } else {
             w->why = r->status;
         }
@@ -261,9 +261,11 @@ static int look_for_stop(dm_flow *f) {
 static void start_crew(dm_flow *f) {
     const dm_run_options *o = f->c->o;
     f->crewed = 1;
-    f->n = o->n_devices > 0 ? o->n_devices : 1;
+    int devices = o->n_devices > 0 ? o->n_devices : 1;
+    f->n = devices * f->c->at_once;
     for (int i = 0; i < f->n; i++) {
-        f->worker[i].device_name = o->n_devices > 0 ? o->devices[i] : "";
+        f->worker[i].device_name = o->n_devices > 0 ? o->devices[i % devices] : "";
+        f->worker[i].extra = i >= devices;
         dm_worker_start(f, &f->worker[i]);
     }
 }

@@ -22,6 +22,7 @@ typedef enum dm_worker_state { DM_WORKER_GONE, DM_WORKER_STARTING, DM_WORKER_REA
 typedef struct dm_worker {
     dm_measurer m;
     const char *device_name; /* as given, or what it fell back to */
+    int extra;               /* one more on a device that another works on: the run does without it where it cannot be opened */
     dm_worker_state state;
     double started;
     int starts;               /* that came to nothing, in a row */

@@ -186,6 +186,7 @@ static int measure(process *p, const dm_order *o, int volumes, double waited) {
 
 static dm_status open_device(const dm_cohort *c, const char *device, dm_gpu **gpu) {
     DM_TRY(dm_gpu_open(device, c->o->device_memory, gpu));
+    dm_gpu_share(*gpu, c->at_once);
     return c->o->selftest ? c->o->selftest(*gpu) : dm_ok;
 }
 
@@ -212,18 +213,26 @@ static int measure_all(const dm_cohort *c, const char *device, int line) {
 
 /* ---- the run's side ---- */
 
-static dm_status open_each(const dm_run_options *o) {
-    for (int i = 0; i < o->n_devices || i == 0; i++) {
+/* What opening the devices came to. */
+typedef struct probed {
+    dm_status status;
+    int gpus;
+} probed;
+
+static probed open_each(const dm_run_options *o) {
+    probed found = {.status = dm_ok};
+    for (int i = 0; (i < o->n_devices || i == 0) && dm_good(found.status); i++) {
         dm_gpu *gpu;
-        DM_TRY(dm_gpu_open(o->n_devices ? o->devices[i] : "", o->device_memory, &gpu));
+        found.status = dm_gpu_open(o->n_devices ? o->devices[i] : "", o->device_memory, &gpu);
+        if (gpu) found.gpus += dm_gpu_describe(gpu)->is_gpu;
         dm_gpu_close(gpu);
     }
-    return dm_ok;
+    return found;
 }
 
-dm_status dm_devices_probe(const dm_run_options *o) {
+dm_status dm_devices_probe(const dm_run_options *o, int *gpus) {
     int ends[2];
-    dm_status found = dm_ok;
+    probed found = {.status = dm_ok};
     if (pipe2(ends, O_CLOEXEC) != 0) return dm_ok; /* the run will find out */
     fflush(NULL);
     pid_t id = fork();
@@ -235,7 +244,8 @@ dm_status dm_devices_probe(const dm_run_options *o) {
     int told = id > 0 && read(ends[0], &found, sizeof found) == (ssize_t)sizeof found;
     close(ends[0]);
     while (id > 0 && waitpid(id, NULL, 0) < 0 && errno == EINTR) {}
-    if (told || id < 0) return found;
+    *gpus = found.gpus;
+    if (told || id < 0) return found.status;
     return dm_fail(DM_FATAL, "no_device", "the OpenCL driver ends every process that opens the device; see duramap devices");
 }
 

@@ -42,8 +42,8 @@ typedef struct dm_measurer {
 } dm_measurer;
 
 /* Whether the devices that are asked for can be opened, found out in a process of its own, before anything is made or read: the
- * status of dm_gpu_open. */
-dm_status dm_devices_probe(const dm_run_options *o);
+ * status of dm_gpu_open. gpus: how many of them are GPUs. */
+dm_status dm_devices_probe(const dm_run_options *o, int *gpus);
 
 /* Starts a process on a device (as dm_gpu_open takes it). let_go(user) is called in it first: it gives back what the run holds and
  * the measurer does not need, descriptors apart. FATAL "measurer" when no process can be had. */

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "flow.h"
+#include "flow_parts.h"
+#include "machine.h"
 #include "measurer.h"
 #include "record.h"
 #include "tables.h"
@@ -45,10 +47,21 @@ static dm_status name_sources(dm_cohort *c) {
     return dm_ok;
 }
 
+static int at_once(const dm_run_options *o, int gpus) {
+    int n = gpus ? dm_machine_cores() / 2 / gpus : 1, most = DM_MOST_WORKERS / (o->n_devices > 0 ? o->n_devices : 1);
+    if (n > DM_MOST_AT_ONCE) n = DM_MOST_AT_ONCE;
+    if (o->at_once > 0) n = o->at_once;
+    if (n > most) n = most;
+    return n > 1 ? n : 1;
+}
+
 static dm_status prepare(dm_cohort *c) {
     char path[4096];
     const dm_run_options *o = c->o;
-    if (!o->fall_back && o->n_sources) DM_TRY(dm_devices_probe(o)); /* a mistake in the command is told before OUT is made */
+    int gpus = 0;
+    dm_status found = o->n_sources ? dm_devices_probe(o, &gpus) : dm_ok;
+    if (!o->fall_back) DM_TRY(found); /* a mistake in the command is told before OUT is made */
+    c->at_once = at_once(o, gpus);
     if (gethostname(c->host, sizeof c->host - 1) != 0) c->host[0] = 0;
     DM_TRY(make_out(o->out, o->label != NULL));
     snprintf(path, sizeof path, "%s/private/key", o->out);

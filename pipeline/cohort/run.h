@@ -16,6 +16,8 @@ typedef struct dm_progress {
     const char *text;            /* its sentence; never holds the source's name */
 } dm_progress;
 
+enum { DM_MOST_AT_ONCE = 8 };
+
 typedef struct dm_run_options {
     const char *out;
     const dm_protocols *protocols;
@@ -36,7 +38,10 @@ typedef struct dm_run_options {
     /* devices */
     const char *const *devices; /* as dm_gpu_open takes them, one measuring process each; the same one may be named twice */
     int n_devices;              /* 0 = the best one */
-    uint64_t device_memory;     /* bytes in buffers of each, 0 = 80 % of it */
+    /* Studies measured at once on each device, in as many processes: a study keeps one processor busy, and a GPU waits for that
+     * nearly all the time. 0 = on a GPU one for two processors, DM_MOST_AT_ONCE at most; one on the CPU, which all kernels fill. */
+    int at_once;
+    uint64_t device_memory;     /* bytes in buffers of each device, 0 = 80 % of it */
     int fall_back;              /* 1 = a device that cannot be opened (any more) is replaced by the CPU, 0 = the run ends */
     /* Checks a device after it was opened, before its first study; FATAL when it must not be used. NULL = no check. */
     dm_status (*selftest)(dm_gpu *gpu);

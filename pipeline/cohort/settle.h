@@ -14,6 +14,7 @@ typedef struct dm_cohort {
     char (*source_id)[17]; /* pseudonym of each source's path */
     char (*given)[17];     /* the same in the order of strcmp */
     char host[64];
+    int at_once;           /* studies measured at once on each device */
 } dm_cohort;
 
 /* An account with nothing measured. device: NULL when none was opened. All that is pointed to must outlive the account. */

@@ -184,6 +184,10 @@ dm_status dm_gpu_open(const char *want, uint64_t budget, dm_gpu **out) {
     return dm_ok;
 }
 
+void dm_gpu_share(dm_gpu *gpu, int processes) {
+    if (processes > 1) gpu->budget /= (uint64_t)processes;
+}
+
 void dm_gpu_close(dm_gpu *gpu) {
     if (!gpu) return;
     if (gpu->queue) clFinish(gpu->queue);

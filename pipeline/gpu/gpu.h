@@ -26,6 +26,8 @@ dm_status dm_gpu_list(FILE *out);
  * part of a name, any case. FATAL "no_device" (none at all, with the package to install) or "device_not_found" (with the
  * list of names). `budget` bytes at most are held in buffers at once; 0 = 80 % of the device's memory. */
 dm_status dm_gpu_open(const char *want, uint64_t budget, dm_gpu **gpu);
+/* So many processes use the device at once: this one keeps to its share of the budget. Call it before the first buffer. */
+void dm_gpu_share(dm_gpu *gpu, int processes);
 void dm_gpu_close(dm_gpu *gpu); /* accepts NULL */
 const dm_gpu_info *dm_gpu_describe(const dm_gpu *gpu);
 /* Vector width for kernels written with VW: 16 or 8 on a CPU, 1 on a GPU. DURAMAP_VW overrides it (tests). */

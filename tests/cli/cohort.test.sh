@@ -54,8 +54,8 @@ mkdir "$work/protocols"
 cp "$source"/configs/protocols/*.ini "$work/protocols"
 printf '\n[denoise]\nradius = 1\n' >>"$work/protocols/mrm_t2.ini"
 
-run() {
-    "$duramap" run "$work"/in/* --out "$1" --key "$work/key" --protocols "$work/protocols" --no-selftest
+run() { # OUT [option...]
+    "$duramap" run "$work"/in/* --key "$work/key" --protocols "$work/protocols" --no-selftest --out "$@"
 }
 
 # start OUT: the same in the background; its process is $child.
@@ -114,7 +114,7 @@ grep -q "^$good " "$work/log" || wrong "the lost record's study is not the one m
 [ "$(cksum "$work/a/records/$other.json")" = "$before" ] || wrong "a whole record was written again"
 same_tables "$work/first" "$work/a" "lost record"
 
-# ---- one thread, a stop in the middle and a sudden end: the same tables ----
+# ---- one thread, a stop in the middle, a sudden end, then two studies at once: the same tables ----
 POCL_MAX_PTHREAD_COUNT=1
 export POCL_MAX_PTHREAD_COUNT
 start "$work/b"
@@ -134,9 +134,9 @@ end KILL 137
 left=3
 [ ! -e "$work/b/records/$broken.json" ] || left=0
 [ "$(find "$work/b/records" -name '*.json' | wc -l)" -lt 3 ] || left=2
-exits "$left" run "$work/b"
+exits "$left" run "$work/b" --at-once 2
 unset POCL_MAX_PTHREAD_COUNT
-same_tables "$work/first" "$work/b" "one thread, ended twice"
+same_tables "$work/first" "$work/b" "one thread, ended twice, two studies at once"
 
 # ---- private ----
 [ "$(stat -c %a "$work/b/private")" = 700 ] || wrong "private/ is open to others"
