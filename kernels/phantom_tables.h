@@ -25,7 +25,12 @@ enum {
     PH_CORD_A,
     PH_VERT,
     PH_CAUDA,
-    PH_NODE = 24,
+    PH_SETTLED_A, /* unit vector (a, l) in which the settled roots lie, */
+    PH_SETTLED_L,
+    PH_SETTLED_TOP,   /* mm along it where they begin, in the middle, */
+    PH_SETTLED_CURVE, /* 1/mm by which they climb the walls, */
+    PH_SETTLED_PART,  /* and the share that they take of the room there; 0 = none */
+    PH_NODE = 28,
     /* vertebra */
     PH_S_FROM = 0,
     PH_S_TO,

@@ -198,12 +198,14 @@ static dm_status make_walls(const dm_ph_host *host, dm_anatomy *a) {
     a->walls = calloc((size_t)PH_WALLS * (size_t)a->n_nodes * PH_NT, sizeof *a->walls);
     if (!a->walls) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a canal of %d mm", a->n_nodes);
     habit h = draw_habit(a);
+    const dm_ph_settled_roots roots = dm_ph_draw_settled(a);
     for (int i = 0; i < a->n_nodes; i++) {
         dm_ph_ring g = dm_ph_ring_at(a, i);
         double left = (a->sac_end_s - i) / 14.0,
                shrink = left < 1.0 ? sqrt(fmax(left * (2.0 - left), 0.0)) : 1.0;
         for (int c = 0; c < PH_NT; c++) fill_cell(a, &h, &g, i, c, smooth_bone(host, i, c), shrink);
         dm_ph_fill_node(a, &g, i, h.slope, h.layer, shrink);
+        dm_ph_settle(a, &roots, i);
         fill_value(a, &h, i);
     }
     return dm_ok;

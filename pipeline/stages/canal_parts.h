@@ -89,6 +89,14 @@ typedef struct dm_divide_params {
 dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place, float *rd,
                           float *qd);
 
+/* ---- settled.c ---- */
+
+/* MR. Below the cord roots settle on the low side of the sac and the dura was drawn round the bright fluid above them: moves it
+ * behind them, where a layer at least `least` mm thick, dimmer than the fluid, lies under a level surface of it, which is too shallow
+ * for a sac of its width. A pool outside leaves the dura round. The edge sought there is the strongest one near the shape of a
+ * healthy sac. level, place, rd, qd: as above; from: place below which it is looked for. */
+dm_status dm_settled_roots(const dm_unrolled *u, const float *level, const float *place, double from, double least, float *rd, float *qd);
+
 /* ---- ellipse.c ---- */
 
 /* Radii of the ellipse through a ring of radii r (mm, > 0, DM_NT of them), without the rays left out and with little weight

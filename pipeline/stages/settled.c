@@ -1,0 +1,302 @@
+/* MR below the cord: roots that lie on the low side of the sac. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "canal_parts.h"
+
+/* The layer, in shares of the fluid: its mean just beyond the fluid's edge, and the values of which it consists. Roots of a
+ * fifth to a third of the fluid's brightness with fluid between them; fat is darker or brighter. */
+static const float layer_dark = 0.2f, layer_bright = 0.65f, layer_least = 0.15f, layer_most = 0.75f;
+static const float edge_blur = 1.0f, looked_at = 1.5f; /* mm: of the fluid's edge that say nothing; behind it, for the mean */
+/* A cord: samples darker than this take more than this share of the area inside the fluid's edge. */
+static const float cord_dark = 0.5f, cord_most = 0.12f;
+/* Half of the arc over which the layer must lie, and over which the fluid's edge must be level, in steps of 5 degrees; of the
+ * chord that it is held against. */
+enum { LAYER_ARC = 9, LEVEL_ARC = 7, CHORD_ARC = 10 };
+/* What a position must show: share of that arc with a layer, depth to width of what is bright, height over the chord as a share of
+ * half of it (a circle's is 0.47). From there the roots are followed up and down as far as less is shown. */
+typedef struct signs {
+    float share, depth, height;
+} signs;
+static const signs clear_signs = {0.6f, 0.75f, 0.3f}, some_signs = {0.4f, 0.85f, 0.45f};
+static const float healthy_depth = 0.85f; /* lumbar sacs: 14.5 to 17 mm at L2, 13.5 to 16 at L4 */
+enum { NEAR_ROWS = 8, LEAST_ROWS = 20 }; /* mm to either side that vote; mm along the line below which it is chance */
+/* The dura's edge behind the layer. */
+static const float full_edge = 0.25f;  /* step, share of the fluid, that makes a full one */
+static const float off_dead = 1.0f, off_cost = 0.15f; /* mm from the healthy shape that cost nothing; cost of each more */
+static const float turn_cost = 0.06f;  /* of a quarter of a millimetre from one angle to the next, per square */
+enum { TURN_MOST = 6, SEARCH_MOST = 72, SEARCH_OUT = 10 };
+enum { SMOOTH_ROWS = 4, SMOOTH_TURN = 2, MEDIAN_ROWS = 4, ROUNDS = 2 };
+static const float missing = 0.75f;    /* mm by which the healthy shape reaches beyond what is bright */
+
+typedef struct scan {
+    const dm_unrolled *u;
+    const float *level;
+    float *rd, *qd;
+    uint8_t *layer;                /* per ray */
+    uint8_t *could, *held, *best;  /* per position: no cord, below it; meets all that is asked for; the same, voted, of the best angle */
+    float *shape, *found, *strength; /* per ray: radius of the healthy shape, 0 = nothing missing; of the dura, and its edge */
+} scan;
+
+static float turn_of(int t) {
+    return (float)(2 * 3.14159265358979323846 / DM_NT) * (float)t;
+}
+
+static int wrapped(int t) {
+    return (t % DM_NT + DM_NT) % DM_NT;
+}
+
+static const float *ray(const scan *s, int i, int t) {
+    return s->u->s + dm_ray_of(s->u->a, i, t);
+}
+
+/* 1 where a layer as of roots lies behind the fluid's edge, `least` mm thick. */
+static int layer_on(const scan *s, int i, int t, float least) {
+    const float *v = ray(s, i, t), dr = s->u->a.dr, level = s->level[i];
+    int edge = dm_mm(s->rd[i * DM_NT + t], dr), from = edge + dm_mm(edge_blur, dr), to = from + dm_mm(looked_at, dr), k = from;
+    float sum = 0.0f;
+    if (to >= s->u->a.nr) return 0;
+    for (int j = from; j < to; j++) {
+        if (dm_is_outside(v[j])) return 0;
+        sum += v[j];
+    }
+    float mean = sum / (float)(to - from) / level;
+    if (mean < layer_dark || mean > layer_bright) return 0;
+    while (k < s->u->a.nr && !dm_is_outside(v[k]) && v[k] > layer_least * level && v[k] < layer_most * level) k++;
+    return (float)(k - edge) * dr >= least;
+}
+
+/* 1 where nothing inside the fluid's edge is as large and dark as a cord. */
+static int no_cord(const scan *s, int i) {
+    float dark = 0.0f, all = 0.0f, dr = s->u->a.dr;
+    for (int t = 0; t < DM_NT; t++) {
+        const float *v = ray(s, i, t);
+        for (int k = 1; (float)k * dr < s->rd[i * DM_NT + t] - edge_blur; k++) {
+            all += (float)k;
+            if (!dm_is_outside(v[k]) && v[k] < cord_dark * s->level[i]) dark += (float)k;
+        }
+    }
+    return all > 0.0f && dark < cord_most * all;
+}
+
+/* The ring of a position against an angle: how deep it is that way and how wide across. */
+typedef struct ring_size {
+    float top, bottom, left, right; /* mm along the angle, and across it */
+} ring_size;
+
+static ring_size size_of(const float *r, int angle) {
+    ring_size z = {1e6f, -1e6f, 1e6f, -1e6f};
+    for (int t = 0; t < DM_NT; t++) {
+        float h = r[t] * cosf(turn_of(t - angle)), w = r[t] * sinf(turn_of(t - angle));
+        z.top = fminf(z.top, h), z.bottom = fmaxf(z.bottom, h), z.left = fminf(z.left, w), z.right = fmaxf(z.right, w);
+    }
+    return z;
+}
+
+/* Greatest height of the ring over its chord across the angle, share of half the chord. A fluid's free surface is level; a
+ * dura that a pool presses on stays round. */
+static float bulge_of(const float *r, int angle) {
+    float ends[4], most = -1e6f;
+    for (int e = 0; e < 2; e++) {
+        int t = angle + (e ? CHORD_ARC : -CHORD_ARC);
+        ends[2 * e] = r[wrapped(t)] * cosf(turn_of(t - angle)), ends[2 * e + 1] = r[wrapped(t)] * sinf(turn_of(t - angle));
+    }
+    for (int d = -LEVEL_ARC; d <= LEVEL_ARC; d++) {
+        float h = r[wrapped(angle + d)] * cosf(turn_of(d)), w = r[wrapped(angle + d)] * sinf(turn_of(d));
+        float f = (w - ends[1]) / (ends[3] - ends[1]);
+        most = fmaxf(most, h - ends[0] - f * (ends[2] - ends[0]));
+    }
+    return most / (0.5f * (ends[3] - ends[1]));
+}
+
+static int lies_at(const scan *s, int i, int angle, signs asked) {
+    int n = 0;
+    if (!s->could[i]) return 0;
+    for (int d = -LAYER_ARC; d <= LAYER_ARC; d++) n += s->layer[i * DM_NT + wrapped(angle + d)];
+    if ((float)n < asked.share * (float)(2 * LAYER_ARC + 1)) return 0;
+    const float *r = s->rd + (size_t)i * DM_NT;
+    ring_size z = size_of(r, angle);
+    return z.bottom - z.top <= asked.depth * (z.right - z.left) && bulge_of(r, angle) <= asked.height;
+}
+
+/* Half and more of the positions within NEAR_ROWS agree. Returns how many that are. */
+static int vote(const uint8_t *held, int n, uint8_t *out) {
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        int yes = 0, all = 0;
+        for (int j = i - NEAR_ROWS; j <= i + NEAR_ROWS; j++)
+            if (j >= 0 && j < n) all++, yes += held[j];
+        count += out[i] = (uint8_t)(2 * yes >= all);
+    }
+    return count;
+}
+
+/* Which way the patient lay: the angle at which most positions show it. Fills best; -1 = nowhere. */
+static int low_side(scan *s, uint8_t *spare) {
+    int angle = -1, most = LEAST_ROWS - 1, n = s->u->a.ns;
+    for (int t = 0; t < DM_NT; t += 2) {
+        for (int i = 0; i < n; i++) s->held[i] = (uint8_t)lies_at(s, i, t, clear_signs);
+        int count = vote(s->held, n, spare);
+        if (count <= most) continue;
+        most = count, angle = t;
+        memcpy(s->best, spare, (size_t)n);
+    }
+    return angle;
+}
+
+/* Up and down from where they are clear. */
+static void follow(scan *s, int angle) {
+    int n = s->u->a.ns;
+    for (int i = 1; i < n; i++)
+        if (!s->best[i] && s->best[i - 1]) s->best[i] = (uint8_t)lies_at(s, i, angle, some_signs);
+    for (int i = n - 2; i >= 0; i--)
+        if (!s->best[i] && s->best[i + 1]) s->best[i] = (uint8_t)lies_at(s, i, angle, some_signs);
+}
+
+/* The ellipse of a healthy sac as wide as what is bright, whose top is the bright part's: where a ray leaves it. */
+static void healthy_shape(const float *r, int angle, float shape[DM_NT]) {
+    ring_size z = size_of(r, angle);
+    float a = 0.5f * (z.right - z.left), b = fmaxf(healthy_depth * a, 0.5f * (z.bottom - z.top));
+    float middle = z.top + b, aside = 0.5f * (z.right + z.left);
+    for (int t = 0; t < DM_NT; t++) {
+        float c = cosf(turn_of(t - angle)), d = sinf(turn_of(t - angle));
+        float square = c * c / (b * b) + d * d / (a * a), line = c * middle / (b * b) + d * aside / (a * a),
+              rest = middle * middle / (b * b) + aside * aside / (a * a) - 1.0f, root = line * line - square * rest;
+        float out = root > 0.0f ? (line + sqrtf(root)) / square : 0.0f;
+        shape[t] = out - r[t] > missing && c > -0.35f ? out : 0.0f;
+    }
+}
+
+/* Values near a ray, on the fluid's scale: strands run along the line, the dura runs on both ways. */
+static void near_values(const scan *s, int i, int t, float out[SEARCH_MOST]) {
+    float weight[SEARCH_MOST] = {0};
+    memset(out, 0, SEARCH_MOST * sizeof *out);
+    for (int di = -SMOOTH_ROWS; di <= SMOOTH_ROWS; di++)
+        for (int dt = -SMOOTH_TURN; dt <= SMOOTH_TURN; dt++) {
+            int j = i + di;
+            if (j < 0 || j >= s->u->a.ns || dm_is_outside(s->level[j])) continue;
+            const float *v = ray(s, j, wrapped(t + dt));
+            float w = expf(-0.5f * ((float)(di * di) / 9.0f + (float)(dt * dt)));
+            for (int k = 0; k < SEARCH_MOST && k < s->u->a.nr; k++)
+                if (!dm_is_outside(v[k])) out[k] += w * v[k] / s->level[j], weight[k] += w;
+        }
+    for (int k = 0; k < SEARCH_MOST; k++) out[k] = weight[k] > 0.0f ? out[k] / weight[k] : DM_OUTSIDE;
+}
+
+/* Strength 0..1 of a step at k, up or down: behind the roots there may be dark bone or bright fat. */
+static float edge_at(const float *v, int k, int half) {
+    float in = 0.0f, out = 0.0f;
+    if (k < half || k + half >= SEARCH_MOST) return 0.0f;
+    for (int d = 1; d <= half; d++) {
+        if (dm_is_outside(v[k - d]) || dm_is_outside(v[k + d])) return 0.0f;
+        in += v[k - d], out += v[k + d];
+    }
+    return fminf(fabsf(in - out) / ((float)half * full_edge), 1.0f);
+}
+
+/* Cheapest ring: the strongest edges near the healthy shape where something is missing, else the ring as it is. From the angle
+ * opposite, which stands, round to it again. */
+static void search_ring(scan *s, int i, int angle) {
+    enum { FAR = 1000 };
+    static const float none = 1e6f;
+    float cost[DM_NT][SEARCH_MOST], edge[DM_NT][SEARCH_MOST], sum[2][SEARCH_MOST], dr = s->u->a.dr;
+    signed char from[DM_NT][SEARCH_MOST];
+    float *r = s->rd + (size_t)i * DM_NT;
+    for (int t = 0; t < DM_NT; t++) {
+        float v[SEARCH_MOST], shape = s->shape[i * DM_NT + t];
+        for (int k = 0; k < SEARCH_MOST; k++) cost[t][k] = FAR, edge[t][k] = 0.0f;
+        int at = dm_mm(r[t], dr), last = at < SEARCH_MOST ? at : SEARCH_MOST - 1;
+        cost[t][last] = shape > 0.0f ? 1.0f + off_cost * fmaxf(shape - r[t] - off_dead, 0.0f) : 0.0f;
+        if (shape <= 0.0f) continue;
+        near_values(s, i, t, v);
+        for (int k = at + 2; k < SEARCH_MOST && k <= dm_mm(shape, dr) + SEARCH_OUT; k++) {
+            edge[t][k] = edge_at(v, k, dm_mm(1.0f, dr));
+            cost[t][k] = 1.0f - edge[t][k] + off_cost * fmaxf(fabsf((float)k * dr - shape) - off_dead, 0.0f);
+        }
+    }
+    int first = wrapped(angle + DM_NT / 2);
+    memcpy(sum[0], cost[first], sizeof sum[0]);
+    for (int n = 1; n < DM_NT; n++) {
+        int t = wrapped(first + n);
+        const float *before = sum[(n - 1) & 1];
+        float *now = sum[n & 1];
+        for (int k = 0; k < SEARCH_MOST; k++) {
+            float least = none;
+            for (int d = -TURN_MOST; d <= TURN_MOST; d++) {
+                if (k - d < 0 || k - d >= SEARCH_MOST) continue;
+                float c = before[k - d] + turn_cost * (float)(d * d);
+                if (c < least) least = c, from[t][k] = (signed char)d;
+            }
+            now[k] = least + cost[t][k];
+        }
+    }
+    int k = 0;
+    for (int j = 1; j < SEARCH_MOST; j++)
+        if (sum[(DM_NT - 1) & 1][j] < sum[(DM_NT - 1) & 1][k]) k = j;
+    for (int n = DM_NT - 1; n >= 0; n--) {
+        int t = wrapped(first + n), c = i * DM_NT + t;
+        int moved = s->shape[c] > 0.0f;
+        s->found[c] = moved ? fmaxf((float)k * dr, r[t]) : r[t];
+        s->strength[c] = moved ? edge[t][k] : s->qd[c];
+        if (n) k -= from[t][k];
+    }
+}
+
+/* The median along the line of what was found takes the place of the ring. */
+static void take(scan *s) {
+    for (int i = 0; i < s->u->a.ns; i++)
+        for (int t = 0; s->best[i] && t < DM_NT; t++) {
+            float v[2 * MEDIAN_ROWS + 1];
+            int n = 0, c = i * DM_NT + t;
+            for (int j = i - MEDIAN_ROWS; j <= i + MEDIAN_ROWS; j++)
+                if (j >= 0 && j < s->u->a.ns && s->best[j]) v[n++] = s->found[j * DM_NT + t];
+            float middle = dm_median(v, n);
+            s->qd[c] = s->shape[c] > 0.0f ? s->strength[c] : s->qd[c];
+            s->rd[c] = fmaxf(middle, s->rd[c]);
+        }
+}
+
+static dm_status scan_make(scan *s) {
+    size_t n = (size_t)s->u->a.ns, rays = n * DM_NT;
+    s->layer = calloc(rays, 1), s->could = calloc(n, 1), s->held = calloc(n, 1), s->best = calloc(n, 1);
+    s->shape = calloc(rays, sizeof(float)), s->found = calloc(rays, sizeof(float)), s->strength = calloc(rays, sizeof(float));
+    if (s->layer && s->could && s->held && s->best && s->shape && s->found && s->strength) return dm_ok;
+    return dm_fail(DM_STUDY, "out_of_memory", "no memory for the roots at %zu positions", n);
+}
+
+static void scan_clear(scan *s) {
+    free(s->layer), free(s->could), free(s->held), free(s->best), free(s->shape), free(s->found), free(s->strength);
+}
+
+static void look(scan *s, const float *place, double from, float least) {
+    for (int i = 0; i < s->u->a.ns; i++) {
+        s->could[i] = !dm_is_outside(s->level[i]) && s->level[i] > 0.0f && place[i] >= (float)from && no_cord(s, i);
+        for (int t = 0; s->could[i] && t < DM_NT; t++) s->layer[i * DM_NT + t] = (uint8_t)layer_on(s, i, t, least);
+    }
+}
+
+dm_status dm_settled_roots(const dm_unrolled *u, const float *level, const float *place, double from, double least, float *rd, float *qd) {
+    scan s = {.u = u, .level = level, .rd = rd, .qd = qd};
+    uint8_t *spare = calloc((size_t)u->a.ns, 1);
+    dm_status status = scan_make(&s);
+    if (!spare) status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the roots at %d positions", u->a.ns);
+    int angle = -1;
+    if (dm_good(status)) {
+        look(&s, place, from, (float)least);
+        angle = low_side(&s, spare);
+        if (angle >= 0) follow(&s, angle);
+    }
+    /* A second round: the first one's ring shows the sac's true width where the roots hide its widest part. */
+    for (int round = 0; round < ROUNDS && angle >= 0; round++) {
+        for (int i = 0; i < u->a.ns; i++) {
+            if (!s.best[i]) continue;
+            healthy_shape(rd + (size_t)i * DM_NT, angle, s.shape + (size_t)i * DM_NT);
+            search_ring(&s, i, angle);
+        }
+        take(&s);
+    }
+    free(spare);
+    scan_clear(&s);
+    return status;
+}
