@@ -24,7 +24,7 @@ typedef struct scene {
     double pool;           /* share of the sac; ventral, s = 50 .. 75, outside the dura as far as the bone */
     double empty_from;     /* mm: below this the sac holds no contrast */
     double dent;           /* mm by which the pool pushes the dura in; a dark line of 0.3 mm parts the two */
-    int roots;             /* 1 = no cord; roots have sunk to the left of the midline behind, a rim of fluid outside them */
+    int roots;             /* 1 = no cord; roots have sunk to the left of the midline behind, a rim of fluid outside them; 2 = they fill the back half */
 } scene;
 
 static const scene MYELOGRAM = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 0};
@@ -35,6 +35,9 @@ static const scene HALF = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 8
 static const scene WATER = {DM_MR, DM_FLUID, 1000, 250, 600, 60, 200, 150, 25, 0, 1e9, 0, 0};
 
 static const scene CAUDA = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 1};
+
+/* Fat is suppressed. */
+static const scene SETTLED = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0, 1e9, 0, 2};
 
 static const scene NO_CORD = {DM_CT, DM_IODINE, 700, 700, -80, 600, 90, 50, 20, 0, 1e9, 0, 0};
 
@@ -60,7 +63,8 @@ static double tissue(const scene *c, double x, double y, double z) {
     double mx, my, level = fmod(-z, 30.0);
     middle(z, &mx, &my);
     double dx = x - mx, dy = y - my, r = hypot(dx, dy), front = -dy / fmax(r, 0.1), side = fabs(dx) / fmax(r, 0.1);
-    if (c->roots && dy > 0 && dx > 0.7 && r > 2 && r < DURA - 1.2) return 0.45 * c->sac;
+    if (c->roots == 2 && dy > 0.5 && r < DURA) return ((int)floor(dx / 1.5) + (int)floor(dy / 1.5)) % 2 ? 0.25 * c->sac : 0.5 * c->sac;
+    if (c->roots == 1 && dy > 0 && dx > 0.7 && r > 2 && r < DURA - 1.2) return 0.45 * c->sac;
     if (!c->roots && r < 3.5) return c->cord;
     int at_pool = front > 0.75 && z < -50 && z > -75;
     if (c->dent > 0 && at_pool && r > DURA - c->dent && r < DURA - c->dent + 0.3) return c->fat;
@@ -290,6 +294,17 @@ START_TEST(sunk_roots_make_no_dent) {
 }
 END_TEST
 
+/* Roots fill the back half of the sac: the dura is behind them. Where the end of the sac tells that these are the loins. */
+START_TEST(settled_roots_are_inside) {
+    dm_study *s = calloc(1, sizeof *s);
+    solve(&SETTLED, s);
+    error dura = compare(s, s->canal.r_dura, DURA, 80, s->spine.n - 20, 1);
+    ck_assert_msg(dura.mean < 0.3 && dura.worst < 1.3, "dura: mean |dr| %.2f, worst %.2f", dura.mean, dura.worst);
+    dm_study_clear(s);
+    free(s);
+}
+END_TEST
+
 /* A sac on a grid of its own: cord down to cord_to, fluid down to fluid_to (mm), `wide` times wider than deep. */
 static void places_of(int n, int cord_to, int fluid_to, int goes_on, float wide, float *place) {
     const dm_surf_args a = {n, DM_NT, 60, 0.25f};
@@ -433,6 +448,7 @@ int main(void) {
     tcase_add_test(c, unannounced_myelogram);
     tcase_add_test(c, pool_is_not_swallowed);
     tcase_add_test(c, pool_is_divided_in_mr);
+    tcase_add_test(c, settled_roots_are_inside);
     tcase_add_test(c, contrast_that_ends);
     tcase_add_test(c, openings_are_marked);
     tcase_add_test(c, same_bytes_again);
