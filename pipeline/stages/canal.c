@@ -46,15 +46,13 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, line_outward, "mm", 0, 5, 0.3, "MR: such a pool stands out from the ellipse of the rest of the sac by this; fluid dimmed by pulsation does not."),
     DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "MR: no such line within this distance of the line's upper end: the cisterns are no tube."),
     DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "MR: nor further down than this below the middle of T11, the lower end of T12: roots leave the cord there and make lines of their own."),
-    DM_PARAM_FLOAT(params, root_layer, "mm", 0.5, 30, 2, "MR: below the cord a dim layer of this thickness under a level surface of bright fluid is settled roots, inside the dura. 30 = never."),
+    DM_PARAM_FLOAT(params, root_layer, "mm", 0.5, 30, 2, "Below the cord a dim layer of this thickness under a level surface of bright fluid is settled roots, inside the dura. 30 = never."),
     DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
     DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
     DM_PARAM_FLOAT(params, edge_least, "1", 0, 1, 0.2, "Where the surfaces stand on less of an edge than this, as a mean round the line, it is not in a canal and marked as unsure."),
     DM_PARAM_FLOAT(params, rest, "mm", 0, 4, 1, "The line rests when no part of it moves by more than this."),
     DM_PARAM_INT(params, rounds, "1", 0, 8, 2, "How often the line is moved to the middle of the surfaces, at most."),
 };
-
-static const double first_roots = 0.5; /* vertebrae below the middle of T11: half of all cords end at L1, few above T12 */
 
 /* What one geometry is solved with; per ray index i*DM_NT + t. */
 typedef struct work {
@@ -252,9 +250,13 @@ static dm_status divide(const params *p, work *w) {
     return w->edge.mr ? dm_divide_pools(&w->u, &line, w->level, w->place, w->rd, w->qd) : dm_ok;
 }
 
-/* On MR alone: on CT a body's wall that all but touches the contrast looks like such a layer. */
+/* Where the sac ends and how wide it is was read from the wrong dura then, too. */
 static dm_status settle(const params *p, work *w) {
-    return w->edge.mr ? dm_settled_roots(&w->u, w->level, w->place, first_roots, p->root_layer, w->rd, w->qd) : dm_ok;
+    const dm_settled_params roots = {p->root_layer, w->edge.tissue, w->edge.mr ? 0.0f : w->edge.faint};
+    int found = 0;
+    DM_TRY(dm_settled_roots(&w->u, &roots, w->level, w->rd, w->qd, &found));
+    if (found) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
+    return dm_ok;
 }
 
 static dm_status solve(const params *p, work *w, int last) {

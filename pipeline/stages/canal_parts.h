@@ -91,11 +91,17 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
 
 /* ---- settled.c ---- */
 
-/* MR. Below the cord roots settle on the low side of the sac and the dura was drawn round the bright fluid above them: moves it
- * behind them, where a layer at least `least` mm thick, dimmer than the fluid, lies under a level surface of it, which is too shallow
- * for a sac of its width. A pool outside leaves the dura round. The edge sought there is the strongest one near the shape of a
- * healthy sac. level, place, rd, qd: as above; from: place below which it is looked for. */
-dm_status dm_settled_roots(const dm_unrolled *u, const float *level, const float *place, double from, double least, float *rd, float *qd);
+typedef struct dm_settled_params {
+    double least; /* mm of the layer */
+    float tissue; /* HU of soft tissue; MR 0 */
+    float faint;  /* level above which the fluid must be: on CT contrast that bone does not reach */
+} dm_settled_params;
+
+/* Below the cord roots settle on the low side of the sac and the dura was drawn round the bright fluid above them: moves it
+ * behind them, where a layer dimmer than the fluid lies under a level surface of it, which is too shallow for a sac of its
+ * width. A pool outside leaves the dura round. The edge sought there is the strongest one near the shape of a healthy sac.
+ * level, rd, qd: as above. found: 1 = the dura was moved somewhere. */
+dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, int *found);
 
 /* ---- ellipse.c ---- */
 

@@ -1,4 +1,4 @@
-/* MR below the cord: roots that lie on the low side of the sac. */
+/* Below the cord: roots that lie on the low side of the sac. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 /* The layer, in shares of the fluid: its mean just beyond the fluid's edge, and the values of which it consists. Roots of a
  * fifth to a third of the fluid's brightness with fluid between them; fat is darker or brighter. */
 static const float layer_dark = 0.2f, layer_bright = 0.65f, layer_least = 0.15f, layer_most = 0.75f;
+static const float layer_lasts = 0.6f;            /* share of it that must last along the line */
 static const float edge_blur = 1.0f, looked_at = 1.5f; /* mm: of the fluid's edge that say nothing; behind it, for the mean */
 /* A cord: samples darker than this take more than this share of the area inside the fluid's edge. */
 static const float cord_dark = 0.5f, cord_most = 0.12f;
@@ -33,9 +34,10 @@ static const float missing = 0.75f;    /* mm by which the healthy shape reaches 
 typedef struct scan {
     const dm_unrolled *u;
     const float *level;
+    float tissue;                  /* HU; MR 0 */
     float *rd, *qd;
     uint8_t *layer;                /* per ray */
-    uint8_t *could, *held, *best;  /* per position: no cord, below it; meets all that is asked for; the same, voted, of the best angle */
+    uint8_t *could, *held, *best;  /* per position: fluid and no cord; meets all that is asked for; the same, voted, of the best angle */
     float *shape, *found, *strength; /* per ray: radius of the healthy shape, 0 = nothing missing; of the dura, and its edge */
 } scan;
 
@@ -47,23 +49,29 @@ static int wrapped(int t) {
     return (t % DM_NT + DM_NT) % DM_NT;
 }
 
-static const float *ray(const scan *s, int i, int t) {
-    return s->u->s + dm_ray_of(s->u->a, i, t);
+static const float *ray(const float *v, const scan *s, int i, int t) {
+    return v + dm_ray_of(s->u->a, i, t);
 }
 
-/* 1 where a layer as of roots lies behind the fluid's edge, `least` mm thick. */
+/* 0 tissue, 1 fluid. */
+static float share_of(const scan *s, int i, float v) {
+    return (v - s->tissue) / (s->level[i] - s->tissue);
+}
+
+/* 1 where a layer as of roots lies behind the fluid's edge, `least` mm thick, and goes on along the line: strands do, the wall of a
+ * body ends at its discs. */
 static int layer_on(const scan *s, int i, int t, float least) {
-    const float *v = ray(s, i, t), dr = s->u->a.dr, level = s->level[i];
+    const float *v = ray(s->u->s, s, i, t), *lasting = ray(s->u->o, s, i, t), dr = s->u->a.dr;
     int edge = dm_mm(s->rd[i * DM_NT + t], dr), from = edge + dm_mm(edge_blur, dr), to = from + dm_mm(looked_at, dr), k = from;
-    float sum = 0.0f;
+    float sum = 0.0f, persists = 0.0f;
     if (to >= s->u->a.nr) return 0;
     for (int j = from; j < to; j++) {
-        if (dm_is_outside(v[j])) return 0;
-        sum += v[j];
+        if (dm_is_outside(v[j]) || dm_is_outside(lasting[j])) return 0;
+        sum += share_of(s, i, v[j]), persists += share_of(s, i, lasting[j]);
     }
-    float mean = sum / (float)(to - from) / level;
-    if (mean < layer_dark || mean > layer_bright) return 0;
-    while (k < s->u->a.nr && !dm_is_outside(v[k]) && v[k] > layer_least * level && v[k] < layer_most * level) k++;
+    float mean = sum / (float)(to - from);
+    if (mean < layer_dark || mean > layer_bright || persists < layer_lasts * sum) return 0;
+    while (k < s->u->a.nr && !dm_is_outside(v[k]) && share_of(s, i, v[k]) > layer_least && share_of(s, i, v[k]) < layer_most) k++;
     return (float)(k - edge) * dr >= least;
 }
 
@@ -71,10 +79,10 @@ static int layer_on(const scan *s, int i, int t, float least) {
 static int no_cord(const scan *s, int i) {
     float dark = 0.0f, all = 0.0f, dr = s->u->a.dr;
     for (int t = 0; t < DM_NT; t++) {
-        const float *v = ray(s, i, t);
+        const float *v = ray(s->u->s, s, i, t);
         for (int k = 1; (float)k * dr < s->rd[i * DM_NT + t] - edge_blur; k++) {
             all += (float)k;
-            if (!dm_is_outside(v[k]) && v[k] < cord_dark * s->level[i]) dark += (float)k;
+            if (!dm_is_outside(v[k]) && share_of(s, i, v[k]) < cord_dark) dark += (float)k;
         }
     }
     return all > 0.0f && dark < cord_most * all;
@@ -176,10 +184,10 @@ static void near_values(const scan *s, int i, int t, float out[SEARCH_MOST]) {
         for (int dt = -SMOOTH_TURN; dt <= SMOOTH_TURN; dt++) {
             int j = i + di;
             if (j < 0 || j >= s->u->a.ns || dm_is_outside(s->level[j])) continue;
-            const float *v = ray(s, j, wrapped(t + dt));
+            const float *v = ray(s->u->s, s, j, wrapped(t + dt));
             float w = expf(-0.5f * ((float)(di * di) / 9.0f + (float)(dt * dt)));
             for (int k = 0; k < SEARCH_MOST && k < s->u->a.nr; k++)
-                if (!dm_is_outside(v[k])) out[k] += w * v[k] / s->level[j], weight[k] += w;
+                if (!dm_is_outside(v[k])) out[k] += w * share_of(s, j, v[k]), weight[k] += w;
         }
     for (int k = 0; k < SEARCH_MOST; k++) out[k] = weight[k] > 0.0f ? out[k] / weight[k] : DM_OUTSIDE;
 }
@@ -269,21 +277,21 @@ static void scan_clear(scan *s) {
     free(s->layer), free(s->could), free(s->held), free(s->best), free(s->shape), free(s->found), free(s->strength);
 }
 
-static void look(scan *s, const float *place, double from, float least) {
+static void look(scan *s, const dm_settled_params *p) {
     for (int i = 0; i < s->u->a.ns; i++) {
-        s->could[i] = !dm_is_outside(s->level[i]) && s->level[i] > 0.0f && place[i] >= (float)from && no_cord(s, i);
-        for (int t = 0; s->could[i] && t < DM_NT; t++) s->layer[i * DM_NT + t] = (uint8_t)layer_on(s, i, t, least);
+        s->could[i] = !dm_is_outside(s->level[i]) && s->level[i] > p->faint && no_cord(s, i);
+        for (int t = 0; s->could[i] && t < DM_NT; t++) s->layer[i * DM_NT + t] = (uint8_t)layer_on(s, i, t, (float)p->least);
     }
 }
 
-dm_status dm_settled_roots(const dm_unrolled *u, const float *level, const float *place, double from, double least, float *rd, float *qd) {
-    scan s = {.u = u, .level = level, .rd = rd, .qd = qd};
+dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, int *found) {
+    scan s = {.u = u, .level = level, .tissue = p->tissue, .rd = rd, .qd = qd};
     uint8_t *spare = calloc((size_t)u->a.ns, 1);
     dm_status status = scan_make(&s);
     if (!spare) status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the roots at %d positions", u->a.ns);
     int angle = -1;
     if (dm_good(status)) {
-        look(&s, place, from, (float)least);
+        look(&s, p);
         angle = low_side(&s, spare);
         if (angle >= 0) follow(&s, angle);
     }
@@ -296,6 +304,7 @@ dm_status dm_settled_roots(const dm_unrolled *u, const float *level, const float
         }
         take(&s);
     }
+    *found = angle >= 0;
     free(spare);
     scan_clear(&s);
     return status;
