@@ -203,51 +203,58 @@ static float edge_at(const float *v, int k, int half) {
     return fminf(fabsf(in - out) / ((float)half * full_edge), 1.0f);
 }
 
-/* Cheapest ring: the strongest edges near the healthy shape where something is missing, else the ring as it is. From the angle
- * opposite, which stands, round to it again. */
-static void search_ring(scan *s, int i, int angle) {
-    enum { FAR = 1000 };
-    static const float none = 1e6f;
-    float cost[DM_NT][SEARCH_MOST], edge[DM_NT][SEARCH_MOST], sum[2][SEARCH_MOST], dr = s->u->a.dr;
-    signed char from[DM_NT][SEARCH_MOST];
-    float *r = s->rd + (size_t)i * DM_NT;
+/* A ring's costs and edges by angle and sample. */
+typedef struct ring_costs {
+    float cost[DM_NT][SEARCH_MOST], edge[DM_NT][SEARCH_MOST];
+} ring_costs;
+
+/* Edges near the healthy shape where something is missing, else the ring as it is and nothing beside it. */
+static void weigh(const scan *s, int i, ring_costs *w) {
+    static const float never = 1000.0f;
+    float dr = s->u->a.dr;
     for (int t = 0; t < DM_NT; t++) {
-        float v[SEARCH_MOST], shape = s->shape[i * DM_NT + t];
-        for (int k = 0; k < SEARCH_MOST; k++) cost[t][k] = FAR, edge[t][k] = 0.0f;
-        int at = dm_mm(r[t], dr), last = at < SEARCH_MOST ? at : SEARCH_MOST - 1;
-        cost[t][last] = shape > 0.0f ? 1.0f + off_cost * fmaxf(shape - r[t] - off_dead, 0.0f) : 0.0f;
+        float v[SEARCH_MOST], shape = s->shape[i * DM_NT + t], r = s->rd[i * DM_NT + t];
+        int at = dm_mm(r, dr) < SEARCH_MOST ? dm_mm(r, dr) : SEARCH_MOST - 1;
+        for (int k = 0; k < SEARCH_MOST; k++) w->cost[t][k] = never, w->edge[t][k] = 0.0f;
+        w->cost[t][at] = shape > 0.0f ? 1.0f + off_cost * fmaxf(shape - r - off_dead, 0.0f) : 0.0f;
         if (shape <= 0.0f) continue;
         near_values(s, i, t, v);
         for (int k = at + 2; k < SEARCH_MOST && k <= dm_mm(shape, dr) + SEARCH_OUT; k++) {
-            edge[t][k] = edge_at(v, k, dm_mm(1.0f, dr));
-            cost[t][k] = 1.0f - edge[t][k] + off_cost * fmaxf(fabsf((float)k * dr - shape) - off_dead, 0.0f);
+            w->edge[t][k] = edge_at(v, k, dm_mm(1.0f, dr));
+            w->cost[t][k] = 1.0f - w->edge[t][k] + off_cost * fmaxf(fabsf((float)k * dr - shape) - off_dead, 0.0f);
         }
     }
-    int first = wrapped(angle + DM_NT / 2);
-    memcpy(sum[0], cost[first], sizeof sum[0]);
-    for (int n = 1; n < DM_NT; n++) {
-        int t = wrapped(first + n);
-        const float *before = sum[(n - 1) & 1];
-        float *now = sum[n & 1];
-        for (int k = 0; k < SEARCH_MOST; k++) {
-            float least = none;
-            for (int d = -TURN_MOST; d <= TURN_MOST; d++) {
-                if (k - d < 0 || k - d >= SEARCH_MOST) continue;
-                float c = before[k - d] + turn_cost * (float)(d * d);
-                if (c < least) least = c, from[t][k] = (signed char)d;
-            }
-            now[k] = least + cost[t][k];
+}
+
+/* One step round: the cheapest way to every sample of an angle from those of the angle before. */
+static void step_round(const float *before, const float *cost, float *now, signed char *from) {
+    for (int k = 0; k < SEARCH_MOST; k++) {
+        float least = 1e6f;
+        for (int d = -TURN_MOST; d <= TURN_MOST; d++) {
+            if (k - d < 0 || k - d >= SEARCH_MOST) continue;
+            float c = before[k - d] + turn_cost * (float)(d * d);
+            if (c < least) least = c, from[k] = (signed char)d;
         }
+        now[k] = least + cost[k];
     }
-    int k = 0;
+}
+
+/* The cheapest ring of a position, from the angle opposite the roots, which stands, round to it again. */
+static void search_ring(scan *s, int i, int angle, ring_costs *w) {
+    float sum[2][SEARCH_MOST];
+    signed char from[DM_NT][SEARCH_MOST];
+    int first = wrapped(angle + DM_NT / 2), k = 0;
+    const float *end = sum[(DM_NT - 1) & 1];
+    weigh(s, i, w);
+    memcpy(sum[0], w->cost[first], sizeof sum[0]);
+    for (int n = 1; n < DM_NT; n++) step_round(sum[(n - 1) & 1], w->cost[wrapped(first + n)], sum[n & 1], from[n]);
     for (int j = 1; j < SEARCH_MOST; j++)
-        if (sum[(DM_NT - 1) & 1][j] < sum[(DM_NT - 1) & 1][k]) k = j;
+        if (end[j] < end[k]) k = j;
     for (int n = DM_NT - 1; n >= 0; n--) {
-        int t = wrapped(first + n), c = i * DM_NT + t;
-        int moved = s->shape[c] > 0.0f;
-        s->found[c] = moved ? fmaxf((float)k * dr, r[t]) : r[t];
-        s->strength[c] = moved ? edge[t][k] : s->qd[c];
-        if (n) k -= from[t][k];
+        int t = wrapped(first + n), c = i * DM_NT + t, moved = s->shape[c] > 0.0f;
+        s->found[c] = moved ? fmaxf((float)k * s->u->a.dr, s->rd[c]) : s->rd[c];
+        s->strength[c] = moved ? w->edge[t][k] : s->qd[c];
+        if (n) k -= from[n][k];
     }
 }
 
@@ -287,8 +294,9 @@ static void look(scan *s, const dm_settled_params *p) {
 dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, int *found) {
     scan s = {.u = u, .level = level, .tissue = p->tissue, .rd = rd, .qd = qd};
     uint8_t *spare = calloc((size_t)u->a.ns, 1);
+    ring_costs *costs = malloc(sizeof *costs);
     dm_status status = scan_make(&s);
-    if (!spare) status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the roots at %d positions", u->a.ns);
+    if (!spare || !costs) status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the roots at %d positions", u->a.ns);
     int angle = -1;
     if (dm_good(status)) {
         look(&s, p);
@@ -300,12 +308,12 @@ dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, con
         for (int i = 0; i < u->a.ns; i++) {
             if (!s.best[i]) continue;
             healthy_shape(rd + (size_t)i * DM_NT, angle, s.shape + (size_t)i * DM_NT);
-            search_ring(&s, i, angle);
+            search_ring(&s, i, angle, costs);
         }
         take(&s);
     }
     *found = angle >= 0;
-    free(spare);
+    free(spare), free(costs);
     scan_clear(&s);
     return status;
 }
