@@ -1,10 +1,4 @@
-/* bench_canal [options]: the two surfaces of stage canal against the truth of digital phantoms, ray by ray.
- *   --seed S --from I --cases N --protocol ctm|mrm|both --kind K   which phantoms (kinds in turn)
- *   --dense          short pools of graded thickness and ratio besides the kind's own leak
- *   --cache DIR      keeps crop, denoised crop and line, so that canal alone runs again
- *   --set canal.KEY=VALUE,...
- *   --each           a line per study
- *   --rays FILE      a row per ray, for pictures and for a look at single places
+/* bench_canal: the two surfaces of stage canal against the truth of digital phantoms, ray by ray.
  * A true point of a wall, brought into the frame that was found, has a radius there: what the found surface
  * has more is its error. By modality, region of the spine and sector round it; "pools" are the rays that meet
  * a pool outside the dura. A pool is swallowed where the dura found lies beyond its middle. */
@@ -234,12 +228,28 @@ static void one_case(dm_gpu *gpu, const plan *p, int c, sums *sum) {
     free(b.st), free(b.a), free(b.sc);
 }
 
+static const char help[] =
+    "usage: bench_canal [options]\n"
+    "The two surfaces of stage canal against the truth of digital phantoms, ray by ray.\n"
+    "\n"
+    "  --seed S --from I --cases N --protocol ctm|mrm|both --kind K   which phantoms (kinds in turn)\n"
+    "  --dense          short pools of graded thickness and ratio besides the kind's own leak\n"
+    "  --cache DIR      keeps crop, denoised crop and line, so that canal alone runs again\n"
+    "  --set canal.KEY=VALUE,...\n"
+    "  --each           a line per study\n"
+    "  --rays FILE      a row per ray\n"
+    "  --help           this text\n"
+    "\n"
+    "example:\n"
+    "  bench_canal --seed 6501 --cases 12 --protocol mrm --dense --cache /tmp/canal\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     const char *rays = bench_option(argc, argv, "--rays", NULL);
     plan p = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
               .protocol = bench_option(argc, argv, "--protocol", "both"),
               .kind = bench_option(argc, argv, "--kind", NULL),
-              .cache = bench_option(argc, argv, "--cache", NULL),
+              .cache = bench_cache(argc, argv),
               .set = bench_option(argc, argv, "--set", NULL),
               .rays = rays ? fopen(rays, "w") : NULL,
               .each = bench_has(argc, argv, "--each"),

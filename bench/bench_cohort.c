@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "overview.h"
 #include "pseudonym.h"
 #include "rows.h"
@@ -226,7 +227,15 @@ static int run(const char *folder, int n) {
     return 1;
 }
 
+static const char help[] =
+    "usage: bench_cohort [DIR] [STUDIES...]\n"
+    "What a large cohort costs beside measuring: stub archives and made-up records in DIR, then plan, a task's look at its share, status, merge.\n"
+    "\n"
+    "example:\n"
+    "  bench_cohort /dev/shm/cohort 2500 5000\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     static const int usual[] = {2500, 5000, 10000, 20000};
     char folder[1024];
     if (!realpath(argc > 1 && dm_good(dm_folder_make(argv[1], 0755)) ? argv[1] : ".", folder)) return 1;

@@ -11,6 +11,7 @@
 #include "bootstrap.h"
 #include "compare.h"
 #include "level.h"
+#include "options.h"
 #include "record.h"
 
 enum { VERTEBRAE = 24, PROTOCOLS = 3, CANDIDATES = 8 };
@@ -119,13 +120,21 @@ static double seconds(clockid_t clock) {
     return (double)at.tv_sec + (double)at.tv_nsec * 1e-9;
 }
 
+static const char help[] =
+    "usage: bench_compare [STUDIES] [DIR]\n"
+    "Time and memory of duramap compare on made-up tables of STUDIES (10000) in DIR (bench_compare-out), which must be writable.\n"
+    "\n"
+    "example:\n"
+    "  bench_compare 10000 /tmp/compare\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     int studies = argc > 1 ? atoi(argv[1]) : 10000, read = 0; /* NOLINT(cert-err34-c): 0 is refused below */
     const char *folder = argc > 2 ? argv[2] : "bench_compare-out";
     char reference[1200];
     snprintf(reference, sizeof reference, "%s/reference.csv", folder);
     if (studies < 1 || !make_tables(folder, (unsigned)studies)) {
-        fprintf(stderr, "usage: bench_compare [STUDIES] [DIR]; DIR must be writable\n");
+        fputs(help, stderr);
         return 1;
     }
     const dm_compare_options o = {.out = folder,

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "denoise.h"
+#include "options.h"
 
 static double now(void) {
     struct timespec t;
@@ -47,7 +48,15 @@ static dm_status measure(dm_gpu *gpu, const dm_volume *in, const dm_noise *noise
     return dm_ok;
 }
 
+static const char help[] =
+    "usage: bench_denoise [EDGE 16..512] [RADIUS 1..7] [STRENGTH]\n"
+    "Non-local means as the stage runs it: padding, transfers and kernel, Mvoxel/s and error.\n"
+    "\n"
+    "example:\n"
+    "  bench_denoise 96 3\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     int edge = argc > 1 ? atoi(argv[1]) : 96, radius = argc > 2 ? atoi(argv[2]) : 3;
     const dm_affine unit = {{{0.5, 0, 0, 0}, {0, 0.5, 0, 0}, {0, 0, 0.5, 0}}};
     dm_gpu *gpu;

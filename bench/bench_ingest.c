@@ -15,6 +15,7 @@
 
 #include "archive.h"
 #include "dicom.h"
+#include "options.h"
 #include "reader.h"
 
 enum { EDGE = 512, ROUNDS = 5 };
@@ -197,11 +198,19 @@ static int bench(const char *folder, int slices) {
     return 0;
 }
 
+static const char help[] =
+    "usage: bench_ingest [SLICES] [FOLDER]\n"
+    "An archived CT study of SLICES x 512 x 512 (200) in several containers, read by this program and by the tools that people use.\n"
+    "\n"
+    "example:\n"
+    "  bench_ingest 200 /tmp/ingest\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     static char self[1000], temporary[] = "/tmp/duramap-bench-XXXXXX";
     int slices = argc > 1 ? atoi(argv[1]) : 200;
     if (slices < 3 || slices > 5000) {
-        fprintf(stderr, "usage: bench_ingest [SLICES] [FOLDER]\n");
+        fputs(help, stderr);
         return 1;
     }
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 20);

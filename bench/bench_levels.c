@@ -1,6 +1,4 @@
-/* bench_levels [--seed S] [--from I] [--cases N] [--protocol ctm|mrm|ct_plain] [--line true|found]
- *              [--real STUDY TRUTH.csv]... [--crops K] [--length MM,MM,...] [--set KEY=VALUE,...] [--each]
- *              [--turned feet|front|sides] [--company] [--cache DIR] [--readings FILE]
+/* bench_levels:
  * The stage levels alone, over random pieces of digital phantoms and of real scans: how often the
  * names are right when the stage says so and when it does not, by what is in view and by anchor, and whether
  * level_posterior is what it says. TRUTH.csv has the columns level, x_mm, y_mm, z_mm (a study's part of
@@ -394,13 +392,33 @@ static void one(bench *b, int argc, char **argv, int number, char **real) {
                     : kept_subject(b->gpu, strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
                                    number, protocol_of(bench_option(argc, argv, "--protocol", "ctm")),
                                    strcmp(bench_option(argc, argv, "--line", "true"), "found") == 0,
-                                   bench_option(argc, argv, "--cache", NULL), &o);
+                                   bench_cache(argc, argv), &o);
     if (good) measure(b, &o);
     dm_study_clear(o.study);
     free(o.study);
 }
 
+static const char help[] =
+    "usage: bench_levels [options]\n"
+    "The stage levels over random pieces of digital phantoms and of real scans.\n"
+    "\n"
+    "  --seed S --from I --cases N --protocol ctm|mrm|ct_plain   which phantoms\n"
+    "  --line true|found          the line: the truth's, or that of the stages (true)\n"
+    "  --real STUDY TRUTH.csv     a real scan, any number of times; columns level, x_mm, y_mm, z_mm\n"
+    "  --crops K --length MM,...  pieces of each study and their lengths, 0 = the whole (4; 0,140,220,320)\n"
+    "  --turned feet|front|sides  an axis of the patient is reversed in the header: refused, flagged, or unnoticed\n"
+    "  --company                  a second series that overlaps each piece votes\n"
+    "  --cache DIR                keeps the phantoms\n"
+    "  --set KEY=VALUE,...        parameters of the stage\n"
+    "  --each                     a line per piece\n"
+    "  --readings FILE            only writes every explanation of every piece, cue by cue\n"
+    "  --help                     this text\n"
+    "\n"
+    "example:\n"
+    "  bench_levels --seed 831 --cases 12 --protocol ctm --crops 2 --cache /tmp/levels\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     bench b = {0};
     int from = atoi(bench_option(argc, argv, "--from", "0")),
         cases = atoi(bench_option(argc, argv, "--cases", "0"));

@@ -1,9 +1,4 @@
-/* bench_lines [options]: the centre line of stages crop to levels against the true lines of digital phantoms.
- *   --seed S --from I --cases N --protocol ctm|mrm|both --kind K   which phantoms (kinds in turn)
- *   --over MM        stretches of the found line further than this from the true one are told (4)
- *   --cache DIR      keeps the drawn scans
- *   --set STAGE.KEY=VALUE,...
- *   --dump DIR       what a picture needs: both lines as text, the coarse grid and its evidence as floats
+/* bench_lines: the centre line of stages crop to levels against the true lines of digital phantoms.
  * A line per study: median, 95 % and worst of the stretches that are not marked unsure, share marked, and how
  * far the line falls short of the canal that the scan shows, at its head and at its foot, mm. */
 #include "distances.h"
@@ -188,11 +183,26 @@ static int one_case(dm_gpu *gpu, const plan *p, int c, bench_distances *all, int
     return good;
 }
 
+static const char help[] =
+    "usage: bench_lines [options]\n"
+    "The centre line of stages crop to levels against the true lines of digital phantoms.\n"
+    "\n"
+    "  --seed S --from I --cases N --protocol ctm|mrm|both --kind K   which phantoms (kinds in turn)\n"
+    "  --over MM        stretches of the found line further than this from the true one are told (4)\n"
+    "  --cache DIR      keeps the drawn scans\n"
+    "  --set STAGE.KEY=VALUE,...\n"
+    "  --dump DIR       what a picture needs: both lines as text, the coarse grid and its evidence as floats\n"
+    "  --help           this text\n"
+    "\n"
+    "example:\n"
+    "  bench_lines --seed 6402 --cases 12 --cache /tmp/lines\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     plan p = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
               .protocol = bench_option(argc, argv, "--protocol", "both"),
               .kind = bench_option(argc, argv, "--kind", NULL),
-              .cache = bench_option(argc, argv, "--cache", NULL),
+              .cache = bench_cache(argc, argv),
               .set = bench_option(argc, argv, "--set", NULL),
               .dump = bench_option(argc, argv, "--dump", NULL),
               .over = atof(bench_option(argc, argv, "--over", "4"))};

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "curved.h"
+#include "options.h"
 #include "phantom.h"
 #include "stage.h"
 
@@ -63,10 +64,18 @@ static int all_rows(dm_gpu *gpu, int edge, double copy_rate) {
     return failed + rows(gpu, "phantom", dm_phantom_checks, dm_phantom_check_count, edge, copy_rate);
 }
 
+static const char help[] =
+    "usage: bench_stages [EDGE 6..256] [DEVICE]\n"
+    "Speed and error of every kernel beside each other, as CSV.\n"
+    "\n"
+    "example:\n"
+    "  bench_stages 96 gpu\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     int edge = argc > 1 ? atoi(argv[1]) : 128;
     if (edge < 6 || edge > 256) {
-        fprintf(stderr, "usage: bench_stages [EDGE 6..256] [DEVICE]\n");
+        fputs(help, stderr);
         return 1;
     }
     dm_gpu *gpu;

@@ -40,7 +40,15 @@ static int one(dm_gpu *gpu, const dm_anatomy *a, int full, const char *out) {
     return fclose(f) != 0 || bad ? 3 : 0;
 }
 
+static const char help[] =
+    "usage: phantom_nifti --seed S --case I --kind K --protocol ctm|mrm|ct_plain --size small|full --out DIR\n"
+    "One digital reference object as DIR/<case>.nii with DIR/truth.json, without DICOM.\n"
+    "\n"
+    "example:\n"
+    "  phantom_nifti --seed 20 --case 1 --kind ventral --protocol ctm --out /tmp/phantom\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     uint64_t seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10);
     int number = atoi(bench_option(argc, argv, "--case", "0"));
     const char *kind = bench_option(argc, argv, "--kind", "none"),

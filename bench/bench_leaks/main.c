@@ -200,14 +200,14 @@ static void run_cases(work *w, const plan *p, int from, int to) {
 }
 
 int main(int argc, char **argv) {
-    if (bench_has(argc, argv, "--help")) return fputs(help, stdout) < 0;
+    if (bench_help(argc, argv, help)) return 0;
     const char *frame = bench_option(argc, argv, "--frame", "given"),
                *csv = bench_option(argc, argv, "--csv", NULL),
                *worst = bench_option(argc, argv, "--gallery", NULL);
     plan p = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
               .protocol = bench_option(argc, argv, "--protocol", "both"),
               .kinds = bench_option(argc, argv, "--kinds", NULL),
-              .cache = bench_option(argc, argv, "--cache", NULL),
+              .cache = bench_cache(argc, argv),
               .pictures = bench_option(argc, argv, "--pictures", NULL),
               .frame = strcmp(frame, "real") == 0    ? BENCH_REAL
                        : strcmp(frame, "canal") == 0 ? BENCH_CANAL

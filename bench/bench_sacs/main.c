@@ -1,8 +1,4 @@
-/* bench_sacs [--seed S] [--from I] [--cases N] [--kinds K,K] [--protocol ctm|mrm] [--host STUDY] [--cache
- * DIR]
- *            [--each] [--dump DIR] [--pictures DIR] [--fair] [--seen] [--set STAGE.KEY=VALUE,...]
- *            [--readings FILE]
- * bench_sacs --fit FILE,FILE
+/* bench_sacs:
  * Diverticula, fistula veins and misleading signs on digital phantoms, always with the frame of the real
  * stages: what was found and its size, free-response figures of veins, false signs. --host paints them into a
  * real CT without contrast instead (as `duramap phantom --host` does; kinds that its levels do not allow are
@@ -139,14 +135,34 @@ static int run(const job *j, int argc, char **argv) {
     return n > 0 ? 0 : 1;
 }
 
+static const char help[] =
+    "usage: bench_sacs [options]  or  bench_sacs --fit FILE,FILE\n"
+    "Diverticula, fistula veins and misleading signs on digital phantoms, always with the frame of the real stages.\n"
+    "\n"
+    "  --seed S --from I --cases N --protocol ctm|mrm --kinds K,K   which phantoms\n"
+    "  --host STUDY               paints them into a real CT without contrast instead\n"
+    "  --cache DIR                keeps each study as the stage levels left it\n"
+    "  --set STAGE.KEY=VALUE,...  parameters\n"
+    "  --fair                     leaves out fistulas whose vein the scan does not show\n"
+    "  --seen                     renders each study again without them, to tell what the scan does not show\n"
+    "  --each                     truth and findings of every study\n"
+    "  --dump DIR --pictures DIR  straightened boxes as numbers; the pictures of every study\n"
+    "  --readings FILE            appends what is weighed of every candidate of a vein\n"
+    "  --fit FILE,FILE            coefficients of the veins' score (findings.vein_odds_*) from such files\n"
+    "  --help                     this text\n"
+    "\n"
+    "example:\n"
+    "  bench_sacs --seed 5401 --cases 24 --cache /tmp/sacs --each\n";
+
 int main(int argc, char **argv) {
+    if (bench_help(argc, argv, help)) return 0;
     char files[4000];
     snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit", ""));
     if (*files) return fit_veins(files);
     const char *path = bench_option(argc, argv, "--host", NULL);
     job j = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
              .protocol = protocol_of(bench_option(argc, argv, "--protocol", "ctm")),
-             .cache = bench_option(argc, argv, "--cache", NULL),
+             .cache = bench_cache(argc, argv),
              .set = bench_option(argc, argv, "--set", NULL),
              .pictures = bench_option(argc, argv, "--pictures", NULL),
              .dump = bench_option(argc, argv, "--dump", NULL),
