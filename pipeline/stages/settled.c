@@ -19,8 +19,9 @@ enum { LAYER_ARC = 9, LEVEL_ARC = 7, CHORD_ARC = 10 };
  * half of it (a circle's is 0.47). From there the roots are followed up and down as far as less is shown. */
 typedef struct signs {
     float share, depth, height;
+    int no_cord; /* 1 = nor may a cord be inside; roots lie beside its end */
 } signs;
-static const signs clear_signs = {0.6f, 0.75f, 0.3f}, some_signs = {0.4f, 0.85f, 0.45f};
+static const signs clear_signs = {0.6f, 0.75f, 0.3f, 1}, some_signs = {0.4f, 0.85f, 0.45f, 0};
 static const float healthy_depth = 0.85f; /* lumbar sacs: 14.5 to 17 mm at L2, 13.5 to 16 at L4 */
 enum { NEAR_ROWS = 8, LEAST_ROWS = 20 }; /* mm to either side that vote; mm along the line below which it is chance */
 /* The dura's edge behind the layer. */
@@ -37,7 +38,8 @@ typedef struct scan {
     float tissue;                  /* HU; MR 0 */
     float *rd, *qd;
     uint8_t *layer;                /* per ray */
-    uint8_t *could, *held, *best;  /* per position: fluid and no cord; meets all that is asked for; the same, voted, of the best angle */
+    uint8_t *fluid, *cord;         /* per position: the sac is filled; a cord is inside the fluid's edge */
+    uint8_t *held, *best;          /* per position: meets all that is asked for; the same, voted, of the best angle */
     float *shape, *found, *strength; /* per ray: radius of the healthy shape, 0 = nothing missing; of the dura, and its edge */
 } scan;
 
@@ -75,8 +77,8 @@ static int layer_on(const scan *s, int i, int t, float least) {
     return (float)(k - edge) * dr >= least;
 }
 
-/* 1 where nothing inside the fluid's edge is as large and dark as a cord. */
-static int no_cord(const scan *s, int i) {
+/* 1 where something inside the fluid's edge is as large and dark as a cord. */
+static int cord_at(const scan *s, int i) {
     float dark = 0.0f, all = 0.0f, dr = s->u->a.dr;
     for (int t = 0; t < DM_NT; t++) {
         const float *v = ray(s->u->s, s, i, t);
@@ -85,7 +87,7 @@ static int no_cord(const scan *s, int i) {
             if (!dm_is_outside(v[k]) && share_of(s, i, v[k]) < cord_dark) dark += (float)k;
         }
     }
-    return all > 0.0f && dark < cord_most * all;
+    return dark >= cord_most * all;
 }
 
 /* The ring of a position against an angle: how deep it is that way and how wide across. */
@@ -120,7 +122,7 @@ static float bulge_of(const float *r, int angle) {
 
 static int lies_at(const scan *s, int i, int angle, signs asked) {
     int n = 0;
-    if (!s->could[i]) return 0;
+    if (!s->fluid[i] || (asked.no_cord && s->cord[i])) return 0;
     for (int d = -LAYER_ARC; d <= LAYER_ARC; d++) n += s->layer[i * DM_NT + wrapped(angle + d)];
     if ((float)n < asked.share * (float)(2 * LAYER_ARC + 1)) return 0;
     const float *r = s->rd + (size_t)i * DM_NT;
@@ -274,20 +276,21 @@ static void take(scan *s) {
 
 static dm_status scan_make(scan *s) {
     size_t n = (size_t)s->u->a.ns, rays = n * DM_NT;
-    s->layer = calloc(rays, 1), s->could = calloc(n, 1), s->held = calloc(n, 1), s->best = calloc(n, 1);
+    s->layer = calloc(rays, 1), s->fluid = calloc(n, 1), s->cord = calloc(n, 1), s->held = calloc(n, 1), s->best = calloc(n, 1);
     s->shape = calloc(rays, sizeof(float)), s->found = calloc(rays, sizeof(float)), s->strength = calloc(rays, sizeof(float));
-    if (s->layer && s->could && s->held && s->best && s->shape && s->found && s->strength) return dm_ok;
+    if (s->layer && s->fluid && s->cord && s->held && s->best && s->shape && s->found && s->strength) return dm_ok;
     return dm_fail(DM_STUDY, "out_of_memory", "no memory for the roots at %zu positions", n);
 }
 
 static void scan_clear(scan *s) {
-    free(s->layer), free(s->could), free(s->held), free(s->best), free(s->shape), free(s->found), free(s->strength);
+    free(s->layer), free(s->fluid), free(s->cord), free(s->held), free(s->best), free(s->shape), free(s->found), free(s->strength);
 }
 
 static void look(scan *s, const dm_settled_params *p) {
     for (int i = 0; i < s->u->a.ns; i++) {
-        s->could[i] = !dm_is_outside(s->level[i]) && s->level[i] > p->faint && no_cord(s, i);
-        for (int t = 0; s->could[i] && t < DM_NT; t++) s->layer[i * DM_NT + t] = (uint8_t)layer_on(s, i, t, (float)p->least);
+        s->fluid[i] = !dm_is_outside(s->level[i]) && s->level[i] > p->faint;
+        s->cord[i] = (uint8_t)(s->fluid[i] && cord_at(s, i));
+        for (int t = 0; s->fluid[i] && t < DM_NT; t++) s->layer[i * DM_NT + t] = (uint8_t)layer_on(s, i, t, (float)p->least);
     }
 }
 
