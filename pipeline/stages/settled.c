@@ -15,14 +15,14 @@ static const float cord_dark = 0.5f, cord_most = 0.12f;
 /* Half of the arc over which the layer must lie, and over which the fluid's edge must be level, in steps of 5 degrees; of the
  * chord that it is held against. */
 enum { LAYER_ARC = 9, LEVEL_ARC = 7, CHORD_ARC = 10 };
-/* What a position must show: share of that arc with a layer, depth to width of what is bright, height over the chord as a share of
- * half of it (a circle's is 0.47). From there the roots are followed up and down as far as less is shown. */
+/* What a position must show: share of that arc with a layer, depth of what is bright as a share of a healthy sac's of that width, height
+ * over the chord as a share of half of it (a circle's is 0.47). From there the roots are followed up and down as far as less is shown. */
 typedef struct signs {
     float share, depth, height;
     int no_cord; /* 1 = nor may a cord be inside; roots lie beside its end */
 } signs;
-static const signs clear_signs = {0.6f, 0.75f, 0.3f, 1}, some_signs = {0.4f, 0.85f, 0.45f, 0};
-static const float healthy_depth = 0.85f; /* lumbar sacs: 14.5 to 17 mm at L2, 13.5 to 16 at L4 */
+static const signs clear_signs = {0.6f, 0.88f, 0.3f, 1}, some_signs = {0.4f, 1.0f, 0.45f, 0};
+static const float healthy_ratio = 0.85f; /* depth to width of lumbar sacs: 14.5 to 17 mm at L2, 13.5 to 16 at L4 */
 enum { NEAR_ROWS = 8, LEAST_ROWS = 20 }; /* mm to either side that vote; mm along the line below which it is chance */
 /* The dura's edge behind the layer. */
 static const float full_edge = 0.25f;  /* step, share of the fluid, that makes a full one */
@@ -90,6 +90,12 @@ static int cord_at(const scan *s, int i) {
     return dark >= cord_most * all;
 }
 
+/* Extent of a healthy sac towards an angle to that across it. */
+static float healthy_depth(int angle) {
+    float c = cosf(turn_of(angle)), s = sinf(turn_of(angle)), ap = healthy_ratio * healthy_ratio;
+    return sqrtf((ap * c * c + s * s) / (ap * s * s + c * c));
+}
+
 /* The ring of a position against an angle: how deep it is that way and how wide across. */
 typedef struct ring_size {
     float top, bottom, left, right; /* mm along the angle, and across it */
@@ -127,7 +133,7 @@ static int lies_at(const scan *s, int i, int angle, signs asked) {
     if ((float)n < asked.share * (float)(2 * LAYER_ARC + 1)) return 0;
     const float *r = s->rd + (size_t)i * DM_NT;
     ring_size z = size_of(r, angle);
-    return z.bottom - z.top <= asked.depth * (z.right - z.left) && bulge_of(r, angle) <= asked.height;
+    return z.bottom - z.top <= asked.depth * healthy_depth(angle) * (z.right - z.left) && bulge_of(r, angle) <= asked.height;
 }
 
 /* Half and more of the positions within NEAR_ROWS agree. Returns how many that are. */
@@ -167,7 +173,7 @@ static void follow(scan *s, int angle) {
 /* The ellipse of a healthy sac as wide as what is bright, whose top is the bright part's: where a ray leaves it. */
 static void healthy_shape(const float *r, int angle, float shape[DM_NT]) {
     ring_size z = size_of(r, angle);
-    float a = 0.5f * (z.right - z.left), b = fmaxf(healthy_depth * a, 0.5f * (z.bottom - z.top));
+    float a = 0.5f * (z.right - z.left), b = fmaxf(healthy_depth(angle) * a, 0.5f * (z.bottom - z.top));
     float middle = z.top + b, aside = 0.5f * (z.right + z.left);
     for (int t = 0; t < DM_NT; t++) {
         float c = cosf(turn_of(t - angle)), d = sinf(turn_of(t - angle));
