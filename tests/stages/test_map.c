@@ -128,7 +128,7 @@ static float gain_of(double (*value)(double r), float q, int body) {
         }
         p[k] = (float)(sum / weight);
     }
-    dm_fit_cell(p, a, f, (dm_walls){7, 9, 9, q, body}, -80, 1280, out);
+    dm_fit_cell(p, a, f, (dm_walls){7, 9, 9, q, body, 1}, -80, 1280, out);
     return out[DM_FIT_GAIN];
 }
 
