@@ -142,7 +142,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    st->map.fat_bright,
                                    st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0,
                                    f->class_ == DM_SACRAL,
-                                   st->modality == DM_MR ? fmin(fmax((p->fluid_share - q->p90) / 0.1, 0), 2)
+                                   st->modality == DM_MR ? fmin(fmax((p->fluid_share - q->low) / 0.1, 0), 2)
                                                          : 0,
                                    q->usual,
                                    lateral ? 1 - fmax(q->mirror, 0) / fmax(q->p90, fmax(q->mirror, 0.05)) : 0,
