@@ -340,14 +340,15 @@ typedef struct dm_membrane_args {
     float most;                         /* gains are cut at +-this */
 } dm_membrane_args;
 
-/* Radius near rd at which the profile falls half way from its rim to the darkest within 1.5 mm beyond (epidural veins are a third
- * as bright as the sac); rd where it does not within 1.5 mm. */
-DM_FN float dm_outer_edge(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd) {
-    int k0 = dm_clampi((int)dm_floor(rd / a.dr), 6, a.nr - 8), k = k0 - 2;
+/* Radius near rd at which the profile falls through half of its rim; rd where it does not within 1.5 mm. Beside epidural veins, a
+ * third as bright as the sac, it falls half way to them: what is darkest within 2 mm outside counts from a fifth of the sac on, in
+ * part from a tenth. Fat and bone are darker. */
+DM_FN float dm_outer_edge(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd, float sac) {
+    int k0 = dm_clampi((int)dm_floor(rd / a.dr), 6, a.nr - 9), k = k0 - 2;
     float peak = p[k0 - 6], floor = p[k0];
     for (int j = k0 - 6; j <= k0 + 1; j++) peak = dm_fmax(peak, p[j]);
-    for (int j = k0; j <= k0 + 7; j++) floor = dm_fmin(floor, p[j]);
-    float low = 0.5f * (peak + floor);
+    for (int j = k0; j <= k0 + 8; j++) floor = dm_fmin(floor, p[j]);
+    float low = 0.5f * (peak + floor * dm_clampf(10.0f * floor / sac - 1.0f, 0.0f, 1.0f));
     while (k < k0 + 6 && !(p[k] >= low && p[k + 1] < low)) k++;
     if (k == k0 + 6) return rd;
     float r = a.dr * ((float)k + (p[k] - low) / (p[k] - p[k + 1]));
@@ -368,7 +369,7 @@ DM_FN void dm_membrane_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a,
     if (!(sac > 0.0f)) return;
     for (int k = 0; k <= last; k++)
         if (dm_is_outside(p[k])) return;
-    float ro = dm_outer_edge(p, a, rd), yy = 0.0f;
+    float ro = dm_outer_edge(p, a, rd, sac), yy = 0.0f;
     for (int k = 0; k < DM_MEMBRANE_K; k++) {
         float x = dm_clampf((ro + 1.5f - 0.25f * (float)k) / a.dr, 0.0f, (float)last - 0.001f);
         int i = (int)x;
