@@ -64,9 +64,9 @@ static void model(const dm_membrane_args *f, double deep, double depth, double m
  * half or so. Terms: what lies below the fluid (cord 0.18 of the sac), the fluid, the pool (anything), what
  * lies outside. */
 static void table_of(double noise, double membrane, dm_membrane_args *f, float *table) {
-    const double sd[TERMS] = {0.15, 0.12, 0.35, 0.15};
+    const double sd[TERMS] = {0.15, 0.12, 0.35, 0.1};
     *f = (dm_membrane_args){
-        .iv = (float)(1 / (noise * noise)), .mean = {0.18f, 0.95f, 0.6f, 0.15f}, .most = 30};
+        .iv = (float)(1 / (noise * noise)), .mean = {0.18f, 0.95f, 0.6f, 0.06f}, .most = 30};
     for (int t = 0; t < TERMS; t++) f->prior[t] = (float)(1 / (sd[t] * sd[t]));
     enum { DEPTHS = 18, FIRST = 4 }; /* 1 to 5 mm by 0.25, and 7 */
     enum { PLAIN, DIM, LINE };
