@@ -345,10 +345,10 @@ typedef struct dm_membrane_args {
  * part from a tenth. Fat and bone are darker. */
 DM_FN float dm_outer_edge(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd, float sac) {
     int k0 = dm_clampi((int)dm_floor(rd / a.dr), 6, a.nr - 9), k = k0 - 2;
-    float peak = p[k0 - 6], floor = p[k0];
+    float peak = p[k0 - 6], outside = p[k0];
     for (int j = k0 - 6; j <= k0 + 1; j++) peak = dm_fmax(peak, p[j]);
-    for (int j = k0; j <= k0 + 8; j++) floor = dm_fmin(floor, p[j]);
-    float low = 0.5f * (peak + floor * dm_clampf(10.0f * floor / sac - 1.0f, 0.0f, 1.0f));
+    for (int j = k0; j <= k0 + 8; j++) outside = dm_fmin(outside, p[j]);
+    float low = 0.5f * (peak + outside * dm_clampf(10.0f * outside / sac - 1.0f, 0.0f, 1.0f));
     while (k < k0 + 6 && !(p[k] >= low && p[k + 1] < low)) k++;
     if (k == k0 + 6) return rd;
     float r = a.dr * ((float)k + (p[k] - low) / (p[k] - p[k + 1]));

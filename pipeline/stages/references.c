@@ -120,10 +120,10 @@ static int bright_in_wide_gaps(const dm_map_params *p, const dm_study *st, const
 static float rim_at(const dm_map_params *p, const dm_study *st, const float *cells, const dm_references *r, int i, int t) {
     enum { ALONG = 20, ROUND = 12 };
     float share[(2 * ALONG + 1) * (2 * ROUND + 1)];
-    int along = (int)fmin(p->rim_half / st->spine.ds, ALONG), round = (int)(p->rim_angle * DM_NT / 360);
+    int along = (int)fmin(p->rim_half / st->spine.ds, ALONG), about = (int)(p->rim_angle * DM_NT / 360);
     size_t n = 0;
     for (int j = i - along; j <= i + along; j++)
-        for (int d = -round; d <= round; d++) {
+        for (int d = -about; d <= about; d++) {
             if (j < 0 || j >= st->spine.n) continue;
             int u = (t + d + DM_NT) % DM_NT;
             size_t c = (size_t)j * DM_NT + (size_t)u;
