@@ -70,7 +70,7 @@ DM_FN void dm_shell_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, fl
 
 /* Model of a profile in units of the sac (0 = tissue, 1 = sac): the sac's edge at the dura, the bone's edge, and between
  * them a pool. Both edges are blurred by the scanner (Gaussian of `width` mm) and may stand up to 1.25 mm from the surface
- * that was found, at a price. Sac height is that of the rim inside the dura; bone and pool are solved for. */
+ * that was found, at a price. Sac height is that of the fluid just inside the dura; bone and pool are solved for. */
 typedef struct dm_fit_args {
     float width;       /* mm, s.d. of the blur */
     float model_error; /* share of the sac that the model may be wrong by */
@@ -163,8 +163,8 @@ DM_FN float dm_fit_cost(dm_fit_sums s, dm_fit_args f, float pool, float *bone, f
  * like a pool before marrow. `seen`: mm by which the edge that was found lies within the one of the profile's model, 0 or more.
  * Called with the scanner's own blur of the bone and with half as much again: laminae slope. y: n samples; sac and bone: the
  * unshifted edges with DM_FIT_PAD samples more at both ends. */
-DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone, int n, dm_map_args a, dm_fit_args f, float gap,
-                            float seen, float q) {
+DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone, int n, dm_map_args a, dm_fit_args f, float rim,
+                            float gap, float seen, float q) {
     const float sd = f.shift_sd / dm_fmax(q, f.edge_least);
     int most = dm_clampi((int)dm_floor(gap / a.dr), 0, DM_FIT_PAD), shell = dm_cortex_samples(a, f);
     float best = 1e30f;
@@ -174,7 +174,7 @@ DM_FN float dm_contact_cost(const float *y, const float *sac, const float *bone,
             dm_fit_sums s = {0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f};
             for (int k = 0; k < n; k++) {
                 int j = k + DM_FIT_PAD + m2;
-                float fb = bone[j], fc = fb - bone[j - shell], z = y[k] - sac[k + DM_FIT_PAD - m1];
+                float fb = bone[j], fc = fb - bone[j - shell], z = y[k] - rim * sac[k + DM_FIT_PAD - m1];
                 dm_fit_add_bone(&s, z, fb, fc);
             }
             float b, c, cost = dm_fit_cost(s, f, 0.0f, &b, &c);
@@ -222,7 +222,7 @@ DM_FN float dm_fit_pool(dm_fit_sums s, dm_fit_args f, float *pool, float *bone, 
 }
 
 DM_FN dm_shifted_fit dm_fit_shifted(const float *y, const float *sac, const float *bone, int n, dm_map_args a, dm_fit_args f,
-                                    int m1, int m2) {
+                                    float rim, int m1, int m2) {
     int band = dm_clampi((int)dm_floor(f.band / a.dr + 0.5f), 1, DM_FIT_PAD - 8);
     int shell = dm_cortex_samples(a, f);
     float d1 = (float)m1 * a.dr / f.shift_sd, d2 = (float)m2 * a.dr / f.shift_sd, top = 0.0f;
@@ -233,7 +233,7 @@ DM_FN dm_shifted_fit dm_fit_shifted(const float *y, const float *sac, const floa
         float rise = 1.0f - sac[j - m1 - 2], fall = bone[j - m2 + 1];
         if (f.shape == 1) fall = dm_fmax(fall, 1.0f - sac[j - m1 - 2 - band]);
         if (f.shape == 2) rise = dm_fmin(rise, bone[j - m2 + 1 + band]);
-        float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - fs;
+        float fp = dm_fmax(rise - fall, 0.0f), z = y[k] - rim * fs;
         top = dm_fmax(top, fp);
         dm_fit_add_bone(&s, z, fb, fc);
         s.zp += z * fp;
@@ -256,6 +256,7 @@ typedef struct dm_walls {
     float dura, bone; /* bone: how far the canal reaches here by its neighbours */
     float seen, q;    /* where the bone's edge was found and how strong it is, 0..1 */
     int body;         /* 1 = the bone is a body's back wall: thin cortex on marrow; else it is even */
+    float rim;        /* brightness of the fluid just inside the dura, share of the sac's, tissue 0 */
 } dm_walls;
 
 /* 1 where bodies lie: within `angle` degrees of straight ahead. */
@@ -297,7 +298,7 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     float none = 1e30f;
     for (int j1 = 0; j1 < 7; j1++)
         for (int j2 = 0; j2 < 7; j2++) {
-            dm_shifted_fit one = dm_fit_shifted(y, sac, bone, n, a, f, shift[j1], shift[j2]);
+            dm_shifted_fit one = dm_fit_shifted(y, sac, bone, n, a, f, w.rim, shift[j1], shift[j2]);
             none = dm_fmin(none, one.none);
             if (one.cost < best.cost) best = one;
         }
@@ -305,14 +306,14 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
         float blurred[DM_FIT_MAX + 2 * DM_FIT_PAD];
         for (int j = 0; j < n + 2 * DM_FIT_PAD; j++)
             blurred[j] = dm_normal_cdf(((float)(k0 + j - DM_FIT_PAD) * a.dr - rb) / (1.5f * f.width));
-        none = dm_fmin(none, dm_contact_cost(y, sac, bone, n, a, f, rb - rd, dm_fmax(rb - seen, 0.0f), q));
-        none = dm_fmin(none, dm_contact_cost(y, sac, blurred, n, a, f, rb - rd, dm_fmax(rb - seen, 0.0f), q));
+        none = dm_fmin(none, dm_contact_cost(y, sac, bone, n, a, f, w.rim, rb - rd, dm_fmax(rb - seen, 0.0f), q));
+        none = dm_fmin(none, dm_contact_cost(y, sac, blurred, n, a, f, w.rim, rb - rd, dm_fmax(rb - seen, 0.0f), q));
     }
     float thick = 0.0f;
     int shell = dm_cortex_samples(a, f);
     for (int k = 0; k < n; k++) {
         int j = k + DM_FIT_PAD - best.m2;
-        float left = y[k] - sac[k + DM_FIT_PAD - best.m1] - best.bone * bone[j] - best.cortex * (bone[j] - bone[j - shell]);
+        float left = y[k] - w.rim * sac[k + DM_FIT_PAD - best.m1] - best.bone * bone[j] - best.cortex * (bone[j] - bone[j - shell]);
         if (left > 0.5f * best.pool * best.height) thick += a.dr;
     }
     out[DM_FIT_P] = best.pool;
@@ -339,12 +340,15 @@ typedef struct dm_membrane_args {
     float most;                         /* gains are cut at +-this */
 } dm_membrane_args;
 
-/* Radius at which the profile falls through half of its rim near rd; rd where it does not within 1.5 mm. */
-DM_FN float dm_outer_edge(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd) {
-    int k0 = dm_clampi((int)dm_floor(rd / a.dr), 6, a.nr - 8), k = k0 - 2;
-    float peak = p[k0 - 6];
+/* Radius near rd at which the profile falls through half of its rim; rd where it does not within 1.5 mm. Beside epidural veins, a
+ * third as bright as the sac, it falls half way to them: what is darkest within 2 mm outside counts from a fifth of the sac on, in
+ * part from a tenth. Fat and bone are darker. */
+DM_FN float dm_outer_edge(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, float rd, float sac) {
+    int k0 = dm_clampi((int)dm_floor(rd / a.dr), 6, a.nr - 9), k = k0 - 2;
+    float peak = p[k0 - 6], outside = p[k0];
     for (int j = k0 - 6; j <= k0 + 1; j++) peak = dm_fmax(peak, p[j]);
-    float low = 0.5f * peak;
+    for (int j = k0; j <= k0 + 8; j++) outside = dm_fmin(outside, p[j]);
+    float low = 0.5f * (peak + outside * dm_clampf(10.0f * outside / sac - 1.0f, 0.0f, 1.0f));
     while (k < k0 + 6 && !(p[k] >= low && p[k + 1] < low)) k++;
     if (k == k0 + 6) return rd;
     float r = a.dr * ((float)k + (p[k] - low) / (p[k] - p[k + 1]));
@@ -365,7 +369,7 @@ DM_FN void dm_membrane_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a,
     if (!(sac > 0.0f)) return;
     for (int k = 0; k <= last; k++)
         if (dm_is_outside(p[k])) return;
-    float ro = dm_outer_edge(p, a, rd), yy = 0.0f;
+    float ro = dm_outer_edge(p, a, rd, sac), yy = 0.0f;
     for (int k = 0; k < DM_MEMBRANE_K; k++) {
         float x = dm_clampf((ro + 1.5f - 0.25f * (float)k) / a.dr, 0.0f, (float)last - 0.001f);
         int i = (int)x;

@@ -14,7 +14,7 @@ const ablation ablations[] = {
     {"score: dimmer than fluid (MR)", "findings.odds_dim=0"},
     {"score: bright fat (MR)", "findings.odds_fat=0"},
     {"score: other vertebrae show it too", "findings.odds_usual=0"},
-    {"score: the other side shows it too", "findings.odds_alike=0"},
+    {"score: the other side shows it too", "findings.odds_alike=0,findings.odds_pair=0"},
     {"score: corner of body and pedicle", "findings.odds_corner=0"},
     {"trap (with --all): calcified", "findings.trap_calcified=5"},
     {"trap (with --all): spur", "findings.trap_spur_length=0"},

@@ -4,7 +4,7 @@
 
 void tally_fit(const tally *t) {
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
-                                            "sacral", "dim",  "usual", "alike", "corner"};
+                                            "sacral", "dim",  "usual", "alike", "corner", "pair"};
     bench_sample *s = bench_calloc((size_t)t->n_marks, sizeof *s);
     double w[TERMS];
     int n = 0;

@@ -10,9 +10,10 @@ typedef struct dm_map_params {
     double radius, step;              /* mm */
     double end_margin, reach_half, reach_dent;
     double envelope_share, envelope_half, layering_limit;
+    double rim_half, rim_angle, rim_least;
     double tissue_share, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
-    double gap_least, model_error, shift_sd, fit_beyond, blur_error, dark_bone, edge_least, body_beyond, body_angle, cortex, cortex_most, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_rank;
+    double gap_least, model_error, shift_sd, fit_beyond, blur_error, dark_bone, edge_least, body_beyond, body_angle, cortex, cortex_most, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_gap, fat_fill, fat_rank;
     double phase_least;
     double membrane, membrane_from, membrane_full, membrane_share;
 } dm_map_params;
@@ -34,10 +35,11 @@ typedef struct dm_references {
     double layering; /* slope k: sac(s, theta) = base (1 + k cos theta) */
     float tissue[DM_NT];
     float *sac_cell, *tissue_cell; /* n * DM_NT */
+    float *rim_cell; /* n * DM_NT: fluid just inside the dura, share of sac_cell over tissue_cell, at most 1 */
 } dm_references;
 
-/* `beyond`: value of every cell 4 mm beyond the bone's edge, DM_OUTSIDE where unknown. */
-dm_status dm_references_make(const dm_map_params *p, const dm_study *study, const float *cells, const float *beyond,
+/* `gap`: mm between the surfaces per cell; `beyond`: value of every cell 4 mm beyond the bone's edge, DM_OUTSIDE where unknown. */
+dm_status dm_references_make(const dm_map_params *p, const dm_study *study, const float *gap, const float *cells, const float *beyond,
                              const uint8_t *use, dm_references *out);
 void dm_references_free(dm_references *r);
 
@@ -50,7 +52,7 @@ dm_status dm_valley(const dm_map_params *p, const dm_study *study, const float *
 typedef struct dm_profiles {
     dm_gpu *gpu;
     dm_map_args args;
-    dm_buf *polar, *r_dura, *r_bone, *r_seen, *q_bone, *tissue, *sac, *use, *cells, *fit;
+    dm_buf *polar, *r_dura, *r_bone, *r_seen, *q_bone, *tissue, *sac, *rim, *use, *cells, *fit;
 } dm_profiles;
 
 /* Smooths `polar` (n * DM_NT * nr) and computes the figures of every cell into `cells` (n * DM_NT * DM_CELL_N). */

@@ -129,24 +129,25 @@ static double around(const dm_study *st, const cells *o, float *work) {
 /* `size` saturates where nothing else is that large: 40 mm long, 200 mm2. Beside size and the brightness
  * above soft tissue only what anatomy says: whether fat is as bright as fluid, that on CT what is brighter
  * than the sac itself is bone, or sac beside a lost surface, that below S1 the sac tapers, surfaces fail and
- * leaks are rare, that on MR a pool is fluid and not blood in the plexus, that neither other vertebrae nor
- * the other side show the same, and that on CT the corner where body and pedicle meet is bright in a narrow gap: a ventral
+ * leaks are rare, that on MR a pool is fluid and not blood in the plexus, which comes in pairs, that neither
+ * other vertebrae nor the other side show the same, and that on CT the corner where body and pedicle meet is bright in a narrow gap: a ventral
  * collection lies across the middle. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
-    int lateral = f->side == DM_LEFT || f->side == DM_RIGHT;
+    int lateral = f->side == DM_LEFT || f->side == DM_RIGHT, mr = st->modality == DM_MR;
+    double alike = lateral ? 1 - fmax(q->mirror, 0) / fmax(q->p90, fmax(q->mirror, 0.05)) : 0;
     const double terms[DM_ODDS] = {1,
                                    log(fmax(size, 0.03)),
                                    log(fmax(q->hard, 0.005)),
                                    st->map.fat_bright,
                                    st->modality == DM_CT ? fmin(fmax((q->p90 - 1) / 0.1, 0), 1) : 0,
                                    f->class_ == DM_SACRAL,
-                                   st->modality == DM_MR ? fmin(fmax((p->fluid_share - q->p90) / 0.1, 0), 2)
-                                                         : 0,
+                                   mr ? fmin(fmax((p->fluid_share - q->low) / 0.1, 0), 2) : 0,
                                    q->usual,
-                                   lateral ? 1 - fmax(q->mirror, 0) / fmax(q->p90, fmax(q->mirror, 0.05)) : 0,
-                                   st->modality == DM_CT && f->side == DM_VENTRAL ? fmin(fmax((fabs(f->theta) - 15) / 25, 0), 1) : 0};
+                                   mr ? 0 : alike,
+                                   st->modality == DM_CT && f->side == DM_VENTRAL ? fmin(fmax((fabs(f->theta) - 15) / 25, 0), 1) : 0,
+                                   mr ? fmin(fmax((alike - 0.6) / 0.3, 0), 1) : 0};
     memcpy(x, terms, sizeof terms);
 }
 
@@ -154,7 +155,8 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
  * sure"). */
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
-                                  p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner};
+                                  p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner,
+                                  p->odds_pair};
     double x[DM_ODDS];
     dm_pool_terms(p, st, f, x);
     return dm_probability(odds, x, DM_ODDS);

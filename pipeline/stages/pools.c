@@ -38,9 +38,22 @@ static int half_window(double samples, int most) {
     return half < 0 ? 0 : half > most ? most : half;
 }
 
+/* First and last row with an assessed cell; first > last where there is none. */
+static dm_rows assessed_rows(const dm_map *m) {
+    dm_rows rows = {m->n, -1};
+    for (int c = 0; c < m->n * DM_NT; c++)
+        if (m->assessed[c]) {
+            rows.from = rows.to < 0 ? c / DM_NT : rows.from;
+            rows.to = c / DM_NT;
+        }
+    return rows;
+}
+
 /* Low rank of E in a window: what is narrower than about two thirds of it vanishes (sleeves 2-3 mm, spurs 5 mm), a pool of
- * 14 mm stays. A window that is mostly not assessable gives 0. */
+ * 14 mm stays. A window that is mostly not assessable gives 0. Above and below all that is assessed nothing is known: there a pool
+ * may go on, but it must fill as much of a whole window to begin, or a single row would. */
 static void veto(const dm_findings_params *p, const dm_map *m, double ds, float *out) {
+    const dm_rows known = assessed_rows(m);
     float window[81 * 19];
     for (int t = 0; t < DM_NT; t++) {
         dm_side side = dm_side_of(p, t < DM_NT / 2 ? 5.0 * t : 5.0 * t - 360);
@@ -49,13 +62,17 @@ static void veto(const dm_findings_params *p, const dm_map *m, double ds, float 
         int half_t = half_window((lateral ? p->veto_angle_lateral : p->veto_angle) / 5, 9);
         size_t most = (size_t)(2 * half_s + 1) * (size_t)(2 * half_t + 1);
         for (int i = 0; i < m->n; i++) {
-            size_t count = 0;
+            size_t count = 0, beyond = 0;
             for (int di = -half_s; di <= half_s; di++)
                 for (int dt = -half_t; dt <= half_t; dt++) {
                     int ii = i + di, tt = (t + dt + DM_NT) % DM_NT;
-                    if (ii >= 0 && ii < m->n && m->assessed[ii * DM_NT + tt]) window[count++] = m->e[ii * DM_NT + tt];
+                    if (ii < known.from || ii > known.to) beyond++;
+                    else if (m->assessed[ii * DM_NT + tt]) window[count++] = m->e[ii * DM_NT + tt];
                 }
-            out[i * DM_NT + t] = 3 * count >= most ? dm_rank(window, count, p->veto_share) : 0;
+            float low = 3 * count >= most ? dm_rank(window, count, p->veto_share) : 0;
+            for (size_t k = 0; k < beyond; k++) window[count++] = 0;
+            int begins = !beyond || dm_rank(window, count, p->veto_share) > (float)p->hysteresis_high;
+            out[i * DM_NT + t] = begins ? low : fminf(low, (float)p->hysteresis_high);
         }
     }
 }

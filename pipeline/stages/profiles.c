@@ -7,8 +7,8 @@
 
 void dm_profiles_close(dm_profiles *pr) {
     dm_buf_free(pr->polar), dm_buf_free(pr->r_dura), dm_buf_free(pr->r_bone), dm_buf_free(pr->q_bone), dm_buf_free(pr->r_seen);
-    dm_buf_free(pr->tissue);
-    dm_buf_free(pr->sac), dm_buf_free(pr->use), dm_buf_free(pr->cells), dm_buf_free(pr->fit);
+    dm_buf_free(pr->tissue), dm_buf_free(pr->sac), dm_buf_free(pr->rim);
+    dm_buf_free(pr->use), dm_buf_free(pr->cells), dm_buf_free(pr->fit);
     *pr = (dm_profiles){0};
 }
 
@@ -55,16 +55,17 @@ dm_status dm_profiles_open(dm_gpu *gpu, const dm_map_params *p, const dm_study *
                          study->modality == DM_MR ? -(float)p->dark_bone : 0.3f, cells);
 }
 
-static dm_status set_references(dm_profiles *pr, const float *tissue, const float *sac) {
+static dm_status set_references(dm_profiles *pr, const float *tissue, const float *sac, const float *rim) {
     size_t n = cells_of(pr);
     DM_TRY(dm_buf_from(pr->gpu, tissue, n * sizeof(float), "tissue reference", &pr->tissue));
     DM_TRY(dm_buf_from(pr->gpu, sac, n * sizeof(float), "sac reference", &pr->sac));
+    DM_TRY(dm_buf_from(pr->gpu, rim, n * sizeof(float), "rim reference", &pr->rim));
     DM_TRY(dm_buf_new(pr->gpu, n, "cells to fit", &pr->use));
     return dm_buf_new(pr->gpu, n * DM_FIT_N * sizeof(float), "fits", &pr->fit);
 }
 
 dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref) {
-    return set_references(pr, ref->tissue_cell, ref->sac_cell);
+    return set_references(pr, ref->tissue_cell, ref->sac_cell, ref->rim_cell);
 }
 
 dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *use, float *fit) {
@@ -72,11 +73,11 @@ dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *
     const size_t global[3] = {n, 1, 1};
     const dm_arg args[] = {DM_ARG_BUF(pr->polar),  DM_ARG_BUF(pr->r_dura), DM_ARG_BUF(pr->r_bone),
                            DM_ARG_BUF(pr->r_seen), DM_ARG_BUF(pr->q_bone), DM_ARG_BUF(pr->tissue),
-                           DM_ARG_BUF(pr->sac),    DM_ARG_BUF(pr->use),    DM_ARG_BUF(pr->fit),
-                           DM_ARG_VAL(pr->args),   DM_ARG_VAL(*f)};
+                           DM_ARG_BUF(pr->sac),    DM_ARG_BUF(pr->rim),    DM_ARG_BUF(pr->use),
+                           DM_ARG_BUF(pr->fit),    DM_ARG_VAL(pr->args),   DM_ARG_VAL(*f)};
     DM_TRY(dm_buf_write(pr->use, 0, use, n));
     DM_TRY(dm_buf_zero(pr->fit));
-    DM_TRY(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "profile_fit", global, NULL, args, 11));
+    DM_TRY(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "profile_fit", global, NULL, args, 12));
     return dm_buf_read(pr->fit, 0, fit, n * DM_FIT_N * sizeof(float));
 }
 
@@ -84,12 +85,12 @@ dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *
 typedef struct made_up {
     dm_map_args args;
     size_t n;
-    float *polar, *mean, *rd, *rb, *seen, *q, *tissue, *sac, *cells, *fit, *want;
+    float *polar, *mean, *rd, *rb, *seen, *q, *tissue, *sac, *rim, *cells, *fit, *want;
     uint8_t *use;
 } made_up;
 
 static void made_up_free(made_up *m) {
-    free(m->polar), free(m->mean), free(m->rd), free(m->rb), free(m->q), free(m->seen), free(m->tissue), free(m->sac);
+    free(m->polar), free(m->mean), free(m->rd), free(m->rb), free(m->q), free(m->seen), free(m->tissue), free(m->sac), free(m->rim);
     free(m->cells), free(m->fit), free(m->want), free(m->use);
 }
 
@@ -106,9 +107,10 @@ static dm_status made_up_make(int edge, uint64_t seed, made_up *m) {
     m->rd = malloc(m->n * sizeof(float)), m->rb = malloc(m->n * sizeof(float));
     m->q = malloc(m->n * sizeof(float)), m->seen = malloc(m->n * sizeof(float));
     m->tissue = malloc(m->n * sizeof(float)), m->sac = malloc(m->n * sizeof(float));
+    m->rim = malloc(m->n * sizeof(float));
     m->cells = malloc(m->n * DM_CELL_N * sizeof(float)), m->fit = calloc(m->n * DM_FIT_N, sizeof(float));
     m->want = calloc(m->n * most, sizeof(float)), m->use = malloc(m->n);
-    if (!m->polar || !m->mean || !m->rd || !m->rb || !m->q || !m->seen || !m->tissue || !m->sac || !m->cells || !m->fit || !m->want ||
+    if (!m->polar || !m->mean || !m->rd || !m->rb || !m->q || !m->seen || !m->tissue || !m->sac || !m->rim || !m->cells || !m->fit || !m->want ||
         !m->use)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu made-up cells", m->n);
     uint64_t state = seed * 2654435761u + 88172645463325252ull;
@@ -117,6 +119,7 @@ static dm_status made_up_make(int edge, uint64_t seed, made_up *m) {
         double pool = random_unit(&state) > 0.5 ? 400 * random_unit(&state) : 0;
         m->rd[c] = (float)rd, m->rb[c] = (float)rb, m->q[c] = (float)random_unit(&state);
         m->seen[c] = (float)(rb - random_unit(&state)), m->tissue[c] = -60, m->sac[c] = 440;
+        m->rim[c] = (float)(0.5 + 0.5 * random_unit(&state));
         m->use[c] = random_unit(&state) > 0.1;
         for (size_t k = 0; k < nr; k++) {
             double r = 0.25 * (double)k, v = r < rd ? 440 : r > rb ? 600 : -60 + pool;
@@ -151,7 +154,7 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
     DM_TRY_OUT(open_profiles(&pr, m.polar, m.rd, m.rb, m.seen, m.q, 2.0f, 0.3f, m.cells));
     DM_TRY_OUT(dm_buf_read(pr.polar, 0, m.mean, m.n * nr * sizeof(float)));
     if (which == 2) {
-        DM_TRY_OUT(set_references(&pr, m.tissue, m.sac));
+        DM_TRY_OUT(set_references(&pr, m.tissue, m.sac, m.rim));
         dm_gpu_reset_times(gpu);
         DM_TRY_OUT(dm_profiles_fit(&pr, &f, m.use, m.fit));
     }
@@ -173,7 +176,7 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
             if (which == 1)
                 dm_shell_cell(m.mean + c * nr, m.args, m.rd[c], m.rb[c], 2.0f, 0.3f, m.want + c * DM_CELL_N);
             else if (m.use[c]) {
-                const dm_walls w = {m.rd[c], m.rb[c], m.seen[c], m.q[c], dm_faces_body(m.args, (int)(c % 8), f.body_angle)};
+                const dm_walls w = {m.rd[c], m.rb[c], m.seen[c], m.q[c], dm_faces_body(m.args, (int)(c % 8), f.body_angle), m.rim[c]};
                 dm_fit_cell(m.mean + c * nr, m.args, f, w, m.tissue[c], m.sac[c] - m.tissue[c], m.want + c * DM_FIT_N);
             }
         }

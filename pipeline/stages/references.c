@@ -93,22 +93,56 @@ static double middle_of(const float *base, int n, float *pool) {
 
 /* Marrow, fat and muscle 4 mm beyond the bone's edge are dark on T2 with fat suppression (a tenth of the fluid) and bright
  * without it (two fifths). */
-static int fat_is_bright(const dm_map_params *p, const dm_study *st, const float *beyond, double sac, float *pool) {
-    size_t count = 0, n = (size_t)st->spine.n * DM_NT;
+static int bright_beyond_bone(const dm_map_params *p, size_t n, const float *beyond, double sac, float *pool) {
+    size_t count = 0;
     for (size_t c = 0; c < n; c++)
         if (!dm_is_outside(beyond[c])) pool[count++] = beyond[c];
-    return st->modality == DM_MR && count > DM_NT && (double)dm_rank(pool, count, 0.8) > p->fat_share * sac;
+    return count > DM_NT && (double)dm_rank(pool, count, 0.8) > p->fat_share * sac;
 }
 
-dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const float *cells, const float *beyond,
+/* Where marrow is darker than fat, the fat of the epidural space tells: what fills gaps that are wide enough to show it, along
+ * half of the sac or more and in all but a third of them. No collection does that, and veins are darker. */
+static int bright_in_wide_gaps(const dm_map_params *p, const dm_study *st, const float *gap, const float *cells, const uint8_t *use,
+                               double sac, float *pool) {
+    size_t count = 0, rows = 0, filled = 0;
+    for (int i = 0; i < st->spine.n; i++) {
+        size_t before = count;
+        for (int t = 0; t < DM_NT; t++)
+            if (use[i * DM_NT + t] && (double)gap[i * DM_NT + t] >= p->fat_gap) pool[count++] = cell(cells, i, t)[DM_CELL_DARK];
+        rows += count > before;
+        filled += st->canal.filled[i] != 0;
+    }
+    return count > DM_NT && 2 * rows >= filled && (double)dm_rank(pool, count, p->tissue_share) > p->fat_fill * sac;
+}
+
+/* Fluid just inside the dura at one cell, share of the sac: the median round it. Where the cord lies on the dura the rim
+ * between them is thinner than the blur, and reads less than the sac without any line or pool. 1 on CT. */
+static float rim_at(const dm_map_params *p, const dm_study *st, const float *cells, const dm_references *r, int i, int t) {
+    enum { ALONG = 20, ROUND = 12 };
+    float share[(2 * ALONG + 1) * (2 * ROUND + 1)];
+    int along = (int)fmin(p->rim_half / st->spine.ds, ALONG), about = (int)(p->rim_angle * DM_NT / 360);
+    size_t n = 0;
+    for (int j = i - along; j <= i + along; j++)
+        for (int d = -about; d <= about; d++) {
+            if (j < 0 || j >= st->spine.n) continue;
+            int u = (t + d + DM_NT) % DM_NT;
+            size_t c = (size_t)j * DM_NT + (size_t)u;
+            float v = cell(cells, j, u)[DM_CELL_INNER], height = r->sac_cell[c] - r->tissue_cell[c];
+            if (!dm_is_outside(r->sac_cell[c]) && !dm_is_outside(v) && height > 0) share[n++] = (v - r->tissue_cell[c]) / height;
+        }
+    return n ? dm_clampf(dm_rank(share, n, 0.5), (float)p->rim_least, 1.0f) : 1.0f;
+}
+
+dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const float *gap, const float *cells, const float *beyond,
                              const uint8_t *use, dm_references *out) {
     int n = st->spine.n;
     size_t count = (size_t)n * DM_NT;
     float *pool = malloc((count + 121 * DM_NT) * sizeof *pool);
     *out = (dm_references){.base = malloc((size_t)n * sizeof(float)),
                            .sac_cell = malloc(count * sizeof(float)),
-                           .tissue_cell = malloc(count * sizeof(float))};
-    if (!pool || !out->base || !out->sac_cell || !out->tissue_cell) {
+                           .tissue_cell = malloc(count * sizeof(float)),
+                           .rim_cell = malloc(count * sizeof(float))};
+    if (!pool || !out->base || !out->sac_cell || !out->tissue_cell || !out->rim_cell) {
         free(pool);
         dm_references_free(out);
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for the references of %d positions", n);
@@ -117,7 +151,8 @@ dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const f
     out->layering = layering(p, n, cells, out->base, pool);
     double sac = middle_of(out->base, n, pool);
     out->sac_middle = sac;
-    out->fat_bright = fat_is_bright(p, st, beyond, sac, pool);
+    out->fat_bright = st->modality == DM_MR && (bright_beyond_bone(p, count, beyond, sac, pool) ||
+                                                bright_in_wide_gaps(p, st, gap, cells, use, sac, pool));
     tissue_by_angle(p, st, cells, use, sac, out->fat_bright, pool, out->tissue);
     for (int i = 0; i < n; i++)
         for (int t = 0; t < DM_NT; t++) {
@@ -127,12 +162,15 @@ dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const f
                                    ? DM_OUTSIDE
                                    : out->base[i] * (1 + (float)out->layering * cosine_of(t));
         }
+    for (int i = 0; i < n; i++)
+        for (int t = 0; t < DM_NT; t++)
+            out->rim_cell[i * DM_NT + t] = st->modality == DM_MR ? rim_at(p, st, cells, out, i, t) : 1.0f;
     free(pool);
     return dm_ok;
 }
 
 void dm_references_free(dm_references *r) {
-    free(r->base), free(r->sac_cell), free(r->tissue_cell);
+    free(r->base), free(r->sac_cell), free(r->tissue_cell), free(r->rim_cell);
     *r = (dm_references){0};
 }
 

@@ -93,6 +93,42 @@ START_TEST(what_every_vertebra_has_counts_less) {
 }
 END_TEST
 
+/* The map of an MR without pools, with e set to `e` over rows [from, to) and columns [t, t + 12), on the other side too where `pair`;
+ * returns the score of the best pool, 0 = none listed. */
+static double score_of_patch(float e, int from, int to, int t, int pair) {
+    model m = plain;
+    m.mr = 1, m.sac = 800, m.noise = 25;
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(&m, DM_T1, 6, st));
+    dm_status s = model_run(gpu, "map", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    for (int i = from; i < to; i++)
+        for (int k = t; k < t + 12; k++) {
+            st->map.e[i * DM_NT + k] = e;
+            if (pair) st->map.e[i * DM_NT + DM_NT - k] = e;
+        }
+    s = model_run(gpu, "findings", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    double score = count_pools(st) ? st->findings.f[0].score : 0;
+    drop(st);
+    return score;
+}
+
+/* MR: veins of the epidural plexus lie on both sides and are dim; fluid is brighter, a tear is on one side. */
+START_TEST(a_dim_pair_is_plexus) {
+    double one = score_of_patch(0.5f, 30, 90, 14, 0), pair = score_of_patch(0.5f, 30, 90, 14, 1), dim = score_of_patch(0.18f, 30, 90, 14, 0);
+    ck_assert_msg(one > 0.8 && pair < 0.5 && dim < 0.7, "one side %.2f, a pair %.2f, dim %.2f", one, pair, dim);
+    ck_assert(score_of_patch(0.18f, 30, 90, 14, 1) < 0.3);
+}
+END_TEST
+
+/* Beyond the first assessed row nothing is known to be bright: five rows beside it are no pool, a pool that reaches it is one. */
+START_TEST(a_patch_cut_by_the_end_must_fill_its_window) {
+    ck_assert(score_of_patch(1, 8, 13, 24, 0) == 0);
+    ck_assert(score_of_patch(1, 8, 30, 24, 0) > 0.5);
+}
+END_TEST
+
 /* Muscle beside a weak sac is brighter than fat, but no contrast. */
 START_TEST(muscle_beside_a_weak_sac_is_no_leak) {
     model m = plain;
@@ -144,6 +180,8 @@ int main(void) {
     tcase_add_test(t, pieces_of_one_collection_join);
     tcase_add_test(t, sleeves_are_no_pools);
     tcase_add_test(t, what_every_vertebra_has_counts_less);
+    tcase_add_test(t, a_dim_pair_is_plexus);
+    tcase_add_test(t, a_patch_cut_by_the_end_must_fill_its_window);
     tcase_add_test(t, muscle_beside_a_weak_sac_is_no_leak);
     tcase_add_test(t, a_vein_on_one_side_is_listed);
     tcase_add_test(t, sides_of_angles);

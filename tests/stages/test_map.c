@@ -112,6 +112,55 @@ START_TEST(fluid_that_dims_outwards_is_no_pool) {
 }
 END_TEST
 
+/* MR without fat suppression whose marrow is dark: the fat that fills wide gaps says so. The model's own gap is dark. */
+START_TEST(bright_fat_shows_in_wide_gaps) {
+    for (int bright = 0; bright < 2; bright++) {
+        dm_study *st = malloc(sizeof *st);
+        model m = plain;
+        m.mr = 1, m.sac = 800, m.noise = 25, m.gap_ventral = 3, m.n_pools = bright;
+        m.pool[0] = (model_pool){-20, 140, 0, 180, 5, 0.45, 0, 0}; /* from end to end, all round, as bright as fat */
+        ck_assert(model_make(&m, DM_T1, 9, st));
+        dm_status s = model_run(gpu, "map", st);
+        ck_assert_msg(dm_good(s), "%s", s.text);
+        ck_assert_int_eq(st->map.fat_bright, bright);
+        dm_study_clear(st);
+        free(st);
+    }
+}
+END_TEST
+
+/* MR, a sac of 1: a rim of fluid 1.5 mm thin between cord and dura, the epidural plexus outside it to the bone at 10 mm. */
+static void rim_and_plexus(float plexus, float *p) {
+    for (int k = 0; k < 73; k++) {
+        double r = 0.25 * k;
+        p[k] = (float)(0.2 + 0.8 * model_edge(r - 5.5) - (1 - (double)plexus) * model_edge(r - 7) - (double)plexus * model_edge(r - 10));
+    }
+}
+
+START_TEST(the_outer_edge_falls_to_what_is_outside) {
+    const dm_map_args a = {1, 1, 73, 0.25f};
+    float p[73];
+    rim_and_plexus(0.02f, p);
+    float dark = dm_outer_edge(p, a, 7, 1);
+    rim_and_plexus(0.35f, p);
+    float veins = dm_outer_edge(p, a, 7, 1);
+    ck_assert_msg(fabsf(dark - 7) < 0.2f && fabsf(veins - 7) < 0.2f, "edge at %.2f mm, beside veins %.2f", (double)dark, (double)veins);
+}
+END_TEST
+
+START_TEST(a_thin_rim_beside_veins_is_no_brighter_pool) {
+    const dm_map_args a = {1, 1, 73, 0.25f};
+    const dm_fit_args f = {.width = 0.55f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 2, .beyond = 2, .body_angle = -1};
+    float p[73], as_sac[DM_FIT_N], as_seen[DM_FIT_N];
+    rim_and_plexus(0.35f, p);
+    dm_fit_cell(p, a, f, (dm_walls){7, 10, 10, 1, 0, 1}, 0, 1, as_sac);
+    dm_fit_cell(p, a, f, (dm_walls){7, 10, 10, 1, 0, 0.75f}, 0, 1, as_seen);
+    ck_assert_msg(fabsf(as_seen[DM_FIT_P] - 0.35f) < 0.05f && as_seen[DM_FIT_COST] < as_sac[DM_FIT_COST],
+                  "ratio %.2f, cost %.1f; taken for as bright as the sac %.2f, %.1f", (double)as_seen[DM_FIT_P],
+                  (double)as_seen[DM_FIT_COST], (double)as_sac[DM_FIT_P], (double)as_sac[DM_FIT_COST]);
+}
+END_TEST
+
 /* CT, a sac of 1200 HU. A lamina of 450 HU that touches it has no edge; the surface stands 2 mm too far out and says so by its
  * strength. The same values as a pool, with fat and then bone beyond, do count; so they do where bone's edge was seen. */
 static float gain_of(double (*value)(double r), float q, int body) {
@@ -128,7 +177,7 @@ static float gain_of(double (*value)(double r), float q, int body) {
         }
         p[k] = (float)(sum / weight);
     }
-    dm_fit_cell(p, a, f, (dm_walls){7, 9, 9, q, body}, -80, 1280, out);
+    dm_fit_cell(p, a, f, (dm_walls){7, 9, 9, q, body, 1}, -80, 1280, out);
     return out[DM_FIT_GAIN];
 }
 
@@ -288,6 +337,9 @@ int main(void) {
     tcase_add_test(t, pool_has_its_ratio);
     tcase_add_test(t, a_swallowed_pool_shows_by_its_line);
     tcase_add_test(t, fluid_that_dims_outwards_is_no_pool);
+    tcase_add_test(t, bright_fat_shows_in_wide_gaps);
+    tcase_add_test(t, the_outer_edge_falls_to_what_is_outside);
+    tcase_add_test(t, a_thin_rim_beside_veins_is_no_brighter_pool);
     tcase_add_test(t, bone_that_touches_the_dura_is_no_pool);
     tcase_add_test(t, phases_come_into_one_frame);
     tcase_add_test(t, a_pass_without_contrast_removes_calcium);
