@@ -235,6 +235,21 @@ static inline int bench_kept(const char *path, int writing, dm_study *st) {
     return fclose(f) == 0 && good;
 }
 
+/* Puts the truth in place of what canal found, to tell what its errors cost: surfaces holds "dura", "bone" or
+ * both. On the line of the truth only (BENCH_CANAL). How surely bone was seen stays as it was found. */
+static inline void bench_true_surfaces(const bench_case *b, const char *surfaces) {
+    dm_canal *c = &b->st->canal;
+    int from, to, dura = strstr(surfaces, "dura") != NULL, bone = strstr(surfaces, "bone") != NULL;
+    bench_view(b, &from, &to);
+    for (int i = 0; i < c->n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            size_t at = (size_t)i * DM_NT + (size_t)t;
+            if (dura) c->r_dura[at] = (float)dm_ph_wall_at(b->a, PH_RD, from + i, 5.0 * t);
+            if (bone) c->r_bone[at] = (float)dm_ph_wall_at(b->a, PH_RB, from + i, 5.0 * t);
+            if (c->r_bone[at] < c->r_dura[at] + 0.3f) c->r_bone[at] = c->r_dura[at] + 0.3f;
+        }
+}
+
 /* Fills b->st up to levels; takes it from `folder` (NULL = none) when it is there. The name tells case and
  * frame, not the version of the stages: empty the folder after a change to a stage before map. */
 static inline int bench_study(dm_gpu *gpu, bench_case *b, const char *folder) {

@@ -20,6 +20,8 @@ static const char help[] =
     "  --dense                    short pools of graded thickness and ratio instead of the kind's own leak\n"
     "  --dense-seed S --dense-cases N   and N dense studies on the line of the truth with the surfaces of "
     "the stages\n"
+    "  --true dura,bone           these surfaces from the truth; only on the truth's line (--frame canal, "
+    "dense studies)\n"
     "  --cache DIR                keeps and takes studies up to the stage levels\n"
     "  --prepare                  only fills the cache\n"
     "  --set STAGE.KEY=VALUE,...  parameters\n"
@@ -41,7 +43,7 @@ static const char help[] =
 
 typedef struct plan {
     uint64_t seed;
-    const char *protocol, *kinds, *cache, *pictures;
+    const char *protocol, *kinds, *cache, *pictures, *surfaces;
     bench_frame frame;
     double error;
     int dense, prepare;
@@ -107,7 +109,9 @@ static int case_make(dm_gpu *gpu, const plan *p, int c, bench_case *b) {
     if (!anatomy_of(p, c, b->a)) return 0;
     dm_ph_make_scanner(b->a, 0, b->sc);
     if (p->dense) bench_dense_pools(b);
-    return bench_study(gpu, b, p->cache);
+    if (!bench_study(gpu, b, p->cache)) return 0;
+    if (p->surfaces && p->frame == BENCH_CANAL) bench_true_surfaces(b, p->surfaces);
+    return 1;
 }
 
 /* The stages from findings on, the map as it is. */
@@ -209,6 +213,7 @@ int main(int argc, char **argv) {
               .kinds = bench_option(argc, argv, "--kinds", NULL),
               .cache = bench_cache(argc, argv),
               .pictures = bench_option(argc, argv, "--pictures", NULL),
+              .surfaces = bench_option(argc, argv, "--true", NULL),
               .frame = strcmp(frame, "real") == 0    ? BENCH_REAL
                        : strcmp(frame, "canal") == 0 ? BENCH_CANAL
                                                      : BENCH_GIVEN,

@@ -37,7 +37,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, height_least, "1", 0.05, 1, 0.5, "A pool that the blur lets stand lower than this share of its value in its gap is counted less in proportion: it is a guess there."),
     DM_PARAM_FLOAT(dm_map_params, gain_least, "1", 0, 200, 6, "Fall of chi-square (priors included) that a pool must bring to count in full: 2.5 s.d."),
     DM_PARAM_FLOAT(dm_map_params, model_error, "1", 0.01, 0.3, 0.06, "Share of the sac by which the model of a profile may be wrong: texture, roots, noise."),
-    DM_PARAM_FLOAT(dm_map_params, shift_sd, "mm", 0.1, 1.5, 0.45, "Expected error of the two surfaces."),
+    DM_PARAM_FLOAT(dm_map_params, shift_sd, "mm", 0.1, 1.5, 0.6, "Expected error of the two surfaces beside a pool, which draws them to its own edges; over healthy dura the dura's is half of this."),
     DM_PARAM_FLOAT(dm_map_params, fit_beyond, "mm", 0.5, 4, 2, "The profile is explained this far beyond the bone's edge: a pool ends there, while bone that touches the dura goes on."),
     DM_PARAM_FLOAT(dm_map_params, body_beyond, "mm", 0.5, 4, 3, "CT: the same in front, where the bone is a body and its marrow lies behind a thin cortex."),
     DM_PARAM_FLOAT(dm_map_params, dark_bone, "mm", 0, 1.5, 1, "MR: nearer to bone than this its dark rim shows through the blur, and a pool need not be bright."),
