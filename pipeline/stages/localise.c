@@ -136,20 +136,19 @@ static double over_leak(const dm_localise_params *p, const dm_finding *f) {
 
 /* What was seen that cannot be a leak although it is bright enough. */
 typedef struct aside {
-    int c1c2, fat, needle; /* needle: by a place that is a guess */
+    int c1c2, needle; /* needle: by a place that is a guess */
 } aside;
 
 /* Accepts findings and picks the best: the one that exceeds its own threshold most. */
 static aside accept(const dm_localise_params *p, dm_study *st) {
     dm_answer *a = &st->answer;
-    aside seen = {0, 0, 0};
+    aside seen = {0, 0};
     double best = 0;
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
         double over = over_leak(p, f);
         if (!can_be_leak(p, st, f)) {
             seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && over >= 1;
-            seen.fat |= f->false_sign == DM_NO_SIGN && over >= 1;
             seen.needle |= f->false_sign == DM_SIGN_PUNCTURE && !st->levels.anchored && !st->map.fat_bright && over >= 1;
             continue;
         }
@@ -170,7 +169,7 @@ static const char *reason(const dm_localise_params *p, const dm_study *st, aside
     if (doubtful) return "doubtful";
     if (seen.c1c2) return "c1c2_alone";
     if (seen.needle) return "puncture_unanchored";
-    return seen.fat ? "fat_or_fluid" : NULL;
+    return st->map.fat_bright ? "fat_or_fluid" : NULL; /* what lies behind the sac is not judged at all */
 }
 
 static void answer(const dm_localise_params *p, dm_study *st) {

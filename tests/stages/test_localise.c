@@ -206,7 +206,7 @@ START_TEST(thick_slices_exclude_nothing) {
 }
 END_TEST
 
-/* A blur that hides the gap, or a front of the sac that was not assessed, leaves the question open. */
+/* A blur that hides the gap, fat as bright as fluid, or a front of the sac that was not assessed, leaves the question open. */
 START_TEST(what_was_not_seen_excludes_nothing) {
     model m = plain;
     m.n_pools = 1;
@@ -219,6 +219,10 @@ START_TEST(what_was_not_seen_excludes_nothing) {
     drop(st);
     st = run_model(&plain, DM_T1, 32);
     ck_assert_int_eq(st->answer.kind, DM_NO_LEAK);
+    st->map.fat_bright = 1;
+    ck_assert(dm_good(model_run(gpu, "localise", st)));
+    must_be_open(st, "fat_or_fluid");
+    st->map.fat_bright = 0;
     for (int c = 0; c < st->map.n * DM_NT; c++)
         if (c % DM_NT <= 6 || c % DM_NT >= DM_NT - 6) st->map.assessed[c] = 0;
     ck_assert(dm_good(model_run(gpu, "localise", st)));
