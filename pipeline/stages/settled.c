@@ -26,7 +26,8 @@ static const float healthy_ratio = 0.85f; /* depth to width of lumbar sacs: 14.5
 enum { NEAR_ROWS = 8, LEAST_ROWS = 20 }; /* mm to either side that vote; mm along the line below which it is chance */
 /* The dura's edge behind the layer. */
 static const float full_edge = 0.25f;  /* step, share of the fluid, that makes a full one */
-static const float off_dead = 1.0f, off_cost = 0.15f; /* mm from the healthy shape that cost nothing; cost of each more */
+/* mm from the healthy shape that cost nothing; cost of each more inside it and outside, where the next edge may be a pool's. */
+static const float off_dead = 1.0f, off_inside = 0.15f, off_outside = 0.5f;
 static const float turn_cost = 0.06f;  /* of a quarter of a millimetre from one angle to the next, per square */
 enum { TURN_MOST = 6, SEARCH_MOST = 72, SEARCH_OUT = 10 };
 enum { SMOOTH_ROWS = 4, SMOOTH_TURN = 2, MEDIAN_ROWS = 4, ROUNDS = 2 };
@@ -211,6 +212,11 @@ static float edge_at(const float *v, int k, int half) {
     return fminf(fabsf(in - out) / ((float)half * full_edge), 1.0f);
 }
 
+static float cost_off(float r, float shape) {
+    float off = fmaxf(fabsf(r - shape) - off_dead, 0.0f);
+    return off * (r < shape ? off_inside : off_outside);
+}
+
 /* A ring's costs and edges by angle and sample. */
 typedef struct ring_costs {
     float cost[DM_NT][SEARCH_MOST], edge[DM_NT][SEARCH_MOST];
@@ -224,12 +230,12 @@ static void weigh(const scan *s, int i, ring_costs *w) {
         float v[SEARCH_MOST], shape = s->shape[i * DM_NT + t], r = s->rd[i * DM_NT + t];
         int at = dm_mm(r, dr) < SEARCH_MOST ? dm_mm(r, dr) : SEARCH_MOST - 1;
         for (int k = 0; k < SEARCH_MOST; k++) w->cost[t][k] = never, w->edge[t][k] = 0.0f;
-        w->cost[t][at] = shape > 0.0f ? 1.0f + off_cost * fmaxf(shape - r - off_dead, 0.0f) : 0.0f;
+        w->cost[t][at] = shape > 0.0f ? 1.0f + cost_off(r, shape) : 0.0f;
         if (shape <= 0.0f) continue;
         near_values(s, i, t, v);
         for (int k = at + 2; k < SEARCH_MOST && k <= dm_mm(shape, dr) + SEARCH_OUT; k++) {
             w->edge[t][k] = edge_at(v, k, dm_mm(1.0f, dr));
-            w->cost[t][k] = 1.0f - w->edge[t][k] + off_cost * fmaxf(fabsf((float)k * dr - shape) - off_dead, 0.0f);
+            w->cost[t][k] = 1.0f - w->edge[t][k] + cost_off((float)k * dr, shape);
         }
     }
 }
