@@ -9,7 +9,8 @@
  * fifth to a third of the fluid's brightness with fluid between them; fat is darker or brighter. */
 static const float layer_dark = 0.2f, layer_bright = 0.65f, layer_least = 0.15f, layer_most = 0.75f;
 static const float layer_lasts = 0.6f;            /* share of it that must last along the line */
-static const float edge_blur = 1.0f, looked_at = 1.5f; /* mm: of the fluid's edge that say nothing; behind it, for the mean */
+static const float edge_blur = 1.0f;     /* mm of the fluid's edge that say nothing */
+static const float looked_at = 0.75f;    /* share of the asked thickness behind that, for the mean */
 /* A cord: samples darker than this take more than this share of the area inside the fluid's edge. */
 static const float cord_dark = 0.5f, cord_most = 0.12f;
 /* Half of the arc over which the layer must lie, and over which the fluid's edge must be level, in steps of 5 degrees; of the
@@ -19,15 +20,16 @@ enum { LAYER_ARC = 9, LEVEL_ARC = 7, CHORD_ARC = 10 };
  * over the chord as a share of half of it (a circle's is 0.47). From there the roots are followed up and down as far as less is shown. */
 typedef struct signs {
     float share, depth, height;
+    int layer;   /* as in scan */
     int no_cord; /* 1 = nor may a cord be inside; roots lie beside its end */
 } signs;
-static const signs clear_signs = {0.6f, 0.88f, 0.3f, 1}, some_signs = {0.4f, 1.0f, 0.45f, 0};
+static const signs clear_signs = {0.6f, 0.88f, 0.3f, 2, 1}, some_signs = {0.4f, 1.0f, 0.45f, 1, 0};
 static const float healthy_ratio = 0.85f; /* depth to width of lumbar sacs: 14.5 to 17 mm at L2, 13.5 to 16 at L4 */
 enum { NEAR_ROWS = 8, LEAST_ROWS = 20 }; /* mm to either side that vote; mm along the line below which it is chance */
 /* The dura's edge behind the layer. */
 static const float full_edge = 0.25f;  /* step, share of the fluid, that makes a full one */
 /* mm from the healthy shape that cost nothing; cost of each more inside it and outside, where the next edge may be a pool's. */
-static const float off_dead = 1.0f, off_inside = 0.15f, off_outside = 0.5f;
+static const float off_dead = 1.0f, off_inside = 0.15f, off_outside = 0.3f;
 static const float turn_cost = 0.06f;  /* of a quarter of a millimetre from one angle to the next, per square */
 enum { TURN_MOST = 6, SEARCH_MOST = 72, SEARCH_OUT = 10 };
 enum { SMOOTH_ROWS = 4, SMOOTH_TURN = 2, MEDIAN_ROWS = 4, ROUNDS = 2 };
@@ -38,7 +40,7 @@ typedef struct scan {
     const float *level;
     float tissue;                  /* HU; MR 0 */
     float *rd, *qd;
-    uint8_t *layer;                /* per ray */
+    uint8_t *layer;                /* per ray: 0 none, 1 half as thick as asked, 2 as thick */
     uint8_t *fluid, *cord;         /* per position: the sac is filled; a cord is inside the fluid's edge */
     uint8_t *held, *best;          /* per position: meets all that is asked for; the same, voted, of the best angle */
     float *shape, *found, *strength; /* per ray: radius of the healthy shape, 0 = nothing missing; of the dura, and its edge */
@@ -65,7 +67,7 @@ static float share_of(const scan *s, int i, float v) {
  * body ends at its discs. */
 static int layer_on(const scan *s, int i, int t, float least) {
     const float *v = ray(s->u->s, s, i, t), *lasting = ray(s->u->o, s, i, t), dr = s->u->a.dr;
-    int edge = dm_mm(s->rd[i * DM_NT + t], dr), from = edge + dm_mm(edge_blur, dr), to = from + dm_mm(looked_at, dr), k = from;
+    int edge = dm_mm(s->rd[i * DM_NT + t], dr), from = edge + dm_mm(edge_blur, dr), to = from + dm_mm(looked_at * least, dr), k = from;
     float sum = 0.0f, persists = 0.0f;
     if (to >= s->u->a.nr) return 0;
     for (int j = from; j < to; j++) {
@@ -130,7 +132,7 @@ static float bulge_of(const float *r, int angle) {
 static int lies_at(const scan *s, int i, int angle, signs asked) {
     int n = 0;
     if (!s->fluid[i] || (asked.no_cord && s->cord[i])) return 0;
-    for (int d = -LAYER_ARC; d <= LAYER_ARC; d++) n += s->layer[i * DM_NT + wrapped(angle + d)];
+    for (int d = -LAYER_ARC; d <= LAYER_ARC; d++) n += s->layer[i * DM_NT + wrapped(angle + d)] >= asked.layer;
     if ((float)n < asked.share * (float)(2 * LAYER_ARC + 1)) return 0;
     const float *r = s->rd + (size_t)i * DM_NT;
     ring_size z = size_of(r, angle);
@@ -171,17 +173,19 @@ static void follow(scan *s, int angle) {
         if (!s->best[i] && s->best[i + 1]) s->best[i] = (uint8_t)lies_at(s, i, angle, some_signs);
 }
 
-/* The ellipse of a healthy sac as wide as what is bright, whose top is the bright part's: where a ray leaves it. */
-static void healthy_shape(const float *r, int angle, float shape[DM_NT]) {
+/* The ellipse of a healthy sac whose top is the bright part's, as wide as that or, where the roots climb a wall and hide its widest part,
+ * as wide as its depth asks for: where a ray leaves it. */
+static void healthy_shape(scan *s, int i, int angle) {
+    const float *r = s->rd + (size_t)i * DM_NT;
     ring_size z = size_of(r, angle);
-    float a = 0.5f * (z.right - z.left), b = fmaxf(healthy_depth(angle) * a, 0.5f * (z.bottom - z.top));
-    float middle = z.top + b, aside = 0.5f * (z.right + z.left);
+    float half = 0.5f * (z.right - z.left), deep = 0.5f * (z.bottom - z.top), ratio = healthy_depth(angle);
+    float a = fmaxf(half, deep / ratio), b = fmaxf(ratio * half, deep), middle = z.top + b, aside = 0.5f * (z.right + z.left);
     for (int t = 0; t < DM_NT; t++) {
         float c = cosf(turn_of(t - angle)), d = sinf(turn_of(t - angle));
         float square = c * c / (b * b) + d * d / (a * a), line = c * middle / (b * b) + d * aside / (a * a),
               rest = middle * middle / (b * b) + aside * aside / (a * a) - 1.0f, root = line * line - square * rest;
         float out = root > 0.0f ? (line + sqrtf(root)) / square : 0.0f;
-        shape[t] = out - r[t] > missing && c > -0.35f ? out : 0.0f;
+        s->shape[i * DM_NT + t] = out - r[t] > missing && c > -0.35f ? out : 0.0f;
     }
 }
 
@@ -302,7 +306,8 @@ static void look(scan *s, const dm_settled_params *p) {
     for (int i = 0; i < s->u->a.ns; i++) {
         s->fluid[i] = !dm_is_outside(s->level[i]) && s->level[i] > p->faint;
         s->cord[i] = (uint8_t)(s->fluid[i] && cord_at(s, i));
-        for (int t = 0; s->fluid[i] && t < DM_NT; t++) s->layer[i * DM_NT + t] = (uint8_t)layer_on(s, i, t, (float)p->least);
+        for (int t = 0; s->fluid[i] && t < DM_NT; t++)
+            s->layer[i * DM_NT + t] = (uint8_t)(layer_on(s, i, t, (float)p->least) ? 2 : layer_on(s, i, t, 0.5f * (float)p->least));
     }
 }
 
@@ -322,7 +327,7 @@ dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, con
     for (int round = 0; round < ROUNDS && angle >= 0; round++) {
         for (int i = 0; i < u->a.ns; i++) {
             if (!s.best[i]) continue;
-            healthy_shape(rd + (size_t)i * DM_NT, angle, s.shape + (size_t)i * DM_NT);
+            healthy_shape(&s, i, angle);
             search_ring(&s, i, angle, costs);
         }
         take(&s);
