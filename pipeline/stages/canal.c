@@ -251,11 +251,11 @@ static dm_status divide(const params *p, work *w) {
 }
 
 /* Where the sac ends and how wide it is was read from the wrong dura then, too. */
-static dm_status settle(const params *p, work *w) {
+static dm_status settle(const params *p, work *w, int last) {
     const dm_settled_params roots = {p->root_layer, w->edge.tissue, w->edge.mr ? 0.0f : w->edge.faint};
     int found = 0;
     DM_TRY(dm_settled_roots(&w->u, &roots, w->level, w->rd, w->qd, &found));
-    if (found) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
+    if (found && last) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
     return dm_ok;
 }
 
@@ -264,6 +264,7 @@ static dm_status solve(const params *p, work *w, int last) {
     if (half > 127) half = 127;
     if (memchr(w->bone_leads, 1, (size_t)w->n)) DM_TRY(solve_bone(p, w, 0));
     DM_TRY(solve_dura(p, w, 0));
+    if (!last) DM_TRY(settle(p, w, last)); /* the line moves to the middle of the sac, not of what is bright in it */
     /* Only the surfaces that are kept: more room behind than in front would move the line, which has no need of it. */
     if (last) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
     DM_TRY(solve_bone(p, w, 0));
@@ -273,7 +274,7 @@ static dm_status solve(const params *p, work *w, int last) {
     round_guide(w);
     DM_TRY(solve_dura(p, w, 1));
     DM_TRY(divide(p, w));
-    DM_TRY(settle(p, w));
+    DM_TRY(settle(p, w, last));
     return solve_bone(p, w, 1);
 }
 
