@@ -54,8 +54,8 @@ static void check_line(const dm_anatomy *a, const dm_ph_scanner *sc) {
     }
 }
 
-/* The surfaces are where the truth says: fluid just inside the dura, none just outside where there is no
- * pool. */
+/* The surfaces are where the truth says: fluid, or settled roots with fluid between them, just inside the dura, none just outside
+ * where there is no pool. */
 static void check_dura(const dm_anatomy *a, const dm_ph_scanner *sc) {
     int cells = 0, inside = 0, outside = 0;
     double hide = 0.6 * (double)a->mat[PH_M_CORD];
@@ -66,7 +66,8 @@ static void check_dura(const dm_anatomy *a, const dm_ph_scanner *sc) {
             if (rb - rd < 1.2 || dm_ph_wall_at(a, PH_PO, s, theta) > dm_ph_wall_at(a, PH_PI, s, theta) + 0.01)
                 continue;
             cells++;
-            inside += value_at(a, sc, s, theta, rd - 0.4) > 0.55 * sac;
+            double least = a->nodes[(size_t)s * PH_NODE + PH_SETTLED_PART] > 0 ? 0.15 : 0.55;
+            inside += value_at(a, sc, s, theta, rd - 0.4) > least * sac;
             outside += value_at(a, sc, s, theta, rd + 0.5) < 0.45 * sac + hide;
         }
     ck_assert_int_gt(cells, 100);
