@@ -42,7 +42,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, soft_tissue_hu, "HU", 0, 300, 130, "Scores count brightness above this CT value: epidural veins (60-120 HU), muscle and ligament are no contrast."),
     DM_PARAM_FLOAT(dm_findings_params, satellite_share, "1", 0.1, 1, 0.6, "A candidate with this share of its length beside a stronger one may be its satellite."),
     DM_PARAM_FLOAT(dm_findings_params, satellite_factor, "1", 1, 100, 2, "It is one when the other's odds are this many times higher."),
-    DM_PARAM_FLOAT(dm_findings_params, odds_base, "1", -20, 20, 2.13, "Score of a pool = probability 1 / (1 + exp(-x)), x = this + ... Fitted by bench_leaks --fit (README, "How sure"); odds_usual and odds_corner by hand."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_base, "1", -20, 20, 2.13, "Score of a pool = probability 1 / (1 + exp(-x)), x = this + ... Fitted by bench_leaks --fit (README tells on what); odds_usual and odds_corner by hand."),
     DM_PARAM_FLOAT(dm_findings_params, odds_size, "1", 0, 10, 0.75, "... + this * ln(share of rows filled * sqrt(length / 20 mm * area / 60 mm2)), both sizes capped, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_hard, "1", 0, 20, 0.43, "... + this * ln(low rank of E, its part above soft tissue), ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_fat, "1", -20, 20, -0.77, "... + this on MR with bright fat: what is brighter than the fat of the same angle is fluid less often than where fat is dark, ..."),
