@@ -244,7 +244,7 @@ int main(int argc, char **argv) {
     for (int i = 0; i < (argc > 2 ? argc - 2 : 4); i++) {
         int n = argc > 2 ? atoi(argv[i + 2]) : usual[i]; /* NOLINT(cert-err34-c): 0 is refused */
         if (n < 2 || !run(folder, n)) {
-            fprintf(stderr, "usage: bench_cohort [DIR] [STUDIES...]; it makes DIR/STUDIES\n");
+            fputs(help, stderr);
             return 1;
         }
     }

@@ -62,7 +62,7 @@ int main(int argc, char **argv) {
     dm_gpu *gpu;
     dm_status status = dm_gpu_open(NULL, 0, &gpu);
     if (!dm_good(status) || edge < 16 || edge > 512 || radius < 1 || radius > 7) {
-        fprintf(stderr, "usage: bench_denoise [EDGE 16..512] [RADIUS 1..7] [STRENGTH]\n%s\n", status.text);
+        fprintf(stderr, "%s%s\n", help, status.text);
         return 1;
     }
     dm_volume in = {0}, out = {0};

@@ -36,7 +36,7 @@ typedef struct dm_run_options {
     dm_status (*admit)(void *user, const char *source, const char *digest);
 
     /* devices */
-    const char *const *devices; /* as dm_gpu_open takes them, one measuring process each; the same one may be named twice */
+    const char *const *devices; /* as dm_gpu_open takes them; the same one may be named twice */
     int n_devices;              /* 0 = the best one */
     /* Studies measured at once on each device, in as many processes: a study keeps one processor busy, and a GPU waits for that
      * nearly all the time. 0 = on a GPU one for two processors, DM_MOST_AT_ONCE at most; one on the CPU, which all kernels fill. */

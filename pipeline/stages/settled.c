@@ -284,9 +284,8 @@ static void take(scan *s) {
             int n = 0, c = i * DM_NT + t;
             for (int j = i - MEDIAN_ROWS; j <= i + MEDIAN_ROWS; j++)
                 if (j >= 0 && j < s->u->a.ns && s->best[j]) v[n++] = s->found[j * DM_NT + t];
-            float middle = dm_median(v, n);
-            s->qd[c] = s->shape[c] > 0.0f ? s->strength[c] : s->qd[c];
-            s->rd[c] = fmaxf(middle, s->rd[c]);
+            s->qd[c] = s->strength[c];
+            s->rd[c] = fmaxf(dm_median(v, n), s->rd[c]);
         }
 }
 
