@@ -96,6 +96,7 @@ static inline void bench_canal_arrays(dm_canal *c, int n) {
                     .q_bone = bench_calloc(cells, 4),
                     .no_bone = bench_calloc(cells, 1),
                     .filled = bench_calloc((size_t)n, 1),
+                    .roots = bench_calloc(cells, 1),
                     .sac = bench_calloc((size_t)n, 4)};
 }
 
@@ -220,7 +221,7 @@ static inline int bench_kept_frame(FILE *f, int writing, dm_study *st) {
                bench_rows(f, writing, sp->score, 4, rows) && bench_rows(f, writing, sp->unsure, 1, rows) &&
                bench_rows(f, writing, c->r_dura, 4, cells) && bench_rows(f, writing, c->r_bone, 4, cells) &&
                bench_rows(f, writing, c->q_dura, 4, cells) && bench_rows(f, writing, c->q_bone, 4, cells) &&
-               bench_rows(f, writing, c->no_bone, 1, cells) && bench_rows(f, writing, c->filled, 1, rows) &&
+               bench_rows(f, writing, c->no_bone, 1, cells) && bench_rows(f, writing, c->filled, 1, rows) && bench_rows(f, writing, c->roots, 1, cells) &&
                bench_rows(f, writing, c->sac, 4, rows);
     return good && (writing || dm_good(dm_frame_build(sp)));
 }

@@ -86,6 +86,7 @@ typedef struct dm_canal {
     uint8_t *no_bone;       /* 1 = no bone at this angle (foramen, gap between laminae) */
     uint8_t *filled;        /* n: 1 = contrast (or bright fluid) fills the sac here */
     float *sac;             /* n: value of the sac's contrast or fluid, HU or signal; DM_OUTSIDE where not filled */
+    uint8_t *roots;         /* 1 = roots that have settled hide the dura at this angle: it was sought behind them; NULL = nowhere */
 } dm_canal;
 
 typedef struct dm_vertebra {
@@ -194,6 +195,7 @@ typedef struct dm_pool_features {
     double beyond;   /* p90 less the median E at its angles 5 to 25 mm beyond its ends */
     double usual;    /* share of its brightness that the same places of other vertebrae show too, 0..1 */
     double gap_mm;   /* between the surfaces */
+    double roots;    /* share of its cells where roots have settled before the dura, there or within 15 mm along the line */
     double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
     double open_bone; /* share of its cells without bone beyond them */
     double noise;    /* s.d. of the noise, share of the sac */

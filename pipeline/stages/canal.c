@@ -62,6 +62,7 @@ typedef struct work {
     float *level, *bone_level;    /* n */
     float *place;                 /* n: dm_sac_places */
     uint8_t *filled;              /* n */
+    uint8_t *roots;               /* n * DM_NT: roots hide the dura */
     uint8_t *bone_leads;          /* n: 1 = bone is surer than the dura: nothing fills the sac, or faintly */
     float *rd, *rb, *qd, *qb;     /* n * DM_NT */
     float *md, *mb;               /* medians of the neighbourhood, 0 = none */
@@ -70,7 +71,7 @@ typedef struct work {
 
 static void work_clear(work *w) {
     dm_unrolled_clear(&w->u);
-    free(w->level), free(w->bone_level), free(w->place), free(w->filled), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
+    free(w->level), free(w->bone_level), free(w->place), free(w->filled), free(w->roots), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
     free(w->md), free(w->mb), free(w->guide);
     *w = (work){0};
 }
@@ -129,8 +130,9 @@ static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, 
     w->place = calloc(n, sizeof(float));
     w->filled = calloc(n, 1);
     w->bone_leads = calloc(n, 1);
+    w->roots = calloc(rays, 1);
     float **per_ray[] = {&w->rd, &w->rb, &w->qd, &w->qb, &w->md, &w->mb};
-    int bad = !w->level || !w->bone_level || !w->place || !w->filled || !w->bone_leads;
+    int bad = !w->level || !w->bone_level || !w->place || !w->filled || !w->bone_leads || !w->roots;
     for (int i = 0; i < 6; i++) bad |= !(*per_ray[i] = calloc(rays, sizeof(float)));
     w->guide = malloc(rays * 4 * sizeof(float));
     if (bad || !w->guide) return dm_fail(DM_STUDY, "out_of_memory", "no memory for surfaces of %d positions", w->n);
@@ -254,7 +256,7 @@ static dm_status divide(const params *p, work *w) {
 static dm_status settle(const params *p, work *w, int last) {
     const dm_settled_params roots = {p->root_layer, w->edge.tissue, w->edge.mr ? 0.0f : w->edge.faint, last};
     int found = 0;
-    DM_TRY(dm_settled_roots(&w->u, &roots, w->level, w->rd, w->qd, &found));
+    DM_TRY(dm_settled_roots(&w->u, &roots, w->level, w->rd, w->qd, w->roots, &found));
     if (found && last) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
     return dm_ok;
 }
@@ -326,8 +328,9 @@ static dm_status canal_make(int n, dm_canal *c) {
                     .q_bone = malloc(rays * sizeof(float)),
                     .no_bone = malloc(rays),
                     .filled = malloc((size_t)n),
+                    .roots = malloc(rays),
                     .sac = malloc((size_t)n * sizeof(float))};
-    if (c->r_dura && c->r_bone && c->q_dura && c->q_bone && c->no_bone && c->filled && c->sac) return dm_ok;
+    if (c->r_dura && c->r_bone && c->q_dura && c->q_bone && c->no_bone && c->filled && c->roots && c->sac) return dm_ok;
     return dm_fail(DM_STUDY, "out_of_memory", "no memory for the canal over %d samples", n);
 }
 
@@ -349,6 +352,7 @@ static dm_status write_canal(const params *p, const work *w, dm_study *study) {
             /* What is not filled is guessed from the bone, and says so. */
             c->q_dura[o] = c->filled[x] ? mixed(w->qd, r0, r1, f) : fminf(mixed(w->qd, r0, r1, f), 0.29f);
             c->no_bone[o] = (uint8_t)open_wall(w, p, near, t);
+            c->roots[o] = w->roots[near * DM_NT + t];
         }
     }
     return dm_ok;

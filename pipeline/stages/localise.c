@@ -128,10 +128,10 @@ static double doubt_from(const dm_localise_params *p, const dm_finding *f) {
 }
 
 /* How far a finding exceeds its own threshold: a leak from 1. A pool no brighter than muscle and epidural veins may be either,
- * however the sac compares: doubtful at most. */
+ * however the sac compares: doubtful at most. So is one where roots have settled before the dura: it may be a part of them. */
 static double over_leak(const dm_localise_params *p, const dm_finding *f) {
     double over = f->score / leak_from(p, f);
-    return f->class_ == DM_FISTULA || f->pool.hard > 0 ? over : fmin(over, 0.999);
+    return f->class_ == DM_FISTULA || (f->pool.hard > 0 && f->pool.roots < 0.5) ? over : fmin(over, 0.999);
 }
 
 /* What was seen that cannot be a leak although it is bright enough. */

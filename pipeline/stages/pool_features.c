@@ -18,7 +18,7 @@ enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, LISTS };
 typedef struct cells {
     float *list[LISTS];
     size_t n;
-    double area, volume, peak, open;
+    double area, volume, peak, open, roots;
     int from, to, rows;
     uint8_t column[DM_NT]; /* 1 = the pool has a cell at this angle */
 } cells;
@@ -59,6 +59,14 @@ static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
     return n >= 4 ? (double)dm_rank(value, n, 0.5) : 0;
 }
 
+/* 1 where roots have settled before the dura at this angle within 15 mm along the line. */
+static int near_roots(const dm_study *st, int i, int t) {
+    int reach = (int)lround(15 / st->spine.ds);
+    for (int j = i > reach ? i - reach : 0; st->canal.roots && j <= i + reach && j < st->canal.n; j++)
+        if (st->canal.roots[j * DM_NT + t]) return 1;
+    return 0;
+}
+
 static void add_cell(const dm_findings_params *p, const dm_study *st, double low, dm_rows own, int i, int t,
                      cells *o) {
     const dm_map *m = &st->map;
@@ -80,6 +88,7 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     o->volume += st->spine.ds * (rd + th / 2) * arc * th;
     o->peak = fmax(o->peak, tissue + e * height);
     o->open += st->canal.no_bone[c];
+    o->roots += near_roots(st, i, t);
     o->column[t] = 1;
 }
 
@@ -191,6 +200,7 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .beyond = f->peak_ratio - around(st, o, work),
                                  .usual = fmin(rank(o, USUAL, 0.5) / fmax(rank(o, E, 0.5), 1e-3), 1),
                                  .gap_mm = rank(o, GAP, 0.5),
+                                 .roots = o->roots / n,
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,
                                  .noise = rank(o, NOISE, 0.5)};

@@ -42,6 +42,7 @@ typedef struct scan {
     float *rd, *qd;
     uint8_t *layer;                /* per ray: 0 none, 1 half as thick as asked, 2 as thick */
     uint8_t *fluid, *cord;         /* per position: the sac is filled; a cord is inside the fluid's edge */
+    uint8_t *roots;                /* per ray: out */
     uint8_t *held, *best;          /* per position: meets all that is asked for; the same, voted, of the best angle */
     float *shape, *found, *strength; /* per ray: radius of the dura looked for, 0 = nothing missing; of the one found, and its edge */
     float *span, *spare;             /* per ray: the dura with its dents along the line spanned; room for that */
@@ -277,9 +278,14 @@ static void search_ring(scan *s, int i, int angle, ring_costs *w) {
     }
 }
 
-/* The median along the line of what was found takes the place of the ring. */
-static void take(scan *s) {
-    for (int i = 0; i < s->u->a.ns; i++)
+/* How far from the low side a dura in front of roots is moved on along the line, in steps of 5 degrees; rays with roots behind them
+ * that a position must show; positions (mm) without before it ends; of the last ones, whose median leads on. */
+enum { SPREAD_ARC = 15, SPREAD_RAYS = 4, SPREAD_GAP = 6, SPREAD_ROWS = 5 };
+
+/* The median along the line of what was found takes the place of the ring, and roots are said to lie on that side. */
+static void take(scan *s, int angle) {
+    for (int i = 0; i < s->u->a.ns; i++) {
+        for (int d = -SPREAD_ARC; s->best[i] && d <= SPREAD_ARC; d++) s->roots[i * DM_NT + wrapped(angle + d)] = 1;
         for (int t = 0; s->best[i] && t < DM_NT; t++) {
             float v[2 * MEDIAN_ROWS + 1];
             int n = 0, c = i * DM_NT + t;
@@ -288,11 +294,8 @@ static void take(scan *s) {
             s->qd[c] = s->strength[c];
             s->rd[c] = fmaxf(dm_median(v, n), s->rd[c]);
         }
+    }
 }
-
-/* How far from the low side a dura in front of roots is moved on along the line, in steps of 5 degrees; rays with roots behind them
- * that a position must show; positions (mm) without before it ends; of the last ones, whose median leads on. */
-enum { SPREAD_ARC = 15, SPREAD_RAYS = 4, SPREAD_GAP = 6, SPREAD_ROWS = 5 };
 
 /* The dura that the rings just found lead to at the next position, where it is missing there: shape. Returns how many rays with
  * roots behind what was found there that makes. */
@@ -393,7 +396,7 @@ static void bridge(scan *s, int angle, ring_costs *costs) {
         while (i < n && s->best[i]) i++;
         if (i > from && !span_holds(s, from, i)) memset(s->best + from, 0, (size_t)(i - from));
     }
-    take(s);
+    take(s, angle);
 }
 
 static dm_status scan_make(scan *s) {
@@ -419,8 +422,9 @@ static void look(scan *s, const dm_settled_params *p) {
     }
 }
 
-dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, int *found) {
-    scan s = {.u = u, .level = level, .tissue = p->tissue, .rd = rd, .qd = qd};
+dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, uint8_t *roots,
+                           int *found) {
+    scan s = {.u = u, .level = level, .tissue = p->tissue, .rd = rd, .qd = qd, .roots = roots};
     uint8_t *spare = calloc((size_t)u->a.ns, 1);
     ring_costs *costs = malloc(sizeof *costs);
     dm_status status = scan_make(&s);
@@ -438,11 +442,11 @@ dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, con
             healthy_shape(&s, i, angle);
             search_ring(&s, i, angle, costs);
         }
-        take(&s);
+        take(&s, angle);
     }
     if (angle >= 0 && p->also_unclear) {
         spread(&s, 1, angle, costs), spread(&s, -1, angle, costs);
-        take(&s);
+        take(&s, angle);
         span_along(&s, s.spare, s.span);
         bridge(&s, angle, costs);
     }

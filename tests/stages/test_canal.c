@@ -283,25 +283,33 @@ START_TEST(contrast_that_ends) {
 }
 END_TEST
 
-/* The dura from sample `from` on is on average within `mean` mm of the truth, and nowhere further off than `worst`. */
-static void dura_is_found(const scene *c, int from, double mean, double worst) {
+/* The dura from sample `from` on is on average within `mean` mm of the truth, and nowhere further off than `worst`; roots
+ * hide it behind, or nowhere. */
+static void dura_is_found(const scene *c, int from, double mean, double worst, int settled) {
     dm_study *s = calloc(1, sizeof *s);
     solve(c, s);
     error dura = compare(s, s->canal.r_dura, DURA, from, s->spine.n - 20, 1);
     ck_assert_msg(dura.mean < mean && dura.worst < worst, "dura: mean |dr| %.2f, worst %.2f", dura.mean, dura.worst);
+    int behind = 0;
+    for (int i = from; i < s->canal.n; i++) {
+        behind += s->canal.roots[i * DM_NT + DM_NT / 2];
+        ck_assert_int_eq(s->canal.roots[i * DM_NT], 0); /* in front */
+    }
+    if (settled) ck_assert_int_gt(behind, (s->canal.n - from) * 9 / 10);
+    else ck_assert_int_eq(behind, 0);
     dm_study_clear(s);
     free(s);
 }
 
 /* Roots that have sunk together darken the fluid; the dura is the rim outside them. */
 START_TEST(sunk_roots_make_no_dent) {
-    dura_is_found(&CAUDA, 20, 0.16, 2.5);
+    dura_is_found(&CAUDA, 20, 0.16, 2.5, 0);
 }
 END_TEST
 
 /* Roots fill the back half of the sac: the dura is behind them, 40 mm and more below the line's upper end (nearer to it up to 2.6 mm off). */
 START_TEST(settled_roots_are_inside) {
-    dura_is_found(&SETTLED, 80, 0.3, 1.3);
+    dura_is_found(&SETTLED, 80, 0.3, 1.3, 1);
 }
 END_TEST
 

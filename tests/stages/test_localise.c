@@ -231,6 +231,29 @@ START_TEST(what_was_not_seen_excludes_nothing) {
 }
 END_TEST
 
+/* A pool where roots have settled before the dura may be a part of them. */
+START_TEST(pool_among_settled_roots_is_doubtful) {
+    model m = plain;
+    m.n_pools = 1;
+    m.pool[0] = (model_pool){70, 110, 180, 40, 3, 0.6, 0, 0};
+    dm_study *st = run_model(&m, DM_T1, 31);
+    ck_assert_int_eq(st->answer.kind, DM_LEAK);
+    size_t cells = (size_t)st->canal.n * DM_NT;
+    free(st->canal.roots);
+    st->canal.roots = calloc(cells, 1);
+    ck_assert_ptr_nonnull(st->canal.roots);
+    int from = (int)(60 / st->spine.ds), to = (int)(120 / st->spine.ds);
+    ck_assert_int_lt(to, st->canal.n);
+    for (int i = from; i < to; i++) st->canal.roots[i * DM_NT] = 1; /* in front: another side */
+    ck_assert(dm_good(model_run(gpu, "findings", st)) && dm_good(model_run(gpu, "localise", st)));
+    ck_assert_int_eq(st->answer.kind, DM_LEAK);
+    for (int i = from; i < to; i++) memset(st->canal.roots + i * DM_NT + 24, 1, 24); /* 120 to 240 degrees */
+    ck_assert(dm_good(model_run(gpu, "findings", st)) && dm_good(model_run(gpu, "localise", st)));
+    must_be_open(st, "doubtful");
+    drop(st);
+}
+END_TEST
+
 /* What is no brighter than muscle is doubtful at most, and hides no leak beside it, however high its score. */
 START_TEST(soft_tissue_hides_no_leak) {
     model m = plain;
@@ -321,6 +344,7 @@ int main(void) {
     tcase_add_test(t, thick_slices_exclude_nothing);
     tcase_add_test(t, coarse_voxels_exclude_nothing);
     tcase_add_test(t, what_was_not_seen_excludes_nothing);
+    tcase_add_test(t, pool_among_settled_roots_is_doubtful);
     tcase_add_test(t, soft_tissue_hides_no_leak);
     tcase_add_test(t, no_contrast_is_never_a_leak);
     tcase_add_test(t, little_contrast_or_an_unsure_line_cannot_exclude);
