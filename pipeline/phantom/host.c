@@ -216,13 +216,17 @@ static dm_status make_room(const dm_ph_host *host, const dm_ph_host_walls *seen,
     return dm_ok;
 }
 
+/* A full sac that touches bone is wider by this, but stays round: it reaches into no corner. */
+static const double swollen = 1.25;
+
 static void fill_cell(const dm_anatomy *a, const habit *h, const room *o, const dm_ph_ring *g, int node,
                       int column, double rb, double shrink) {
     double theta = column * 5.0, c = cos(theta * 0.0174532925), si = sin(theta * 0.0174532925);
     size_t at = (size_t)node * PH_NT + (size_t)column;
     double ellipse = dm_ph_ellipse_radius(0.5 * g->sac_ap * shrink, 0.5 * g->sac_tr * shrink,
                                           o->a[node] + h->lift, o->l[node] + h->lean, c, si);
-    double free = fmin(ellipse, (double)o->free[at]), most = (double)o->most[at];
+    double free = fmin(ellipse, (double)o->free[at]);
+    double most = fmax(fmin(swollen * ellipse, (double)o->most[at]), free);
     double touch = touching(h, node, theta > 180.0 ? theta - 360.0 : theta);
     double rd = node > a->sac_end_s ? 0.0 : fmax(free + touch * (most - free), fmin(2.5, 0.8 * rb));
     dm_ph_wall_row(a, PH_RB, node)[column] = (float)rb;
