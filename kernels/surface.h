@@ -144,12 +144,13 @@ DM_FN dm_ray_sac dm_sac_of_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *
     return r;
 }
 
-/* Strength 0..1 of the dura's edge along one ray where contrast or fluid fills the sac. */
+/* Strength 0..1 of the dura's edge along one ray where contrast or fluid fills the sac. voxel: mm of a voxel along the ray: an
+ * edge is spread over that much, and is compared over no less. */
 DM_FN void dm_dura_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_surf_args a,
-                       dm_edge_args e, float level, DM_GLOBAL float *out) {
+                       dm_edge_args e, float level, float voxel, DM_GLOBAL float *out) {
     dm_ray_sac sac = dm_sac_of_ray(s, o, a, e, level);
     float scale = 1.0f / (level - e.tissue);
-    int in = dm_mm(1.25f, a.dr), step = dm_max(dm_mm(0.25f, a.dr), 1), far = dm_mm(1.0f, a.dr);
+    int in = dm_mm(dm_fmax(1.25f, voxel), a.dr), step = dm_max(dm_mm(0.25f, a.dr), 1), far = dm_mm(dm_fmax(1.0f, voxel), a.dr);
     for (int k = 0; k < a.nr; k++) {
         out[k] = 0.0f;
         if (k < sac.first || (float)k * a.dr < e.min_r) continue;
