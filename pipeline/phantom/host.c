@@ -154,17 +154,17 @@ static double touching(const habit *h, double s, double theta) {
     return fmin(fmax(along, 0.0), 1.0) * fmin(fmax(round, 0.0), 1.0);
 }
 
-/* What lies between sac and bone where the scan shows no fat, mm: ligament, veins, fat too thin to be seen.
- */
+/* mm between sac and bone where the scan shows no fat: ligament, veins, fat too thin to be seen. */
 static double margin(const habit *h, double s, double theta) {
     return fmax(0.5 + 0.4 * h->fat + 1.5 * dm_ph_wave(&h->dura, s, theta * 0.0174532925), 0.3);
 }
 
-/* How far the sac may reach. */
+/* How far the sac may reach; owned, by node and column, mm from the line. */
 typedef struct room {
-    float *raw, *free,
-        *most;     /* nodes * PH_NT, mm: as single cells show it; smoothed; where it touches bone */
-    double *a, *l; /* nodes: its middle, mm ventral and left of the line */
+    float *raw;    /* as single cells show it */
+    float *free;   /* smoothed */
+    float *most;   /* where it touches bone */
+    double *a, *l; /* by node: its middle, mm ventral and left of the line */
 } room;
 
 static void room_free(room *o) {
@@ -176,8 +176,7 @@ static size_t row_at(const dm_ph_host *h, int node) {
     return (size_t)fmin(node / h->ds + 0.5, h->n - 1.0) * PH_NT;
 }
 
-/* Mean within 3 mm and 5 degrees: the dura is a membrane and follows no single voxel; bone and fat bound it.
- */
+/* Mean within 3 mm and 5 degrees, bounded by bone and fat: the dura is a membrane and follows no voxel. */
 static float smoothed(const dm_anatomy *a, const room *o, int node, int column) {
     double sum = 0.0, n = 0.0;
     for (int i = node < 3 ? 0 : node - 3; i <= node + 3 && i < a->n_nodes; i++)

@@ -3,14 +3,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* HU: fluid, cord and ligament lie near the first, fat near -100, blurred bone that can hide a dura above the
- * last. A thin cortex or an endplate cut obliquely has little more. */
+/* HU: fluid, cord and ligament; half way from them to fat; and what blurred bone has at its crest at least: a
+ * thin cortex or an endplate cut obliquely has little more. */
 static const double soft = 40.0, fat_edge = -40.0, bone_least = 250.0;
-static const double step = 0.25; /* mm */
-static const double beyond =
-    2.0; /* mm by which bone may lie outside the found one, and its crest behind its edge */
-static const double ligament = 4.0;  /* mm: the yellow ligament between fat and bone is as thick at most */
-static const double innermost = 2.5; /* mm: no sac is narrower, and no noise within it is fat */
+/* mm: a sample; by how much bone may lie outside the found one, and its crest behind its edge; the yellow
+ * ligament between fat and bone is no thicker; no sac is narrower, and what is darker within it is noise. */
+static const double step = 0.25, beyond = 2.0, ligament = 4.0, innermost = 2.5;
 
 double dm_ph_host_value(const dm_ph_host *h, int i, int c, double r) {
     double t = c * 0.0872664626, p[3];
