@@ -95,6 +95,7 @@ typedef struct dm_settled_params {
     double least; /* mm of the layer */
     float tissue; /* HU of soft tissue; MR 0 */
     float faint;  /* level above which the fluid must be: on CT contrast that bone does not reach */
+    int also_unclear; /* 1 = also where they show less, between and beside where they are clear */
 } dm_settled_params;
 
 /* Below the cord roots settle on the low side of the sac and the dura was drawn round the bright fluid above them: moves it
