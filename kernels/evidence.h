@@ -17,6 +17,7 @@
 #define DM_EV_STOP 2u   /* air, or outside the field of view */
 #define DM_EV_BONE 8u   /* lower threshold: cancellous bone */
 #define DM_EV_OUT 16u   /* outside the field of view */
+#define DM_EV_FAT 32u    /* CT: darker than half way from fluid to fat */
 #define DM_EV_FLUID 4u  /* a persistent column brighter than cancellous bone: no wall for what lies outside it */
 
 typedef struct dm_ev_args {
@@ -24,6 +25,7 @@ typedef struct dm_ev_args {
     int half_line;   /* cells on each side of a cell on a line along the canal */
     float step;      /* mm */
     float wall, air, bone; /* HU */
+    float fat;       /* HU: what is darker is fat; below everything on MR */
     float bright;    /* lowest value of a bright column: HU, or multiples of the surroundings (MR) */
     float sure;      /* no bone persists as bright as this */
     float fluid;     /* columns above this are contrast rather than bone */
@@ -97,6 +99,7 @@ DM_FN uchar dm_ev_mask(float v, float opened, const dm_ev_args *a) {
     if (v > a->wall) m |= DM_EV_WALL;
     if (opened > a->fluid) m |= DM_EV_FLUID;
     if (v > a->bone) m |= DM_EV_BONE;
+    if (v < a->fat) m |= DM_EV_FAT;
     return (uchar)m;
 }
 
@@ -374,11 +377,13 @@ DM_FN void dm_ev_cues(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const fl
             dm_ev_wall_line(bits, mask, a, x, y, z, t, shapes[2 * at], enc);
 }
 
-/* Evidence: the better cue. A column no brighter than cancellous bone counts less: dense laminae that overlap look alike. */
+/* Evidence: the better cue. A column no brighter than cancellous bone counts less: dense laminae that overlap look alike. Fat counts
+ * half: the middle of the canal is cord, fluid or contrast down to the sac's end, while the fat behind a sac whose thin rim of
+ * contrast passes for bone is enclosed as well as it. */
 DM_FN float dm_ev_join(float enc, float column, float filled, DM_GLOBAL const float *DM_RESTRICT shapes,
                        DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z) {
     float trust = a->mr ? 1.0f : 0.7f + 0.3f * dm_ramp(filled, 1.25f * a->dense, 2.25f * a->dense);
-    float best = dm_fmax(enc, column * trust);
+    float best = dm_fmax(enc, column * trust) * ((mask[dm_ev_at(a, x, y, z)] & DM_EV_FAT) ? 0.5f : 1.0f);
     /* Weak cells pay no toll anyway (kernels/path.h): they are not worth a look round. 0.4 = the least that it leaves. */
     return best * (best > 0.25f ? dm_ev_around(shapes, mask, a, x, y, z) : 0.4f);
 }

@@ -92,7 +92,7 @@ int dm_verb_phantom(int argc, char **argv) {
         "Makes digital reference objects: archived DICOM studies (zip, tar, tar.gz, tar.zst in turn), with truth.json and\n"
         "reference.csv. The same words give the same bytes. They are drawn, not scanned: synthetic everywhere. With --host\n"
         "intrathecal contrast, leaks, outpouchings and veins are painted into a real CT without contrast instead: its anatomy,\n"
-        "noise and blur, the canal as duramap's own stages find it.",
+        "noise and blur; its bone and the fat that it shows stay, the line is that of duramap's own stages.",
         "duramap phantom --out cohort --cases 24 --seed 1 --size small"};
     dm_phantom_options o = {0};
     long long cases = 1, seed = 1;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_walls.h"
 #include "walls.h"
 
 static const double never = 1e4; /* mm beyond any spine: "not in this scan" */
@@ -116,20 +117,6 @@ static dm_status make_line(const dm_ph_host *h, dm_anatomy *a) {
     return dm_ok;
 }
 
-/* The bone, smoothed with Gaussians of 3 mm and 6 degrees: the single cells are the detector's own noise. */
-static double smooth_bone(const dm_ph_host *h, int node, int column) {
-    double sum = 0.0, norm = 0.0;
-    for (int i = -6; i <= 6; i++)
-        for (int c = -2; c <= 2; c++) {
-            int k = (int)((node + i) / h->ds + 0.5);
-            double w = exp(-i * i / 18.0 - c * c * 25.0 / 72.0);
-            if (k < 0 || k >= h->n) continue;
-            sum += w * (double)h->r_bone[(size_t)k * PH_NT + (size_t)((column + c + PH_NT) % PH_NT)];
-            norm += w;
-        }
-    return sum / norm;
-}
-
 typedef struct habit { /* of one painted case */
     double fat, lean, lift, slope, layer, pace, phase, depth;
     double touch_from, touch_to, touch_theta,
@@ -167,23 +154,94 @@ static double touching(const habit *h, double s, double theta) {
     return fmin(fmax(along, 0.0), 1.0) * fmin(fmax(round, 0.0), 1.0);
 }
 
-/* Fat between sac and bone, mm: thin in front, about 1 beside, and the dorsal pad of the level. */
-static double margin(const habit *h, const dm_ph_ring *g, double s, double theta) {
-    double c = cos(theta * 0.0174532925);
-    double pad = c < 0.0 ? g->dorsal_fat * c * c : 0.25 * g->dorsal_fat * c;
-    return fmax(0.5 + h->fat * (0.4 + pad) + 1.5 * dm_ph_wave(&h->dura, s, theta * 0.0174532925), 0.3);
+/* mm between sac and bone where the scan shows no fat: ligament, veins, fat too thin to be seen. */
+static double margin(const habit *h, double s, double theta) {
+    return fmax(0.5 + 0.4 * h->fat + 1.5 * dm_ph_wave(&h->dura, s, theta * 0.0174532925), 0.3);
 }
 
-static void fill_cell(const dm_anatomy *a, const habit *h, const dm_ph_ring *g, int node, int column,
-                      double rb, double shrink) {
+/* How far the sac may reach; owned, by node and column, mm from the line. */
+typedef struct room {
+    float *raw;    /* as single cells show it */
+    float *free;   /* smoothed */
+    float *most;   /* where it touches bone */
+    double *a, *l; /* by node: its middle, mm ventral and left of the line */
+} room;
+
+static void room_free(room *o) {
+    free(o->raw), free(o->free), free(o->most), free(o->a), free(o->l);
+}
+
+/* First cell of the row of the host that lies at a node. */
+static size_t row_at(const dm_ph_host *h, int node) {
+    return (size_t)fmin(node / h->ds + 0.5, h->n - 1.0) * PH_NT;
+}
+
+/* Mean within 3 mm and 5 degrees, bounded by bone and fat: the dura is a membrane and follows no voxel. */
+static float smoothed(const dm_anatomy *a, const room *o, int node, int column) {
+    double sum = 0.0, n = 0.0;
+    for (int i = node < 3 ? 0 : node - 3; i <= node + 3 && i < a->n_nodes; i++)
+        for (int c = column - 1; c <= column + 1; c++, n += 1.0)
+            sum += (double)o->raw[(size_t)i * PH_NT + (size_t)((c + PH_NT) % PH_NT)];
+    return fminf((float)(sum / n), o->most[(size_t)node * PH_NT + (size_t)column]);
+}
+
+/* The middle along two diameters, over a vertebra: the sac hangs straight. */
+static void find_middle(const dm_anatomy *a, room *o, int node) {
+    double n = 0.0;
+    for (int i = node < 10 ? 0 : node - 10; i <= node + 10 && i < a->n_nodes; i++, n += 1.0) {
+        const float *f = o->free + (size_t)i * PH_NT;
+        o->a[node] += 0.5 * (double)(f[0] - f[PH_NT / 2]);
+        o->l[node] += 0.5 * (double)(f[PH_NT / 4] - f[3 * PH_NT / 4]);
+    }
+    o->a[node] /= n;
+    o->l[node] /= n;
+}
+
+static dm_status make_room(const dm_ph_host *host, const dm_ph_host_walls *seen, const dm_anatomy *a,
+                           const habit *h, room *o) {
+    size_t nodes = (size_t)a->n_nodes, cells = nodes * PH_NT;
+    *o = (room){malloc(cells * sizeof(float)), malloc(cells * sizeof(float)), malloc(cells * sizeof(float)),
+                calloc(nodes, sizeof(double)), calloc(nodes, sizeof(double))};
+    if (!o->raw || !o->free || !o->most || !o->a || !o->l)
+        return dm_fail(DM_STUDY, "out_of_memory", "no memory for a canal of %d mm", a->n_nodes);
+    for (size_t k = 0; k < cells; k++) {
+        int node = (int)(k / PH_NT), column = (int)(k % PH_NT);
+        size_t at = row_at(host, node) + (size_t)column;
+        o->most[k] = fminf(seen->bone[at] - 0.05f, seen->fat[at]);
+        o->raw[k] = fminf(seen->bone[at] - (float)margin(h, node, column * 5.0), seen->fat[at]);
+    }
+    for (size_t k = 0; k < cells; k++) o->free[k] = smoothed(a, o, (int)(k / PH_NT), (int)(k % PH_NT));
+    for (int i = 0; i < a->n_nodes; i++) find_middle(a, o, i);
+    return dm_ok;
+}
+
+/* A full sac that touches bone is wider by this, but stays round: it reaches into no corner. */
+static const double swollen = 1.25;
+
+static void fill_cell(const dm_anatomy *a, const habit *h, const room *o, const dm_ph_ring *g, int node,
+                      int column, double rb, double shrink) {
     double theta = column * 5.0, c = cos(theta * 0.0174532925), si = sin(theta * 0.0174532925);
-    double free = fmin(
-        dm_ph_ellipse_radius(0.5 * g->sac_ap * shrink, 0.5 * g->sac_tr * shrink, h->lift, h->lean, c, si),
-        rb - margin(h, g, node, theta));
+    size_t at = (size_t)node * PH_NT + (size_t)column;
+    double ellipse = dm_ph_ellipse_radius(0.5 * g->sac_ap * shrink, 0.5 * g->sac_tr * shrink,
+                                          o->a[node] + h->lift, o->l[node] + h->lean, c, si);
+    double free = fmin(ellipse, (double)o->free[at]);
+    double most = fmax(fmin(swollen * ellipse, (double)o->most[at]), free);
     double touch = touching(h, node, theta > 180.0 ? theta - 360.0 : theta);
-    double rd = node > a->sac_end_s ? 0.0 : fmax(free + touch * (rb - 0.05 - free), fmin(2.5, 0.8 * rb));
+    double rd = node > a->sac_end_s ? 0.0 : fmax(free + touch * (most - free), fmin(2.5, 0.8 * rb));
     dm_ph_wall_row(a, PH_RB, node)[column] = (float)rb;
-    for (int table = PH_RD; table <= PH_PO; table++) dm_ph_wall_row(a, table, node)[column] = (float)rd;
+    dm_ph_wall_row(a, PH_RD, node)[column] = (float)rd;
+}
+
+/* Takes corners off the dura, which is under tension: it stands out of the chord over 50 degrees by little
+ * more than a circle does (1.1 times). */
+static void round_off(float *rd) {
+    static const double angle = 0.436332313, most = 1.15;
+    float was[PH_NT];
+    memcpy(was, rd, sizeof was);
+    for (int c = 0; c < PH_NT; c++) {
+        double p = (double)was[(c + 5) % PH_NT], q = (double)was[(c + PH_NT - 5) % PH_NT];
+        rd[c] = fminf(was[c], (float)(most * 2.0 * p * q * cos(angle) / fmax(p + q, 1e-6)));
+    }
 }
 
 /* The column of contrast thins out over the last 8 mm before the ends of the frame. */
@@ -194,29 +252,57 @@ static void fill_value(const dm_anatomy *a, const habit *h, int node) {
     if (!h->cord) n[PH_CORD_AP] = n[PH_CORD_TR] = 0.0f;
 }
 
-static dm_status make_walls(const dm_ph_host *host, dm_anatomy *a) {
-    a->walls = calloc((size_t)PH_WALLS * (size_t)a->n_nodes * PH_NT, sizeof *a->walls);
-    if (!a->walls) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a canal of %d mm", a->n_nodes);
-    habit h = draw_habit(a);
-    const dm_ph_settled_roots roots = dm_ph_draw_settled(a);
-    for (int i = 0; i < a->n_nodes; i++) {
-        dm_ph_ring g = dm_ph_ring_at(a, i);
-        double left = (a->sac_end_s - i) / 14.0,
-               shrink = left < 1.0 ? sqrt(fmax(left * (2.0 - left), 0.0)) : 1.0;
-        for (int c = 0; c < PH_NT; c++) fill_cell(a, &h, &g, i, c, smooth_bone(host, i, c), shrink);
-        dm_ph_fill_node(a, &g, i, h.slope, h.layer, shrink);
-        dm_ph_settle(a, &roots, i);
-        fill_value(a, &h, i);
-    }
-    return dm_ok;
+/* The cord lies a little in front of the middle of its sac, with fluid all round, and leaves as much of the
+ * depth free as a neck's does, which it fills most of all: three fifths of its area. */
+static void place_cord(const dm_anatomy *a, int node) {
+    static const double rim = 0.7, most = 0.77; /* mm; share of the diameter */
+    const float *rd = dm_ph_wall_row(a, PH_RD, node);
+    float *n = a->nodes + (size_t)node * PH_NODE;
+    double front = (double)rd[0], back = (double)rd[PH_NT / 2];
+    double half = fmin((double)n[PH_CORD_AP], most * 0.5 * (front + back));
+    double at = 0.5 * (front - back) + (double)n[PH_CORD_A];
+    n[PH_CORD_A] = (float)fmax(fmin(at, front - half - rim), half + rim - back);
+    n[PH_CORD_AP] = (float)half;
+    n[PH_CORD_TR] =
+        (float)fmin((double)n[PH_CORD_TR], most * 0.5 * (double)(rd[PH_NT / 4] + rd[3 * PH_NT / 4]));
 }
 
-/* Girth: the found canal against the table's, so that a wide canal gets a wide sac. */
-static void measure_girth(const dm_ph_host *h, dm_anatomy *a) {
+static void fill_row(const dm_ph_host *host, const dm_ph_host_walls *seen, const room *o, const habit *h,
+                     const dm_ph_settled_roots *roots, dm_anatomy *a, int node) {
+    size_t row = row_at(host, node);
+    dm_ph_ring g = dm_ph_ring_at(a, node);
+    double left = (a->sac_end_s - node) / 14.0,
+           shrink = left < 1.0 ? sqrt(fmax(left * (2.0 - left), 0.0)) : 1.0;
+    for (size_t c = 0; c < PH_NT; c++)
+        fill_cell(a, h, o, &g, node, (int)c, (double)seen->bone[row + c], shrink);
+    float *rd = dm_ph_wall_row(a, PH_RD, node);
+    round_off(rd), round_off(rd);
+    for (int table = PH_RD + 1; table <= PH_PO; table++)
+        memcpy(dm_ph_wall_row(a, table, node), rd, PH_NT * sizeof *rd);
+    dm_ph_fill_node(a, &g, node, h->slope, h->layer, shrink);
+    place_cord(a, node);
+    dm_ph_settle(a, roots, node);
+    fill_value(a, h, node);
+}
+
+static dm_status make_walls(const dm_ph_host *host, const dm_ph_host_walls *seen, dm_anatomy *a) {
+    a->walls = calloc((size_t)PH_WALLS * (size_t)a->n_nodes * PH_NT, sizeof *a->walls);
+    if (!a->walls) return dm_fail(DM_STUDY, "out_of_memory", "no memory for a canal of %d mm", a->n_nodes);
+    const habit h = draw_habit(a);
+    const dm_ph_settled_roots roots = dm_ph_draw_settled(a);
+    room o;
+    dm_status status = make_room(host, seen, a, &h, &o);
+    for (int i = 0; dm_good(status) && i < a->n_nodes; i++) fill_row(host, seen, &o, &h, &roots, a, i);
+    room_free(&o);
+    return status;
+}
+
+/* Girth: the host's canal against the table's, so that a wide canal gets a wide sac. */
+static void measure_girth(const dm_ph_host *h, const dm_ph_host_walls *seen, dm_anatomy *a) {
     double sum = 0.0, table = 0.0;
     for (int i = 5; i < a->n_nodes - 5; i++) {
-        double at = smooth_bone(h, i, 0) + smooth_bone(h, i, PH_NT / 2);
-        sum += at;
+        size_t row = row_at(h, i);
+        sum += (double)seen->bone[row] + (double)seen->bone[row + PH_NT / 2];
         table += dm_ph_ring_at(a, i).ap;
     }
     a->girth = fmin(fmax(sum / table, 0.85), 1.2);
@@ -224,6 +310,20 @@ static void measure_girth(const dm_ph_host *h, dm_anatomy *a) {
         a->vert[i].sac_ap *= a->girth;
         a->vert[i].sac_tr *= a->girth;
     }
+}
+
+static dm_status fill_in(const dm_ph_host *host, const dm_ph_host_walls *seen, dm_anatomy *a) {
+    draw_patient(a);
+    make_levels(host, a);
+    DM_TRY(make_line(host, a));
+    measure_girth(host, seen, a);
+    dm_ph_make_materials(a);
+    ends_of_cord(a);
+    DM_TRY(make_walls(host, seen, a));
+    place_foramina(host, a);
+    dm_ph_make_sleeves(a);
+    DM_TRY(dm_ph_make_leaks(a));
+    return dm_ph_make_buckets(a);
 }
 
 dm_status dm_ph_host_anatomy(const dm_ph_host *host, uint64_t seed, int number, const char *kind,
@@ -240,15 +340,9 @@ dm_status dm_ph_host_anatomy(const dm_ph_host *host, uint64_t seed, int number, 
     if (host->n_levels < 3)
         return dm_fail(DM_FATAL, "host_levels",
                        "the host shows fewer than three vertebrae; give a longer scan");
-    draw_patient(a);
-    make_levels(host, a);
-    DM_TRY(make_line(host, a));
-    measure_girth(host, a);
-    dm_ph_make_materials(a);
-    ends_of_cord(a);
-    DM_TRY(make_walls(host, a));
-    place_foramina(host, a);
-    dm_ph_make_sleeves(a);
-    DM_TRY(dm_ph_make_leaks(a));
-    return dm_ph_make_buckets(a);
+    dm_ph_host_walls seen;
+    DM_TRY(dm_ph_host_walls_make(host, &seen));
+    dm_status status = fill_in(host, &seen, a);
+    dm_ph_host_walls_free(&seen);
+    return status;
 }

@@ -2,10 +2,12 @@
  * painted into its voxels, so that anatomy, noise and blur are those of a scan.
  *
  * What is true of a painted scan: what was painted (sac, pools, outpouchings, veins, signs) exactly; the
- * line, the bone and the names of the levels only as far as the frame of the host is right, which is that of
- * the program's own stages on the scan without contrast. The sac does not follow the found dura: an ellipse
- * of the level's size, kept a margin of fat off the smoothed bone that varies by level and angle, and in some
- * stretches no margin at all (contrast touches bone).
+ * line and the names of the levels only as far as the frame of the host is right, which is that of the
+ * program's own stages on the scan without contrast; the bone as the half height of its edge in the voxels,
+ * where one is seen near the bone that the program found (host_walls.h). The sac does not follow the found
+ * dura: an ellipse of the level's size in the middle of what is neither bone nor fat in the scan, a thin
+ * margin off the bone, and in some stretches swollen until it touches bone. Fat that the scan shows stays fat
+ * but for what leaks into it.
  * Outside the canal bone is never painted over: an outpouching, an arm or a vein that runs into it is smaller
  * in the scan than in the truth. */
 #ifndef DM_HOST_H

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host.h"
+#include "host_walls.h"
 #include "phantom_spine.h"
 
 /* Beyond this the program's own line is not asked: nothing painted reaches further from the canal, mm. */
@@ -12,19 +12,13 @@ static const float widest = 70.0f;
  */
 static const float soft_most = 40.0f;
 
-static double sample(const dm_ph_host *h, int i, int c, double r) {
-    double t = c * 0.0872664626, p[3];
-    for (int k = 0; k < 3; k++) p[k] = h->p[i][k] + r * (cos(t) * h->ventral[i][k] + sin(t) * h->left[i][k]);
-    return (double)dm_volume_sample(h->clean, p);
-}
-
 /* s.d. of the Gaussian that blurs the step at one cell: height / (steepest slope * sqrt(2 pi)); NaN without a
  * clear step. */
 static double edge_blur(const dm_ph_host *h, int i, int c) {
     double rb = (double)h->r_bone[(size_t)i * PH_NT + (size_t)c], low = INFINITY, high = -INFINITY,
            steep = 0.0, last = NAN;
     for (double r = rb - 2.5; r <= rb + 2.5; r += 0.25) {
-        double v = sample(h, i, c, fmax(r, 0.0));
+        double v = dm_ph_host_value(h, i, c, fmax(r, 0.0));
         if (v < -1200.0) return NAN;
         if (!isnan(last)) steep = fmax(steep, (v - last) / 0.25);
         low = fmin(low, v);

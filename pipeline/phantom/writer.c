@@ -295,9 +295,9 @@ static const char painted_note[] =
     "CT without\n"
     "contrast. Bone, soft tissue, noise and blur are the scan's; everything bright in the canal, and every "
     "finding, is\n"
-    "painted. truth.json holds what was painted; its line, bone and names of levels are those of the "
-    "program's own frame\n"
-    "of the scan without contrast, not a reader's. The archives hold voxels of a patient: what may be done "
+    "painted. truth.json holds what was painted; its line and names of levels are those of the program's own "
+    "frame of\n"
+    "the scan without contrast, its bone the edge in the scan's voxels: no reader's. The archives hold voxels of a patient: what may be done "
     "with the host\n"
     "may be done with them, and no more. No diagnosis and no study of patients may be built on them.\n";
 

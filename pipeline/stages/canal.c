@@ -13,7 +13,7 @@
 typedef struct params {
     double floor_hu, faint_hu, share, radius, mr_share, step, reach, persist;
     double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, ventral_gap, dura_dent, dura_dent_most, neighbourhood, dura_dead, bone_dead;
-    double along, round_dura, round_bone, line_seed, line_grow, line_outward, line_ends, line_roots, root_layer, move_smooth, move_most, rest, edge_least;
+    double along, round_dura, round_bone, line_seed, line_grow, line_outward, line_ends, line_roots, root_layer, move_smooth, move_most, rest, edge_least, fat_most;
     int rounds;
 } params;
 
@@ -50,6 +50,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
     DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
     DM_PARAM_FLOAT(params, edge_least, "1", 0, 1, 0.2, "Where the surfaces stand on less of an edge than this, as a mean round the line, it is not in a canal and marked as unsure."),
+    DM_PARAM_FLOAT(params, fat_most, "1", 0, 1, 0.05, "CT: more fat than this, share of what lies inside the dura found, and it is no dura: the line is marked as unsure there."),
     DM_PARAM_FLOAT(params, rest, "mm", 0, 4, 1, "The line rests when no part of it moves by more than this."),
     DM_PARAM_INT(params, rounds, "1", 0, 8, 2, "How often the line is moved to the middle of the surfaces, at most."),
 };
@@ -376,6 +377,8 @@ static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
     dm_doubt_bends(&study->spine);
     DM_TRY_OUT(write_canal(p, &w, study));
     DM_TRY_OUT(dm_doubt_edges(&study->canal, study->modality, p->edge_least, &study->spine));
+    if (study->modality == DM_CT)
+        DM_TRY_OUT(dm_doubt_fat(study->crop.clean.v ? &study->crop.clean : &study->crop.raw, &study->canal, p->fat_most, &study->spine));
 out:
     work_clear(&w);
     return status;

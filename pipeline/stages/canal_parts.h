@@ -113,10 +113,19 @@ void dm_fit_ellipse(const float r[DM_NT], const uint8_t left_out[DM_NT], float f
 
 /* ---- support.c ---- */
 
+/* Mean of v[i - reach .. i + reach], of those of its n values that there are. */
+float dm_mean_round(const float *v, int n, int i, int reach);
+
 /* Marks as unsure, with score 0, where the surfaces round the line stand on next to no edges (mean strength over 30 mm, a
  * vertebra and its disc, below `least`), and an end of the line where they are weak beside what they are further in: outside
  * the canal, and on MR above the foramen magnum. c: of the line's own samples. */
 dm_status dm_doubt_edges(const dm_canal *c, dm_modality modality, double least, dm_spine *s);
+
+/* ---- inner_fat.c ---- */
+
+/* CT: marks as unsure, with score 0, where more than this share of what lies inside the dura is fat, as a mean over 8 mm of line, in
+ * rows that are filled. v: HU, denoised; c: of the line's own samples. */
+dm_status dm_doubt_fat(const dm_volume *v, const dm_canal *c, double most, dm_spine *s);
 
 /* ---- recentre.c ---- */
 

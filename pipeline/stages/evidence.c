@@ -34,7 +34,7 @@ static dm_ev_args make_args(const dm_grid *g, dm_modality modality, const dm_evi
     int mr = modality == DM_MR;
     return (dm_ev_args){.nx = g->n[0], .ny = g->n[1], .nz = g->n[2], .mr = mr,
                         .half_line = (int)(p->line_mm / g->step + 0.5), .step = (float)g->step,
-                        .wall = (float)p->wall_hu, .air = mr ? -1.0f : -250.0f,
+                        .wall = (float)p->wall_hu, .air = mr ? -1.0f : -250.0f, .fat = mr ? -1.0e6f : -40.0f,
                         .bone = (float)(mr ? p->column_ratio : p->bone_hu),
                         .bright = (float)(mr ? p->column_ratio : p->column_hu), .dense = (float)p->wall_hu,
                         .fluid = (float)(mr ? 1.0e6 : 1.75 * p->wall_hu), .sure = (float)(mr ? p->column_ratio : 2.0 * p->wall_hu), .fall = mr ? 0.6f : 0.75f,

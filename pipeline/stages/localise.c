@@ -12,7 +12,7 @@
 
 typedef struct dm_localise_params {
     dm_site_params site;
-    double leak_score, doubt_score, vein_leak_score, vein_doubt_score;
+    double leak_score, doubt_score, vein_leak_score, vein_doubt_score, room_least;
     double filled_least, filled_length_least, unsure_most, assessed_least, front_least, blur_most;
     double slec_segments, slec_thickness;
 } dm_localise_params;
@@ -33,6 +33,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.3, "Between this (a third of a false mark a study there) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.5, "The same for veins: no false mark in 66 fitted studies, each left out in turn (bench_sacs --fit), one in 8 later scans painted into a real thorax."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 1, 0.15, "And for doubtful veins: a fifth of a false mark a study there."),
+    DM_PARAM_FLOAT(dm_localise_params, room_least, "1", 0, 6, 2.355, "CT: where dura and bone lie nearer to each other than this many s.d. of the blur, its full width at half height, nothing parts a pool from the bone's edge: doubtful at most. 0 = everywhere told."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
@@ -127,11 +128,16 @@ static double doubt_from(const dm_localise_params *p, const dm_finding *f) {
     return f->class_ == DM_FISTULA ? p->vein_doubt_score : p->doubt_score;
 }
 
-/* How far a finding exceeds its own threshold: a leak from 1. A pool no brighter than muscle and epidural veins may be either,
- * however the sac compares: doubtful at most. So is one where roots have settled before the dura: it may be a part of them. */
-static double over_leak(const dm_localise_params *p, const dm_finding *f) {
+/* 0 where a pool may be something else, however the sac compares: no brighter than muscle and epidural veins, on CT in a gap that
+ * the blur of the bone bridges, or where roots have settled before the dura: it may be a part of them. */
+static int stands_alone(const dm_localise_params *p, const dm_study *st, const dm_finding *f) {
+    return f->pool.hard > 0 && f->pool.roots < 0.5 && (st->modality != DM_CT || f->pool.gap_mm >= p->room_least * st->map.blur);
+}
+
+/* How far a finding exceeds its own threshold: a leak from 1. */
+static double over_leak(const dm_localise_params *p, const dm_study *st, const dm_finding *f) {
     double over = f->score / leak_from(p, f);
-    return f->class_ == DM_FISTULA || (f->pool.hard > 0 && f->pool.roots < 0.5) ? over : fmin(over, 0.999);
+    return f->class_ == DM_FISTULA || stands_alone(p, st, f) ? over : fmin(over, 0.999);
 }
 
 /* What was seen that cannot be a leak although it is bright enough. */
@@ -146,7 +152,7 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
     double best = 0;
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
-        double over = over_leak(p, f);
+        double over = over_leak(p, st, f);
         if (!can_be_leak(p, st, f)) {
             seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && over >= 1;
             seen.needle |= f->false_sign == DM_SIGN_PUNCTURE && !st->levels.anchored && !st->map.fat_bright && over >= 1;

@@ -16,7 +16,7 @@ static float strength(const dm_canal *c, int i) {
     return sum / DM_NT;
 }
 
-static float mean_round(const float *v, int n, int i, int reach) {
+float dm_mean_round(const float *v, int n, int i, int reach) {
     float sum = 0;
     int from = i > reach ? i - reach : 0, to = i + reach < n - 1 ? i + reach : n - 1;
     for (int k = from; k <= to; k++) sum += v[k];
@@ -62,10 +62,10 @@ dm_status dm_doubt_edges(const dm_canal *c, dm_modality modality, double least, 
     if (!raw) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the edges of %d positions", s->n);
     float *q = raw + s->n;
     for (int i = 0; i < s->n; i++) raw[i] = strength(c, i);
-    for (int i = 0; i < s->n; i++) q[i] = mean_round(raw, s->n, i, narrow);
+    for (int i = 0; i < s->n; i++) q[i] = dm_mean_round(raw, s->n, i, narrow);
     dm_status status = doubt_ends(q, modality, 2 * narrow, s);
     for (int i = 0; i < s->n; i++)
-        if (mean_round(raw, s->n, i, wide) < (float)least) dm_spine_doubt(s, i, i + 1);
+        if (dm_mean_round(raw, s->n, i, wide) < (float)least) dm_spine_doubt(s, i, i + 1);
     free(raw);
     return status;
 }

@@ -403,6 +403,44 @@ static int doubted_edges(dm_modality modality, int filled, float weak, int *last
     return n;
 }
 
+/* A sac of 6 mm in fat along z, dura found at 6 mm, but at `wrong` mm over 15 mm in the middle of 60; all filled, or none. Returns
+ * the samples that are doubted, 2 a mm. */
+static int doubted_fat(float wrong, int filled) {
+    enum { N = 120, EDGE = 50 };
+    const dm_affine to_lps = {{{0.5, 0, 0, -12.25}, {0, 0.5, 0, -12.25}, {0, 0, 0.5, 0}}};
+    dm_volume v = {0};
+    dm_spine s = {0};
+    dm_canal c = {.n = N, .r_dura = calloc(N * DM_NT, 4), .filled = calloc(N, 1)};
+    ck_assert(c.r_dura && c.filled && dm_good(dm_volume_make(&v, EDGE, EDGE, N, &to_lps)));
+    ck_assert(dm_good(dm_spine_make(&s, N, 0.5)));
+    for (int i = 0; i < N; i++) {
+        const double p[3] = {0, 0, 59.5 - 0.5 * i};
+        memcpy(s.p[i], p, sizeof p);
+        c.filled[i] = (uint8_t)filled;
+        for (int t = 0; t < DM_NT; t++) c.r_dura[i * DM_NT + t] = i >= 45 && i < 75 ? wrong : 6.0f;
+        for (int j = 0; j < EDGE * EDGE; j++)
+            v.v[i * EDGE * EDGE + j] = hypot(0.5 * (j % EDGE) - 12.25, 0.5 * (int)(j / EDGE) - 12.25) < 6 ? 600.0f : -100.0f;
+    }
+    ck_assert(dm_good(dm_frame_build(&s)));
+    ck_assert(dm_good(dm_doubt_fat(&v, &c, 0.05, &s)));
+    int n = 0;
+    for (int i = 0; i < N; i++) n += s.unsure[i];
+    dm_spine_clear(&s);
+    dm_volume_clear(&v);
+    free(c.r_dura), free(c.filled);
+    return n;
+}
+
+/* What the dura holds is never fat; its own blur is none; where nothing fills the sac the dura is a guess anyway. */
+START_TEST(fat_inside_is_no_dura) {
+    int n = doubted_fat(9, 1);
+    ck_assert_msg(n >= 30 && n <= 46, "%d samples of 30", n);
+    ck_assert_int_eq(doubted_fat(6, 1), 0);
+    ck_assert_int_eq(doubted_fat(6.5f, 1), 0);
+    ck_assert_int_eq(doubted_fat(9, 0), 0);
+}
+END_TEST
+
 /* Weak edges at the upper end are cisterns on MR; weaker ones are no canal on either; a level alone is a disc or a pool. */
 START_TEST(edges_tell_where_a_canal_is) {
     int last, n = doubted_edges(DM_MR, 1, 0.5f, &last);
@@ -461,6 +499,7 @@ int main(void) {
     tcase_add_test(c, openings_are_marked);
     tcase_add_test(c, same_bytes_again);
     tcase_add_test(c, edges_tell_where_a_canal_is);
+    tcase_add_test(c, fat_inside_is_no_dura);
     tcase_add_test(c, without_a_line);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);

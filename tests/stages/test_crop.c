@@ -147,6 +147,35 @@ START_TEST(coarse_column_that_bends_is_a_column) {
 }
 END_TEST
 
+/* A chest's canal: cord in a rim of contrast that the coarse grid shows as bright as bone, fat behind it, body and laminae. HU at x,
+ * y mm left and behind of the middle. */
+static float hu_of_chest(double x, double y) {
+    if (hypot(x / 4, (y + 3) / 3.2) < 1) return 60.0f;
+    if (hypot(x / 6.5, (y + 3) / 5.5) < 1) return 260.0f;
+    if (hypot(x / 8, y / 9) < 1) return -90.0f;
+    int body = y < -8 && y > -32 && fabs(x) < 14, arch = y > -4 && hypot(x / 13, y / 14) < 1;
+    return body ? 250.0f : arch ? 500.0f : 50.0f;
+}
+
+/* The fat behind a thin rim of contrast is enclosed as well as the sac, but is not the middle of the canal. */
+START_TEST(fat_behind_a_thin_rim_is_no_canal) {
+    enum { NX = 40, NY = 48, NZ = 40 };
+    const dm_evidence_params p = {200, 130, 100, 1.1, 14, 0};
+    dm_grid g = {.n = {NX, NY, NZ}, .step = 2.0}, e = {0};
+    g.v = malloc(sizeof(float) * NX * NY * NZ);
+    ck_assert_ptr_nonnull(g.v);
+    for (int k = 0; k < NZ; k++)
+        for (int j = 0; j < NY; j++)
+            for (int i = 0; i < NX; i++) g.v[(k * NY + j) * NX + i] = hu_of_chest(2.0 * i - 40, 2.0 * j - 66);
+    ck_assert(dm_good(dm_evidence_run(gpu, &g, DM_CT, &p, &e)));
+    const double cord[3] = {40, 63, 40}, fat[3] = {40, 71, 40};
+    float middle = dm_evidence_at(&e, cord), behind = dm_evidence_at(&e, fat);
+    ck_assert_msg(middle > 1.3f * behind, "evidence of the cord %.2f, of the fat %.2f", (double)middle,
+                  (double)behind);
+    free(g.v), free(e.v);
+}
+END_TEST
+
 int main(void) {
     dm_status status = dm_gpu_open(NULL, 0, &gpu);
     if (!dm_good(status)) {
@@ -160,6 +189,7 @@ int main(void) {
     tcase_add_test(tc, coarse_grid_lies_where_the_scan_lies);
     tcase_add_test(tc, dense_sacrum_in_front_is_no_contrast);
     tcase_add_test(tc, coarse_column_that_bends_is_a_column);
+    tcase_add_test(tc, fat_behind_a_thin_rim_is_no_canal);
     tcase_add_test(tc, box_keeps_its_place_when_averaged);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

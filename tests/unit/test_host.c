@@ -214,6 +214,74 @@ START_TEST(leaks_lie_in_the_scan) {
 }
 END_TEST
 
+/* HU of a host whose bone has a ridge that the found bone passes over, and fat behind the sac. */
+static const double ridge_from = 60, ridge_to = 66, ridge = 7.0, fat_from = 6.0;
+
+static int on_ridge(double s, double theta) {
+    return s > ridge_from && s < ridge_to && fabs(theta) < 60;
+}
+
+static void add_ridge_and_fat(model *m) {
+    size_t v = 0;
+    for (int k = 0; k < HIGH; k++)
+        for (int j = 0; j < EDGE; j++)
+            for (int i = 0; i < EDGE; i++, v++) {
+                double x = (i - EDGE / 2) * 0.7, y = (j - EDGE / 2) * 0.7, r = hypot(x, y);
+                double theta = atan2(x, -y) * 57.29577951, was = (double)m->clean.v[v];
+                if (on_ridge(160 - k, theta)) was = 20.0 + 900.0 * (step(r - ridge) - step(r - wall - 5.0));
+                if (fabs(theta) > 130) was -= 120.0 * (step(r - fat_from) - step(r - wall));
+                m->scan.v[v] = (int16_t)(m->scan.v[v] + lround(was - (double)m->clean.v[v]));
+                m->clean.v[v] = (float)was;
+            }
+}
+
+/* The sac is painted neither into bone that the scan shows nor over its fat, whether or not it touches bone.
+ */
+START_TEST(bone_and_fat_stay) {
+    model *m = make_model();
+    add_ridge_and_fat(m);
+    for (int number = 0; number < 2; number++) {
+        painted p = paint(m, number, "none");
+        for (int s = 30; s < 110; s++)
+            for (int c = 0; c < PH_NT; c++) {
+                double theta = c * 5.0 > 180 ? c * 5.0 - 360 : c * 5.0,
+                       rd = (double)dm_ph_wall_row(p.a, PH_RD, s)[c],
+                       rb = (double)dm_ph_wall_row(p.a, PH_RB, s)[c];
+                double bone =
+                    on_ridge(s - 1, theta) && on_ridge(s + 1, theta) && fabs(theta) < 55 ? ridge : wall;
+                ck_assert_msg(rd < bone && rb < bone + 0.4, "%d at %.0f: sac to %.2f, bone %.2f for %.1f", s,
+                              theta, rd, rb, bone);
+                if (fabs(theta) > 145)
+                    ck_assert_msg(rd < fat_from + 0.4, "%d at %.0f: sac to %.2f in fat", s, theta, rd);
+            }
+        drop(&p);
+    }
+    drop_model(m);
+}
+END_TEST
+
+/* The cord has fluid on both sides, wherever the fat leaves the sac. */
+START_TEST(cord_lies_in_its_sac) {
+    model *m = make_model();
+    add_ridge_and_fat(m);
+    for (int number = 0; number < 3; number++) {
+        dm_anatomy *a = calloc(1, sizeof *a);
+        ck_assert(dm_good(dm_ph_host_anatomy(&m->host, 7, number, "none", a)));
+        for (int s = 30; s < 110; s++) {
+            const float *n = a->nodes + (size_t)s * PH_NODE, *rd = dm_ph_wall_row(a, PH_RD, s);
+            if (n[PH_CORD_AP] <= 0.0f) continue;
+            ck_assert_msg(n[PH_CORD_A] + n[PH_CORD_AP] < rd[0] - 0.4f &&
+                              n[PH_CORD_AP] - n[PH_CORD_A] < rd[PH_NT / 2] - 0.4f,
+                          "case %d, %d: cord %.1f +- %.1f in %.1f, %.1f", number, s, (double)n[PH_CORD_A],
+                          (double)n[PH_CORD_AP], (double)rd[0], (double)rd[PH_NT / 2]);
+        }
+        dm_anatomy_clear(a);
+        free(a);
+    }
+    drop_model(m);
+}
+END_TEST
+
 START_TEST(what_a_host_cannot_show) {
     model *m = make_model();
     ck_assert(dm_ph_host_allows(&m->host, "none") && dm_ph_host_allows(&m->host, "ventral"));
@@ -238,6 +306,8 @@ int main(void) {
     tcase_add_test(t, noise_is_the_hosts);
     tcase_add_test(t, blur_is_measured);
     tcase_add_test(t, leaks_lie_in_the_scan);
+    tcase_add_test(t, bone_and_fat_stay);
+    tcase_add_test(t, cord_lies_in_its_sac);
     tcase_add_test(t, what_a_host_cannot_show);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
