@@ -101,6 +101,7 @@ typedef struct dm_ray_sac {
     int first;         /* first sample with enough fluid behind it; nr = none */
     int cord_end;      /* last cord sample + 1; 0 = no cord after fluid */
     int block;         /* start of what ends the sac; nr = nothing */
+    int cord;          /* 1 = the ray passes the cord before the fluid */
 } dm_ray_sac;
 
 /* s = smoothed profile, o = its opening along the line (what persists: fluid does, bone does not). */
@@ -113,7 +114,8 @@ DM_FN dm_ray_sac dm_sac_of_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *
     r.top = dm_clampf(top / 0.9f, 0.5f, 1.1f);
     r.first = r.block = a.nr;
     r.cord_end = 0;
-    float passed = 0.0f, dark = 0.0f, depth = 0.0f, bright = 0.0f, low = 0.0f;
+    r.cord = 0;
+    float passed = 0.0f, dark = 0.0f, depth = 0.0f, bright = 0.0f, low = 0.0f, inside = 0.0f;
     int start = 0;
     for (int k = 0; k < a.nr; k++) {
         if (dm_is_outside(s[k]) || dm_is_outside(o[k])) break;
@@ -126,10 +128,15 @@ DM_FN dm_ray_sac dm_sac_of_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *
                 r.block = a.nr;
             }
             passed += a.dr;
-            if (passed >= e.passed && r.first == a.nr) r.first = k;
+            if (passed >= e.passed && r.first == a.nr) {
+                r.first = k;
+                r.cord = inside >= 1.5f;
+            }
             dark = depth = bright = 0.0f;
             low = u;
-        } else if (r.first < a.nr) {
+        } else if (r.first == a.nr) {
+            if (u < 0.4f * r.top) inside += a.dr;
+        } else {
             low = dm_fmin(low, u);
             if (u < 0.4f * r.top) {
                 if (dark == 0.0f) start = k;
@@ -171,7 +178,7 @@ DM_FN void dm_dura_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_su
         for (int j = k + far; j <= dm_min(k + dm_mm(3.5f, a.dr), a.nr - 1); j++)
             if (!dm_is_outside(o[j]) && o[j] - e.tissue > 0.7f * (s[j] - e.tissue))
                 again = dm_fmax(again, (s[j] - e.tissue) * scale);
-        edge *= 1.0f - 0.8f * dm_ramp(again, 0.85f * ui, 0.1f * ui) * dm_ramp(again - uo, 0.05f, 0.1f);
+        if (e.mr || (sac.cord_end == 0 && !sac.cord)) edge *= 1.0f - 0.8f * dm_ramp(again, 0.85f * ui, 0.1f * ui) * dm_ramp(again - uo, 0.05f, 0.1f);
         if (k > sac.block + dm_mm(0.75f, a.dr)) edge *= 0.2f;
         out[k] = edge;
     }
