@@ -151,10 +151,56 @@ DM_FN dm_ray_sac dm_sac_of_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *
     return r;
 }
 
+/* A dip of a ray in front of the cord. No roots lie in the fluid there: what is bright again behind the rim is a pool or the
+ * cortex of a body, and the dura lies before the dip. */
+typedef struct dm_ray_dip {
+    int at;      /* darkest sample; nr = none */
+    float depth; /* below the lesser of rim and what follows, share of the sac */
+    float low;   /* value there, share of the rim */
+} dm_ray_dip;
+
+/* 1 where a ray runs within 50 degrees of straight ahead: bodies and discs. */
+DM_FN int dm_in_front(dm_surf_args a, int t) {
+    int turn = 360 * t / a.nt;
+    return turn <= 50 || turn >= 310;
+}
+
+DM_FN dm_ray_dip dm_dip_of_ray(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args e, float level, int first) {
+    const float least = 0.03f; /* share of the sac: three s.d. of smoothed noise */
+    float scale = 1.0f / (level - e.tissue), peak = 0.0f, low = 0.0f, after = 0.0f;
+    int at = first, found = 0;
+    dm_ray_dip dip = {a.nr, 0.0f, 0.0f};
+    for (int k = first; k < a.nr && !dm_is_outside(s[k]); k++) {
+        float u = (s[k] - e.tissue) * scale;
+        if (found) {
+            if (k > at + dm_mm(2.5f, a.dr)) break;
+            after = dm_fmax(after, u);
+        } else if (u > peak || u < low) {
+            if (u > peak) peak = u;
+            low = u;
+            at = k;
+        } else if (dm_fmin(u, peak) - low > least) {
+            found = 1;
+            after = u;
+        } else if (k > at + dm_mm(3.5f, a.dr)) break;
+    }
+    if (found) dip = (dm_ray_dip){at, dm_fmin(peak, after) - low, low / peak};
+    return dip;
+}
+
+/* A dip that blur has filled has no clear fall: the dura lies a sample before it. */
+DM_FN float dm_dip_edge(dm_ray_dip dip, int k) {
+    float beside = (float)(k > dip.at - 1 ? k - dip.at + 1 : dip.at - 1 - k);
+    return dm_ramp(dip.depth, 0.02f, 0.08f) * dm_ramp(dip.low, 0.4f, 0.2f) * dm_clampf(1.0f - beside / 3.0f, 0.0f, 1.0f);
+}
+
 /* Strength 0..1 of the dura's edge along one ray where contrast or fluid fills the sac. */
 DM_FN void dm_dura_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_surf_args a,
-                       dm_edge_args e, float level, DM_GLOBAL float *out) {
+                       dm_edge_args e, float level, int front, DM_GLOBAL float *out) {
     dm_ray_sac sac = dm_sac_of_ray(s, o, a, e, level);
+    dm_ray_dip dip = {a.nr, 0.0f, 0.0f};
+    if (!e.mr && front && sac.cord) dip = dm_dip_of_ray(s, a, e, level, sac.first);
+    sac.block = dm_min(sac.block, dip.at);
     float scale = 1.0f / (level - e.tissue);
     int in = dm_mm(1.25f, a.dr), step = dm_max(dm_mm(0.25f, a.dr), 1), far = dm_mm(1.0f, a.dr);
     for (int k = 0; k < a.nr; k++) {
@@ -180,7 +226,7 @@ DM_FN void dm_dura_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_su
                 again = dm_fmax(again, (s[j] - e.tissue) * scale);
         if (e.mr || (sac.cord_end == 0 && !sac.cord)) edge *= 1.0f - 0.8f * dm_ramp(again, 0.85f * ui, 0.1f * ui) * dm_ramp(again - uo, 0.05f, 0.1f);
         if (k > sac.block + dm_mm(0.75f, a.dr)) edge *= 0.2f;
-        out[k] = edge;
+        out[k] = dm_fmax(edge, dm_dip_edge(dip, k));
     }
 }
 
