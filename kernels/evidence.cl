@@ -6,14 +6,16 @@
     if (x >= a.nx || y >= a.ny || z >= a.nz) return;                                                \
     size_t at = dm_ev_at(&a, x, y, z)
 
-__kernel void evidence_open(__global const float *restrict v, __global float *restrict out, dm_ev_args a) {
+__kernel void evidence_open(__global const float *restrict v, __global const float *restrict wide,
+                            __global float *restrict out, dm_ev_args a) {
     CELL;
-    out[at] = dm_ev_open(v, &a, x, y, z);
+    out[at] = dm_ev_open(v, wide, &a, x, y, z);
 }
 
-__kernel void evidence_disc(__global const float *restrict v, __global float *restrict out, dm_ev_args a, float sign) {
+__kernel void evidence_disc(__global const float *restrict v, __global float *restrict out, dm_ev_args a, int reach,
+                            float sign) {
     CELL;
-    out[at] = dm_ev_disc(v, &a, x, y, z, sign);
+    out[at] = dm_ev_disc(v, &a, reach, sign, x, y, z);
 }
 
 __kernel void evidence_mask(__global const float *restrict v, __global const float *restrict opened,

@@ -43,16 +43,18 @@ DM_FN float dm_tilt_y(int t) { return -1.2f + 0.3f * (float)(t / DM_EV_TILTS_X);
 DM_FN float dm_tilt_x(int t) { return -0.3f + 0.3f * (float)(t % DM_EV_TILTS_X); }
 DM_FN int dm_shift(float slope, int k) { return (int)dm_floor(slope * (float)k + 0.5f); }
 
-/* Smallest value on a line of tilt t from k0 to k1 cells along z, or less than `best` as soon as that is sure; -1 where less
- * than half of the line lies inside the field. */
-DM_FN float dm_ev_lowest(DM_GLOBAL const float *DM_RESTRICT v, const dm_ev_args *a, int x, int y, int z, int t, int k0,
-                         int k1, float best) {
+/* Smallest value at a cell and on a line of tilt t through it from k0 to k1 cells along z, or less than `best` as soon as that is
+ * sure; -1 where less than half of the line lies inside the field. wide: v, or the largest value of a cell and its four neighbours
+ * in the slice: coarse voxels leave so little of the sac bright that no straight line stays in it where the spine bends. (Laminae
+ * that overlap in the chest make columns then.) */
+DM_FN float dm_ev_lowest(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const float *DM_RESTRICT wide, const dm_ev_args *a,
+                         int x, int y, int z, int t, int k0, int k1, float best) {
     float low = v[dm_ev_at(a, x, y, z)], tx = dm_tilt_x(t), ty = dm_tilt_y(t);
     int n = 0;
     for (int k = k0; k <= k1 && low > best; k++) {
         int px = x + dm_shift(tx, k), py = y + dm_shift(ty, k), pz = z + k;
         if (!dm_ev_in(a, px, py, pz)) continue;
-        float p = v[dm_ev_at(a, px, py, pz)];
+        float p = wide[dm_ev_at(a, px, py, pz)];
         if (dm_is_outside(p)) continue;
         low = dm_fmin(low, p);
         n++;
@@ -62,26 +64,26 @@ DM_FN float dm_ev_lowest(DM_GLOBAL const float *DM_RESTRICT v, const dm_ev_args 
 
 /* Path opening along straight lines: the largest, over the tilts and over lines that are centred on the cell (or, where
  * brighter than bone can be, end at it: the lower end of the sac), of the smallest value on the line. 0 below the floor. */
-DM_FN float dm_ev_open(DM_GLOBAL const float *DM_RESTRICT v, const dm_ev_args *a, int x, int y, int z) {
+DM_FN float dm_ev_open(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const float *DM_RESTRICT wide, const dm_ev_args *a,
+                       int x, int y, int z) {
     float best = a->bright;
     if (v[dm_ev_at(a, x, y, z)] <= best) return 0.0f;
     int h = a->half_line;
     for (int t = 0; t < DM_EV_TILTS_Y * DM_EV_TILTS_X; t++) {
-        best = dm_fmax(best, dm_ev_lowest(v, a, x, y, z, t, -h, h, best));
+        best = dm_fmax(best, dm_ev_lowest(v, wide, a, x, y, z, t, -h, h, best));
         float sure = dm_fmax(best, a->sure);
-        float end = dm_fmax(dm_ev_lowest(v, a, x, y, z, t, -2 * h, 0, sure), dm_ev_lowest(v, a, x, y, z, t, 0, 2 * h, sure));
+        float end = dm_fmax(dm_ev_lowest(v, wide, a, x, y, z, t, -2 * h, 0, sure), dm_ev_lowest(v, wide, a, x, y, z, t, 0, 2 * h, sure));
         if (end > sure) best = end;
     }
     return best > a->bright ? best : 0.0f;
 }
 
-/* Grey dilation (sign 1) or erosion (sign -1) in the slice by a disc of 2.1 cells: one after the other they close the
- * hole that the cord leaves in the bright column. */
-DM_FN float dm_ev_disc(DM_GLOBAL const float *DM_RESTRICT v, const dm_ev_args *a, int x, int y, int z, float sign) {
+/* Grey dilation (sign 1) or erosion (sign -1) in the slice by a disc of `reach` cells (1 or 2). */
+DM_FN float dm_ev_disc(DM_GLOBAL const float *DM_RESTRICT v, const dm_ev_args *a, int reach, float sign, int x, int y, int z) {
     float best = -1.0e30f;
-    for (int j = -2; j <= 2; j++)
-        for (int i = -2; i <= 2; i++) {
-            if (i * i + j * j > 4) continue;
+    for (int j = -reach; j <= reach; j++)
+        for (int i = -reach; i <= reach; i++) {
+            if (i * i + j * j > reach * reach) continue;
             int px = dm_clampi(x + i, 0, a->nx - 1), py = dm_clampi(y + j, 0, a->ny - 1);
             best = dm_fmax(best, sign * v[dm_ev_at(a, px, py, z)]);
         }

@@ -101,7 +101,7 @@ typedef struct dm_ray_sac {
     int first;         /* first sample with enough fluid behind it; nr = none */
     int cord_end;      /* last cord sample + 1; 0 = no cord after fluid */
     int block;         /* start of what ends the sac; nr = nothing */
-    int cord;          /* 1 = the ray passes the cord before the fluid */
+    int cord;          /* 1 = 1.5 mm of dark lie before the fluid: half of a cord, more than a root */
 } dm_ray_sac;
 
 /* s = smoothed profile, o = its opening along the line (what persists: fluid does, bone does not). */
@@ -151,7 +151,7 @@ DM_FN dm_ray_sac dm_sac_of_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *
     return r;
 }
 
-/* A dip of a ray in front of the cord. No roots lie in the fluid there: what is bright again behind the rim is a pool or the
+/* A dip of a CT's ray behind the rim of fluid in front of the cord. No roots lie there: what is bright again is a pool or the
  * cortex of a body, and the dura lies before the dip. */
 typedef struct dm_ray_dip {
     int at;      /* darkest sample; nr = none */
@@ -165,6 +165,7 @@ DM_FN int dm_in_front(dm_surf_args a, int t) {
     return turn <= 50 || turn >= 310;
 }
 
+/* first: sample in the rim. A dip lies within 3.5 mm, what follows it within 2.5. */
 DM_FN dm_ray_dip dm_dip_of_ray(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args e, float level, int first) {
     const float least = 0.03f; /* share of the sac: three s.d. of smoothed noise */
     float scale = 1.0f / (level - e.tissue), peak = 0.0f, low = 0.0f, after = 0.0f;
@@ -182,7 +183,9 @@ DM_FN dm_ray_dip dm_dip_of_ray(DM_GLOBAL const float *s, dm_surf_args a, dm_edge
         } else if (dm_fmin(u, peak) - low > least) {
             found = 1;
             after = u;
-        } else if (k > at + dm_mm(3.5f, a.dr)) break;
+        } else if (k > at + dm_mm(3.5f, a.dr)) {
+            break;
+        }
     }
     if (found) dip = (dm_ray_dip){at, dm_fmin(peak, after) - low, low / peak};
     return dip;
@@ -194,15 +197,17 @@ DM_FN float dm_dip_edge(dm_ray_dip dip, int k) {
     return dm_ramp(dip.depth, 0.02f, 0.08f) * dm_ramp(dip.low, 0.4f, 0.2f) * dm_clampf(1.0f - beside / 3.0f, 0.0f, 1.0f);
 }
 
-/* Strength 0..1 of the dura's edge along one ray where contrast or fluid fills the sac. */
+/* Strength 0..1 of the dura's edge along one ray where contrast or fluid fills the sac. voxel: mm of a voxel along the ray: an
+ * edge is spread over that much, and is compared over no less. front: dm_in_front. */
 DM_FN void dm_dura_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_surf_args a,
-                       dm_edge_args e, float level, int front, DM_GLOBAL float *out) {
+                       dm_edge_args e, float level, float voxel, int front, DM_GLOBAL float *out) {
     dm_ray_sac sac = dm_sac_of_ray(s, o, a, e, level);
     dm_ray_dip dip = {a.nr, 0.0f, 0.0f};
     if (!e.mr && front && sac.cord) dip = dm_dip_of_ray(s, a, e, level, sac.first);
     sac.block = dm_min(sac.block, dip.at);
+    int roots = e.mr || (sac.cord_end == 0 && !sac.cord); /* CT: no cauda runs beside a cord */
     float scale = 1.0f / (level - e.tissue);
-    int in = dm_mm(1.25f, a.dr), step = dm_max(dm_mm(0.25f, a.dr), 1), far = dm_mm(1.0f, a.dr);
+    int in = dm_mm(dm_fmax(1.25f, voxel), a.dr), step = dm_max(dm_mm(0.25f, a.dr), 1), far = dm_mm(dm_fmax(1.0f, voxel), a.dr);
     for (int k = 0; k < a.nr; k++) {
         out[k] = 0.0f;
         if (k < sac.first || (float)k * a.dr < e.min_r) continue;
@@ -224,7 +229,7 @@ DM_FN void dm_dura_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_su
         for (int j = k + far; j <= dm_min(k + dm_mm(3.5f, a.dr), a.nr - 1); j++)
             if (!dm_is_outside(o[j]) && o[j] - e.tissue > 0.7f * (s[j] - e.tissue))
                 again = dm_fmax(again, (s[j] - e.tissue) * scale);
-        if (e.mr || (sac.cord_end == 0 && !sac.cord)) edge *= 1.0f - 0.8f * dm_ramp(again, 0.85f * ui, 0.1f * ui) * dm_ramp(again - uo, 0.05f, 0.1f);
+        if (roots) edge *= 1.0f - 0.8f * dm_ramp(again, 0.85f * ui, 0.1f * ui) * dm_ramp(again - uo, 0.05f, 0.1f);
         if (k > sac.block + dm_mm(0.75f, a.dr)) edge *= 0.2f;
         out[k] = dm_fmax(edge, dm_dip_edge(dip, k));
     }

@@ -252,7 +252,7 @@ static dm_status divide(const params *p, work *w) {
 
 /* Where the sac ends and how wide it is was read from the wrong dura then, too. */
 static dm_status settle(const params *p, work *w, int last) {
-    const dm_settled_params roots = {p->root_layer, w->edge.tissue, w->edge.mr ? 0.0f : w->edge.faint};
+    const dm_settled_params roots = {p->root_layer, w->edge.tissue, w->edge.mr ? 0.0f : w->edge.faint, last};
     int found = 0;
     DM_TRY(dm_settled_roots(&w->u, &roots, w->level, w->rd, w->qd, &found));
     if (found && last) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);

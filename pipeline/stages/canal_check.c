@@ -10,16 +10,16 @@
 typedef struct bench {
     dm_surf_args a;
     size_t cells, rays;
-    float *v, *o, *edge, *guide, *level, *dura, *want, *want2, *got, *got2;
-    dm_buf *d[7];
+    float *v, *o, *edge, *guide, *level, *voxel, *dura, *want, *want2, *got, *got2;
+    dm_buf *d[8];
 } bench;
 
-enum { V, O, EDGE, GUIDE, LEVEL, DURA, OUT };
+enum { V, O, EDGE, GUIDE, LEVEL, VOXEL, DURA, OUT };
 
 static void bench_clear(bench *b) {
-    free(b->v), free(b->o), free(b->edge), free(b->guide), free(b->level), free(b->dura), free(b->want), free(b->want2);
+    free(b->v), free(b->o), free(b->edge), free(b->guide), free(b->level), free(b->voxel), free(b->dura), free(b->want), free(b->want2);
     free(b->got), free(b->got2);
-    for (int i = 0; i < 7; i++) dm_buf_free(b->d[i]);
+    for (int i = 0; i < 8; i++) dm_buf_free(b->d[i]);
 }
 
 static float draw(uint64_t *state) {
@@ -37,7 +37,7 @@ static void fill(bench *b, uint64_t seed) {
         b->edge[c] = draw(&state);
     }
     for (size_t i = 0; i < b->rays * 4; i++) b->guide[i] = 3.0f + 8.0f * draw(&state);
-    for (size_t i = 0; i < b->rays; i++) b->dura[i] = 5.0f + 2.0f * draw(&state);
+    for (size_t i = 0; i < b->rays; i++) b->dura[i] = 5.0f + 2.0f * draw(&state), b->voxel[i] = 0.3f + 2.7f * draw(&state);
     for (int i = 0; i < b->a.ns; i++) b->level[i] = i % 5 == 4 ? DM_OUTSIDE : 350.0f + 50.0f * draw(&state);
 }
 
@@ -51,8 +51,9 @@ static dm_status bench_make(dm_gpu *gpu, int edge, uint64_t seed, bench *b) {
         if (!(*big[i] = calloc(b->cells, sizeof(float)))) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the check");
     b->guide = malloc(b->rays * 4 * sizeof(float));
     b->level = malloc((size_t)b->a.ns * sizeof(float));
+    b->voxel = malloc(b->rays * sizeof(float));
     b->dura = malloc(b->rays * sizeof(float));
-    if (!b->guide || !b->level || !b->dura) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the check");
+    if (!b->guide || !b->level || !b->voxel || !b->dura) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the check");
     fill(b, seed);
     size_t cells = b->cells * sizeof(float);
     DM_TRY(dm_buf_from(gpu, b->v, cells, "values", &b->d[V]));
@@ -60,6 +61,7 @@ static dm_status bench_make(dm_gpu *gpu, int edge, uint64_t seed, bench *b) {
     DM_TRY(dm_buf_from(gpu, b->edge, cells, "edges", &b->d[EDGE]));
     DM_TRY(dm_buf_from(gpu, b->guide, b->rays * 4 * sizeof(float), "guides", &b->d[GUIDE]));
     DM_TRY(dm_buf_from(gpu, b->level, (size_t)b->a.ns * sizeof(float), "levels", &b->d[LEVEL]));
+    DM_TRY(dm_buf_from(gpu, b->voxel, b->rays * sizeof(float), "voxels", &b->d[VOXEL]));
     DM_TRY(dm_buf_from(gpu, b->dura, b->rays * sizeof(float), "dura", &b->d[DURA]));
     return dm_buf_new(gpu, cells, "result", &b->d[OUT]);
 }
@@ -118,13 +120,15 @@ static dm_status check_extreme(dm_gpu *gpu, bench *b, int with_reference, dm_che
 }
 
 static dm_status check_dura(dm_gpu *gpu, bench *b, int with_reference, dm_check_result *r) {
-    const dm_arg args[] = {DM_ARG_VAL(b->a),    DM_ARG_VAL(EDGES),        DM_ARG_BUF(b->d[V]),
-                           DM_ARG_BUF(b->d[O]), DM_ARG_BUF(b->d[LEVEL]), DM_ARG_BUF(b->d[OUT])};
-    DM_TRY(launch(gpu, b, "surf_dura", 1, args, 6));
+    const dm_arg args[] = {DM_ARG_VAL(b->a),        DM_ARG_VAL(EDGES),        DM_ARG_BUF(b->d[V]),  DM_ARG_BUF(b->d[O]),
+                           DM_ARG_BUF(b->d[LEVEL]), DM_ARG_BUF(b->d[VOXEL]), DM_ARG_BUF(b->d[OUT])};
+    DM_TRY(launch(gpu, b, "surf_dura", 1, args, 7));
     if (with_reference) EACH_RAY(b) {
             size_t ray = dm_ray_of(b->a, i, t);
             if (dm_is_outside(b->level[i])) dm_dura_plain_ray(b->v + ray, b->a, EDGES, b->want + ray);
-            else dm_dura_ray(b->v + ray, b->o + ray, b->a, EDGES, b->level[i], dm_in_front(b->a, t), b->want + ray);
+            else
+                dm_dura_ray(b->v + ray, b->o + ray, b->a, EDGES, b->level[i], b->voxel[i * b->a.nt + t], dm_in_front(b->a, t),
+                            b->want + ray);
         }
     return finish(gpu, b, with_reference ? b->want : NULL, r, 3);
 }

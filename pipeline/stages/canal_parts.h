@@ -17,7 +17,7 @@ typedef struct dm_unrolled {
     double step; /* mm between positions along the line */
     int goes_on; /* 1 = the scan goes on below the line's end: the line ends because the canal or its filling does */
     float *s, *o; /* smoothed values; their opening along the line: what persists for `persist` mm. Owned */
-    dm_buf *d_s, *d_o, *d_edge, *d_cost, *d_sum, *d_level, *d_dura, *d_guide, *d_radius, *d_strength;
+    dm_buf *d_s, *d_o, *d_edge, *d_cost, *d_sum, *d_level, *d_voxel, *d_dura, *d_guide, *d_radius, *d_strength;
 } dm_unrolled;
 
 typedef struct dm_solver {
@@ -95,6 +95,7 @@ typedef struct dm_settled_params {
     double least; /* mm of the layer */
     float tissue; /* HU of soft tissue; MR 0 */
     float faint;  /* level above which the fluid must be: on CT contrast that bone does not reach */
+    int also_unclear; /* 1 = also where they show less, between and beside where they are clear */
 } dm_settled_params;
 
 /* Below the cord roots settle on the low side of the sac and the dura was drawn round the bright fluid above them: moves it

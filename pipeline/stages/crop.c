@@ -7,7 +7,7 @@
 #include "stage.h"
 
 typedef struct params {
-    double step, wall_hu, bone_hu, column_hu, column_ratio, line_mm, keep, min_length, lateral, ventral, dorsal, edge;
+    double step, wall_hu, bone_hu, column_hu, column_ratio, line_mm, coarse_mm, keep, min_length, lateral, ventral, dorsal, edge;
 } params;
 
 static const dm_param TABLE[] = {
@@ -19,6 +19,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, column_ratio, "1", 0.8, 3, 1.1, "MR: faintest fluid, as a multiple of its surroundings."),
     DM_PARAM_FLOAT(params, line_mm, "mm", 8, 24, 14,
                    "Half the length of the lines along the canal: longer than a disc or a gap between laminae, shorter than a vertebra."),
+    DM_PARAM_FLOAT(params, coarse_mm, "mm", 0, 10, 1.5, "A scan whose voxels are wider than this in the slice leaves a column that bends with the spine too thin for straight lines."),
     DM_PARAM_FLOAT(params, keep, "1", 0.2, 0.8, 0.5, "The canal ends where its evidence, averaged over 30 mm, is below this."),
     DM_PARAM_FLOAT(params, min_length, "mm", 20, 200, 40, "Shorter pieces of canal (two vertebrae) are no spine study."),
     DM_PARAM_FLOAT(params, lateral, "mm", 30, 120, 66, "Box to each side of the canal: foramina, paraspinal veins, rib heads."),
@@ -106,10 +107,18 @@ static dm_status find_way(dm_gpu *gpu, const params *q, dm_study *study, dm_path
     return dm_good(status) ? dm_path_find(gpu, &study->crop.evidence, &along, way) : status;
 }
 
+/* The middle one of the three edges of a voxel, mm: the slice may be thick, the other two are not. */
+static double middle_edge(const dm_affine *to_lps) {
+    double e[3];
+    dm_affine_spacing(to_lps, e);
+    return fmax(fmin(e[0], e[1]), fmin(fmax(e[0], e[1]), e[2]));
+}
+
 static dm_status run(dm_gpu *gpu, const void *p, dm_study *study) {
     const params *q = p;
     const dm_scan *scan = &study->pass[0].scan;
-    const dm_evidence_params evidence = {q->wall_hu, q->bone_hu, q->column_hu, q->column_ratio, q->line_mm};
+    const dm_evidence_params evidence = {q->wall_hu, q->bone_hu, q->column_hu, q->column_ratio, q->line_mm,
+                                         middle_edge(&scan->to_lps) > q->coarse_mm};
     dm_path path = {0};
     int lo[3], hi[3];
     DM_TRY(dm_resample_coarse(gpu, scan, q->step, &study->crop.coarse));

@@ -23,6 +23,7 @@ dm_status dm_check_resample_block(dm_gpu *gpu, int edge, uint64_t seed, int with
 
 typedef struct dm_evidence_params {
     double wall_hu, bone_hu, column_hu, column_ratio, line_mm;
+    int bends; /* 1 = a column may bend by a cell to every side: coarse voxels */
 } dm_evidence_params;
 
 /* Fills evidence (same grid as coarse; allocates v), 0..1. */

@@ -11,6 +11,7 @@ enum { TABLE = DM_EV_ANGLES * DM_EV_STEPS * 2 };
 typedef struct work {
     dm_gpu *gpu;
     dm_ev_args a;
+    int bends;
     size_t cells;
     dm_buf *v, *opened, *filled, *spare, *mask, *table, *bits, *shapes;
 } work;
@@ -62,14 +63,22 @@ static void stop(work *w) {
     for (unsigned i = 0; i < sizeof all / sizeof *all; i++) dm_buf_free(all[i]);
 }
 
-static dm_status open_lines(const work *w) {
-    dm_arg args[] = {DM_ARG_BUF(w->v), DM_ARG_BUF(w->opened), DM_ARG_VAL(w->a)};
-    return launch(w, "evidence_open", args, 3);
+static dm_status disc(const work *w, const dm_buf *from, const dm_buf *to, int reach, float sign) {
+    dm_arg args[] = {DM_ARG_BUF(from), DM_ARG_BUF(to), DM_ARG_VAL(w->a), DM_ARG_VAL(reach), DM_ARG_VAL(sign)};
+    return launch(w, "evidence_disc", args, 5);
 }
 
-static dm_status disc(const work *w, const dm_buf *from, const dm_buf *to, float sign) {
-    dm_arg args[] = {DM_ARG_BUF(from), DM_ARG_BUF(to), DM_ARG_VAL(w->a), DM_ARG_VAL(sign)};
-    return launch(w, "evidence_disc", args, 4);
+static dm_status open_lines(const work *w) {
+    const dm_buf *wide = w->bends ? w->spare : w->v;
+    if (w->bends) DM_TRY(disc(w, w->v, w->spare, 1, 1.0f));
+    dm_arg args[] = {DM_ARG_BUF(w->v), DM_ARG_BUF(wide), DM_ARG_BUF(w->opened), DM_ARG_VAL(w->a)};
+    return launch(w, "evidence_open", args, 4);
+}
+
+/* Closes the hole that the cord leaves in the bright column. */
+static dm_status close_discs(const work *w) {
+    DM_TRY(disc(w, w->opened, w->spare, 2, 1.0f));
+    return disc(w, w->spare, w->filled, 2, -1.0f);
 }
 
 static dm_status cues(work *w) {
@@ -133,15 +142,14 @@ static dm_status run_all(work *w, const float *v, double step, float *out) {
     DM_TRY(start(w, v, step));
     if (w->a.mr) DM_TRY(relative(w, v));
     DM_TRY(open_lines(w));
-    DM_TRY(disc(w, w->opened, w->spare, 1.0f));
-    DM_TRY(disc(w, w->spare, w->filled, -1.0f));
+    DM_TRY(close_discs(w));
     DM_TRY(cues(w));
     return dm_buf_read(w->spare, 0, out, w->cells * 4);
 }
 
 dm_status dm_evidence_run(dm_gpu *gpu, const dm_grid *coarse, dm_modality modality, const dm_evidence_params *params,
                           dm_grid *evidence) {
-    work w = {.gpu = gpu, .a = make_args(coarse, modality, params)};
+    work w = {.gpu = gpu, .a = make_args(coarse, modality, params), .bends = params->bends};
     size_t cells = (size_t)w.a.nx * (size_t)w.a.ny * (size_t)w.a.nz;
     *evidence = *coarse;
     evidence->v = malloc(cells * sizeof(float));
@@ -179,11 +187,11 @@ typedef struct bench {
     size_t cells;
 } bench;
 
-static const dm_evidence_params BENCH = {200, 130, 100, 1.1, 14};
+static const dm_evidence_params BENCH = {200, 130, 100, 1.1, 14, 1};
 
 static dm_status bench_start(bench *b, dm_gpu *gpu, int edge, uint64_t seed, dm_modality modality) {
     dm_grid g = {.n = {edge, edge, edge}, .step = 2.0};
-    *b = (bench){.w = {.gpu = gpu, .a = make_args(&g, modality, &BENCH)}, .cells = (size_t)edge * (size_t)edge * (size_t)edge};
+    *b = (bench){.w = {.gpu = gpu, .a = make_args(&g, modality, &BENCH), .bends = BENCH.bends}, .cells = (size_t)edge * (size_t)edge * (size_t)edge};
     b->v = tube_volume(edge, seed);
     b->want = calloc(b->cells, sizeof(float));
     b->got = calloc(b->cells, sizeof(float));
@@ -212,27 +220,28 @@ static dm_status bench_stop(bench *b, dm_status status, const dm_buf *result_in,
         for (int y = 0; y < (a).ny; y++)                                                                     \
             for (int x = 0; x < (a).nx; x++)
 
-static void reference_open(const dm_ev_args *a, const float *v, float *out) {
-    EACH_CELL(*a) out[dm_ev_at(a, x, y, z)] = dm_ev_open(v, a, x, y, z);
+static void reference_disc(const dm_ev_args *a, const float *v, int reach, float sign, float *out) {
+    EACH_CELL(*a) out[dm_ev_at(a, x, y, z)] = dm_ev_disc(v, a, reach, sign, x, y, z);
 }
 
-static void reference_disc(const dm_ev_args *a, const float *v, float sign, float *out) {
-    EACH_CELL(*a) out[dm_ev_at(a, x, y, z)] = dm_ev_disc(v, a, x, y, z, sign);
+static void reference_open(const dm_ev_args *a, const float *v, float *wide, float *out) {
+    reference_disc(a, v, 1, 1.0f, wide);
+    EACH_CELL(*a) out[dm_ev_at(a, x, y, z)] = dm_ev_open(v, wide, a, x, y, z);
 }
 
 dm_status dm_check_evidence_open(dm_gpu *gpu, int edge, uint64_t seed, int with_reference, dm_check_result *result) {
     bench b;
     dm_status status = bench_start(&b, gpu, edge, seed, DM_CT);
     if (dm_good(status)) status = open_lines(&b.w);
-    if (dm_good(status) && with_reference) reference_open(&b.w.a, b.v, b.want);
+    if (dm_good(status) && with_reference) reference_open(&b.w.a, b.v, b.got, b.want);
     return bench_stop(&b, status, b.w.opened, with_reference, 8, result);
 }
 
 dm_status dm_check_evidence_disc(dm_gpu *gpu, int edge, uint64_t seed, int with_reference, dm_check_result *result) {
     bench b;
     dm_status status = bench_start(&b, gpu, edge, seed, DM_CT);
-    if (dm_good(status)) status = disc(&b.w, b.w.v, b.w.filled, -1.0f);
-    if (dm_good(status) && with_reference) reference_disc(&b.w.a, b.v, -1.0f, b.want);
+    if (dm_good(status)) status = disc(&b.w, b.w.v, b.w.filled, 2, -1.0f);
+    if (dm_good(status) && with_reference) reference_disc(&b.w.a, b.v, 2, -1.0f, b.want);
     return bench_stop(&b, status, b.w.filled, with_reference, 8, result);
 }
 
@@ -249,9 +258,9 @@ static int reference_value(const dm_ev_args *a, const float *v, float *out) {
     int ok = r.opened && r.filled && r.shapes && r.mask && r.bits;
     fill_table(2.0, table);
     if (ok) {
-        reference_open(a, v, r.opened);
-        reference_disc(a, r.opened, 1.0f, out);
-        reference_disc(a, out, -1.0f, r.filled);
+        reference_open(a, v, out, r.opened);
+        reference_disc(a, r.opened, 2, 1.0f, out);
+        reference_disc(a, out, 2, -1.0f, r.filled);
         for (size_t i = 0; i < n; i++) r.mask[i] = dm_ev_mask(v[i], r.opened[i], a);
         EACH_CELL(*a) {
             dm_ev_cell c;
@@ -275,8 +284,7 @@ dm_status dm_check_evidence_value(dm_gpu *gpu, int edge, uint64_t seed, int with
     bench b;
     dm_status status = bench_start(&b, gpu, edge, seed, DM_CT);
     if (dm_good(status)) status = open_lines(&b.w);
-    if (dm_good(status)) status = disc(&b.w, b.w.opened, b.w.spare, 1.0f);
-    if (dm_good(status)) status = disc(&b.w, b.w.spare, b.w.filled, -1.0f);
+    if (dm_good(status)) status = close_discs(&b.w);
     if (dm_good(status)) status = cues(&b.w);
     if (dm_good(status) && with_reference && !reference_value(&b.w.a, b.v, b.want))
         status = dm_fail(DM_STUDY, "out_of_memory", "No memory for the reference.");

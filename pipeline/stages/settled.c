@@ -43,7 +43,8 @@ typedef struct scan {
     uint8_t *layer;                /* per ray: 0 none, 1 half as thick as asked, 2 as thick */
     uint8_t *fluid, *cord;         /* per position: the sac is filled; a cord is inside the fluid's edge */
     uint8_t *held, *best;          /* per position: meets all that is asked for; the same, voted, of the best angle */
-    float *shape, *found, *strength; /* per ray: radius of the healthy shape, 0 = nothing missing; of the dura, and its edge */
+    float *shape, *found, *strength; /* per ray: radius of the dura looked for, 0 = nothing missing; of the one found, and its edge */
+    float *span, *spare;             /* per ray: the dura with its dents along the line spanned; room for that */
 } scan;
 
 static float turn_of(int t) {
@@ -289,16 +290,124 @@ static void take(scan *s) {
         }
 }
 
+/* How far from the low side a dura in front of roots is moved on along the line, in steps of 5 degrees; rays with roots behind them
+ * that a position must show; positions (mm) without before it ends; of the last ones, whose median leads on. */
+enum { SPREAD_ARC = 15, SPREAD_RAYS = 4, SPREAD_GAP = 6, SPREAD_ROWS = 5 };
+
+/* The dura that the rings just found lead to at the next position, where it is missing there: shape. Returns how many rays with
+ * roots behind what was found there that makes. */
+static int lead_on(scan *s, int i, int step, int angle) {
+    int rays = 0;
+    for (int t = 0; t < DM_NT; t++) s->shape[i * DM_NT + t] = 0.0f;
+    for (int d = -SPREAD_ARC; d <= SPREAD_ARC; d++) {
+        float v[SPREAD_ROWS];
+        int t = wrapped(angle + d), c = i * DM_NT + t, n = 0;
+        for (int j = i - step; n < SPREAD_ROWS && j >= 0 && j < s->u->a.ns && s->best[j]; j -= step) v[n++] = s->found[j * DM_NT + t];
+        float r = n ? dm_median(v, n) : 0.0f;
+        if (r - s->rd[c] <= missing) continue;
+        s->shape[c] = r;
+        rays += s->layer[c] > 0;
+    }
+    return rays;
+}
+
+/* A dura makes no step: from where the roots are clear on up and down, as long as the dura found lies in front of them, inside of
+ * where the last rings lead. */
+static void spread(scan *s, int step, int angle, ring_costs *costs) {
+    int n = s->u->a.ns;
+    for (int i = step > 0 ? 1 : n - 2, gap = 0; i > 0 && i < n - 1; i += step) {
+        if (s->best[i] || !s->best[i - step]) {
+            gap = 0;
+            continue;
+        }
+        if (!s->fluid[i]) continue;
+        gap = lead_on(s, i, step, angle) >= SPREAD_RAYS ? 0 : gap + 1;
+        if (gap > SPREAD_GAP) continue;
+        search_ring(s, i, angle, costs);
+        s->best[i] = 1;
+    }
+}
+
+/* Dents in the dura along the line: half of the longest that is spanned, a vertebra (mm); of the longest bulge that is no dura but a
+ * root's sleeve; the arc about the low side, and how many of its rays. */
+enum { CLOSE_ROWS = 30, OPEN_ROWS = 8, DENT_ARC = 12, DENT_RAYS = 4 };
+static const float dent_deep = 1.0f;      /* mm */
+static const float dent_beyond = 0.5f;    /* of its depth: mean by which the edge found behind it may lie off what spans it */
+
+/* Greatest (sign 1) or least (-1) radius of an angle within `half` positions that hold fluid. */
+static void extreme_rows(const scan *s, const float *r, int half, float sign, float *out) {
+    int n = s->u->a.ns;
+    for (int i = 0; i < n; i++)
+        for (int t = 0; t < DM_NT; t++) {
+            float best = sign * r[i * DM_NT + t];
+            for (int j = i > half ? i - half : 0; j <= i + half && j < n; j++)
+                if (s->fluid[j]) best = fmaxf(best, sign * r[j * DM_NT + t]);
+            out[i * DM_NT + t] = sign * best;
+        }
+}
+
+/* The dura without bulges shorter than a root's sleeve and without dents shorter than two vertebrae. */
+static void span_along(const scan *s, float *spare, float *out) {
+    extreme_rows(s, s->rd, OPEN_ROWS, -1.0f, spare), extreme_rows(s, spare, OPEN_ROWS, 1.0f, out);
+    extreme_rows(s, out, CLOSE_ROWS, 1.0f, spare), extreme_rows(s, spare, CLOSE_ROWS, -1.0f, out);
+    /* A sac that tapers to its end is no dent. */
+    int first = 0, last = s->u->a.ns - 1;
+    while (first < last && !s->fluid[first]) first++;
+    while (last > first && !s->fluid[last]) last--;
+    for (int i = 0; i < s->u->a.ns; i++)
+        if (i < first + CLOSE_ROWS || i > last - CLOSE_ROWS) memcpy(out + i * DM_NT, s->rd + i * DM_NT, DM_NT * sizeof *out);
+}
+
+static int is_dent(const scan *s, int i, int t) {
+    int c = i * DM_NT + t;
+    return s->fluid[i] && s->layer[c] && s->span[c] - s->rd[c] > dent_deep;
+}
+
+/* Whether the edges found behind a run of dents are where the dura above and below leads, and not a pool's far side beyond. */
+static int span_holds(const scan *s, int from, int to) {
+    float deep = 0.0f, beyond = 0.0f;
+    for (int c = from * DM_NT; c < to * DM_NT; c++)
+        if (s->shape[c] > 0.0f) deep += s->span[c] - s->rd[c], beyond += s->found[c] - s->span[c];
+    return fabsf(beyond) <= dent_beyond * deep;
+}
+
+/* Short stretches that show less than is asked for above: the roots just below the cord, a layer that is thin or climbs one wall. The
+ * dura above and below them tells where it is. */
+static void bridge(scan *s, int angle, ring_costs *costs) {
+    int n = s->u->a.ns;
+    for (int i = 0; i < n; i++) s->best[i] = 0;
+    for (int i = 0; i < n; i++) {
+        int rays = 0;
+        for (int t = 0; t < DM_NT; t++) s->shape[i * DM_NT + t] = 0.0f;
+        for (int d = -DENT_ARC; d <= DENT_ARC; d++) rays += is_dent(s, i, wrapped(angle + d));
+        if (rays < DENT_RAYS) continue;
+        for (int d = -DENT_ARC; d <= DENT_ARC; d++) {
+            int c = i * DM_NT + wrapped(angle + d);
+            if (s->span[c] - s->rd[c] > missing) s->shape[c] = s->span[c];
+        }
+        search_ring(s, i, angle, costs);
+        s->best[i] = 1;
+    }
+    for (int i = 0; i < n; i++) {
+        int from = i;
+        while (i < n && s->best[i]) i++;
+        if (i > from && !span_holds(s, from, i)) memset(s->best + from, 0, (size_t)(i - from));
+    }
+    take(s);
+}
+
 static dm_status scan_make(scan *s) {
     size_t n = (size_t)s->u->a.ns, rays = n * DM_NT;
     s->layer = calloc(rays, 1), s->fluid = calloc(n, 1), s->cord = calloc(n, 1), s->held = calloc(n, 1), s->best = calloc(n, 1);
     s->shape = calloc(rays, sizeof(float)), s->found = calloc(rays, sizeof(float)), s->strength = calloc(rays, sizeof(float));
-    if (s->layer && s->fluid && s->cord && s->held && s->best && s->shape && s->found && s->strength) return dm_ok;
+    s->span = calloc(rays, sizeof(float)), s->spare = calloc(rays, sizeof(float));
+    if (s->layer && s->fluid && s->cord && s->held && s->best && s->shape && s->found && s->strength && s->span && s->spare)
+        return dm_ok;
     return dm_fail(DM_STUDY, "out_of_memory", "no memory for the roots at %zu positions", n);
 }
 
 static void scan_clear(scan *s) {
-    free(s->layer), free(s->fluid), free(s->cord), free(s->held), free(s->best), free(s->shape), free(s->found), free(s->strength);
+    free(s->layer), free(s->fluid), free(s->cord), free(s->held), free(s->best), free(s->shape), free(s->found), free(s->strength), free(s->span), free(s->spare);
 }
 
 static void look(scan *s, const dm_settled_params *p) {
@@ -330,6 +439,12 @@ dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, con
             search_ring(&s, i, angle, costs);
         }
         take(&s);
+    }
+    if (angle >= 0 && p->also_unclear) {
+        spread(&s, 1, angle, costs), spread(&s, -1, angle, costs);
+        take(&s);
+        span_along(&s, s.spare, s.span);
+        bridge(&s, angle, costs);
     }
     *found = angle >= 0;
     free(spare), free(costs);

@@ -1,4 +1,5 @@
 /* The straightened volume on the device and the solver of one surface. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "canal_parts.h"
@@ -17,14 +18,14 @@ static size_t rays(const dm_unrolled *u) {
 void dm_unrolled_clear(dm_unrolled *u) {
     free(u->s), free(u->o);
     dm_buf_free(u->d_s), dm_buf_free(u->d_o), dm_buf_free(u->d_edge), dm_buf_free(u->d_cost), dm_buf_free(u->d_sum);
-    dm_buf_free(u->d_level), dm_buf_free(u->d_dura), dm_buf_free(u->d_guide), dm_buf_free(u->d_radius);
+    dm_buf_free(u->d_level), dm_buf_free(u->d_voxel), dm_buf_free(u->d_dura), dm_buf_free(u->d_guide), dm_buf_free(u->d_radius);
     dm_buf_free(u->d_strength);
     *u = (dm_unrolled){0};
 }
 
 uint64_t dm_unrolled_bytes(double length, double step, double reach) {
     uint64_t n_rays = (uint64_t)(length / step + 1) * DM_NT, nr = (uint64_t)(reach / STEP_R + 1);
-    return n_rays * (5 * nr + 8) * sizeof(float);
+    return n_rays * (5 * nr + 9) * sizeof(float);
 }
 
 static dm_status make_buffers(dm_unrolled *u) {
@@ -35,6 +36,7 @@ static dm_status make_buffers(dm_unrolled *u) {
     DM_TRY(dm_buf_new(u->gpu, bytes, "costs", &u->d_cost));
     DM_TRY(dm_buf_new(u->gpu, bytes, "messages", &u->d_sum));
     DM_TRY(dm_buf_new(u->gpu, (size_t)u->a.ns * sizeof(float), "levels", &u->d_level));
+    DM_TRY(dm_buf_new(u->gpu, per_ray, "voxels", &u->d_voxel));
     DM_TRY(dm_buf_new(u->gpu, per_ray, "dura", &u->d_dura));
     DM_TRY(dm_buf_new(u->gpu, per_ray * 4, "guides", &u->d_guide));
     DM_TRY(dm_buf_new(u->gpu, per_ray, "radii", &u->d_radius));
@@ -72,6 +74,30 @@ static dm_status smooth_and_open(dm_unrolled *u, const float *raw, double persis
     return dm_buf_read(u->d_o, 0, u->o, bytes);
 }
 
+/* d_voxel: mm of a voxel along every ray: its three edges projected on the ray, as a length. 3 mm at most: a longer window
+ * reaches the dura on the other side of the sac. */
+static dm_status write_voxels(dm_unrolled *u, const dm_volume *volume, const dm_spine *spine) {
+    float *voxel = malloc(rays(u) * sizeof *voxel);
+    if (!voxel) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the voxels of %zu rays", rays(u));
+    for (int i = 0; i < u->a.ns; i++) {
+        double ventral[3], left[3];
+        dm_frame_at(spine, i * u->step, NULL, NULL, ventral, left);
+        for (int t = 0; t < DM_NT; t++) {
+            double angle = 2 * 3.14159265358979323846 * t / DM_NT, sum = 0.0;
+            for (int c = 0; c < 3; c++) {
+                double along = 0.0;
+                for (int k = 0; k < 3; k++)
+                    along += (cos(angle) * ventral[k] + sin(angle) * left[k]) * volume->to_lps.m[k][c];
+                sum += along * along;
+            }
+            voxel[i * DM_NT + t] = (float)fmin(sqrt(sum), 3.0);
+        }
+    }
+    dm_status status = dm_buf_write(u->d_voxel, 0, voxel, rays(u) * sizeof *voxel);
+    free(voxel);
+    return status;
+}
+
 /* The crop reaches 12 mm beyond the rough line's end where the scan does. */
 static int goes_on(const dm_volume *volume, const dm_spine *spine) {
     double p[3], tangent[3];
@@ -89,6 +115,7 @@ dm_status dm_unroll(dm_gpu *gpu, const dm_volume *volume, const dm_spine *spine,
     DM_TRY(dm_curved_polar(gpu, volume, spine, 0.0, step, ns, 0.0, STEP_R, u->a.nr, &raw));
     dm_status status = make_buffers(u);
     if (dm_good(status)) status = smooth_and_open(u, raw, persist);
+    if (dm_good(status)) status = write_voxels(u, volume, spine);
     free(raw);
     return status;
 }
@@ -96,9 +123,9 @@ dm_status dm_unroll(dm_gpu *gpu, const dm_volume *volume, const dm_spine *spine,
 static dm_status strength(dm_unrolled *u, const dm_edge_args *e, const float *level, const float *rd) {
     DM_TRY(dm_buf_write(u->d_level, 0, level, (size_t)u->a.ns * sizeof *level));
     if (!rd) {
-        const dm_arg args[] = {DM_ARG_VAL(u->a),     DM_ARG_VAL(*e),         DM_ARG_BUF(u->d_s),
-                               DM_ARG_BUF(u->d_o),   DM_ARG_BUF(u->d_level), DM_ARG_BUF(u->d_edge)};
-        return run_rays(u, "surf_dura", args, 6);
+        const dm_arg args[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(*e),         DM_ARG_BUF(u->d_s),   DM_ARG_BUF(u->d_o),
+                               DM_ARG_BUF(u->d_level), DM_ARG_BUF(u->d_voxel), DM_ARG_BUF(u->d_edge)};
+        return run_rays(u, "surf_dura", args, 7);
     }
     DM_TRY(dm_buf_write(u->d_dura, 0, rd, rays(u) * sizeof *rd));
     const dm_arg args[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(*e),        DM_ARG_BUF(u->d_s),   DM_ARG_BUF(u->d_o),
