@@ -22,7 +22,7 @@ __kernel void surf_dura(dm_surf_args a, dm_edge_args e, __global const float *re
     if (t >= a.nt || i >= a.ns) return;
     size_t ray = dm_ray_of(a, i, t);
     if (dm_is_outside(level[i])) dm_dura_plain_ray(s + ray, a, e, out + ray);
-    else dm_dura_ray(s + ray, o + ray, a, e, level[i], voxel[i * a.nt + t], out + ray);
+    else dm_dura_ray(s + ray, o + ray, a, e, level[i], voxel[i * a.nt + t], dm_in_front(a, t), out + ray);
 }
 
 __kernel void surf_bone(dm_surf_args a, dm_edge_args e, __global const float *restrict s, __global const float *restrict o,

@@ -101,6 +101,7 @@ typedef struct dm_ray_sac {
     int first;         /* first sample with enough fluid behind it; nr = none */
     int cord_end;      /* last cord sample + 1; 0 = no cord after fluid */
     int block;         /* start of what ends the sac; nr = nothing */
+    int cord;          /* 1 = 1.5 mm of dark lie before the fluid: half of a cord, more than a root */
 } dm_ray_sac;
 
 /* s = smoothed profile, o = its opening along the line (what persists: fluid does, bone does not). */
@@ -113,7 +114,8 @@ DM_FN dm_ray_sac dm_sac_of_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *
     r.top = dm_clampf(top / 0.9f, 0.5f, 1.1f);
     r.first = r.block = a.nr;
     r.cord_end = 0;
-    float passed = 0.0f, dark = 0.0f, depth = 0.0f, bright = 0.0f, low = 0.0f;
+    r.cord = 0;
+    float passed = 0.0f, dark = 0.0f, depth = 0.0f, bright = 0.0f, low = 0.0f, inside = 0.0f;
     int start = 0;
     for (int k = 0; k < a.nr; k++) {
         if (dm_is_outside(s[k]) || dm_is_outside(o[k])) break;
@@ -126,10 +128,15 @@ DM_FN dm_ray_sac dm_sac_of_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *
                 r.block = a.nr;
             }
             passed += a.dr;
-            if (passed >= e.passed && r.first == a.nr) r.first = k;
+            if (passed >= e.passed && r.first == a.nr) {
+                r.first = k;
+                r.cord = inside >= 1.5f;
+            }
             dark = depth = bright = 0.0f;
             low = u;
-        } else if (r.first < a.nr) {
+        } else if (r.first == a.nr) {
+            if (u < 0.4f * r.top) inside += a.dr;
+        } else {
             low = dm_fmin(low, u);
             if (u < 0.4f * r.top) {
                 if (dark == 0.0f) start = k;
@@ -144,11 +151,61 @@ DM_FN dm_ray_sac dm_sac_of_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *
     return r;
 }
 
+/* A dip of a CT's ray behind the rim of fluid in front of the cord. No roots lie there: what is bright again is a pool or the
+ * cortex of a body, and the dura lies before the dip. */
+typedef struct dm_ray_dip {
+    int at;      /* darkest sample; nr = none */
+    float depth; /* below the lesser of rim and what follows, share of the sac */
+    float low;   /* value there, share of the rim */
+} dm_ray_dip;
+
+/* 1 where a ray runs within 50 degrees of straight ahead: bodies and discs. */
+DM_FN int dm_in_front(dm_surf_args a, int t) {
+    int turn = 360 * t / a.nt;
+    return turn <= 50 || turn >= 310;
+}
+
+/* first: sample in the rim. A dip lies within 3.5 mm, what follows it within 2.5. */
+DM_FN dm_ray_dip dm_dip_of_ray(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args e, float level, int first) {
+    const float least = 0.03f; /* share of the sac: three s.d. of smoothed noise */
+    float scale = 1.0f / (level - e.tissue), peak = 0.0f, low = 0.0f, after = 0.0f;
+    int at = first, found = 0;
+    dm_ray_dip dip = {a.nr, 0.0f, 0.0f};
+    for (int k = first; k < a.nr && !dm_is_outside(s[k]); k++) {
+        float u = (s[k] - e.tissue) * scale;
+        if (found) {
+            if (k > at + dm_mm(2.5f, a.dr)) break;
+            after = dm_fmax(after, u);
+        } else if (u > peak || u < low) {
+            if (u > peak) peak = u;
+            low = u;
+            at = k;
+        } else if (dm_fmin(u, peak) - low > least) {
+            found = 1;
+            after = u;
+        } else if (k > at + dm_mm(3.5f, a.dr)) {
+            break;
+        }
+    }
+    if (found) dip = (dm_ray_dip){at, dm_fmin(peak, after) - low, low / peak};
+    return dip;
+}
+
+/* A dip that blur has filled has no clear fall: the dura lies a sample before it. */
+DM_FN float dm_dip_edge(dm_ray_dip dip, int k) {
+    float beside = (float)(k > dip.at - 1 ? k - dip.at + 1 : dip.at - 1 - k);
+    return dm_ramp(dip.depth, 0.02f, 0.08f) * dm_ramp(dip.low, 0.4f, 0.2f) * dm_clampf(1.0f - beside / 3.0f, 0.0f, 1.0f);
+}
+
 /* Strength 0..1 of the dura's edge along one ray where contrast or fluid fills the sac. voxel: mm of a voxel along the ray: an
- * edge is spread over that much, and is compared over no less. */
+ * edge is spread over that much, and is compared over no less. front: dm_in_front. */
 DM_FN void dm_dura_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_surf_args a,
-                       dm_edge_args e, float level, float voxel, DM_GLOBAL float *out) {
+                       dm_edge_args e, float level, float voxel, int front, DM_GLOBAL float *out) {
     dm_ray_sac sac = dm_sac_of_ray(s, o, a, e, level);
+    dm_ray_dip dip = {a.nr, 0.0f, 0.0f};
+    if (!e.mr && front && sac.cord) dip = dm_dip_of_ray(s, a, e, level, sac.first);
+    sac.block = dm_min(sac.block, dip.at);
+    int roots = e.mr || (sac.cord_end == 0 && !sac.cord); /* CT: no cauda runs beside a cord */
     float scale = 1.0f / (level - e.tissue);
     int in = dm_mm(dm_fmax(1.25f, voxel), a.dr), step = dm_max(dm_mm(0.25f, a.dr), 1), far = dm_mm(dm_fmax(1.0f, voxel), a.dr);
     for (int k = 0; k < a.nr; k++) {
@@ -172,9 +229,9 @@ DM_FN void dm_dura_ray(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_su
         for (int j = k + far; j <= dm_min(k + dm_mm(3.5f, a.dr), a.nr - 1); j++)
             if (!dm_is_outside(o[j]) && o[j] - e.tissue > 0.7f * (s[j] - e.tissue))
                 again = dm_fmax(again, (s[j] - e.tissue) * scale);
-        edge *= 1.0f - 0.8f * dm_ramp(again, 0.85f * ui, 0.1f * ui) * dm_ramp(again - uo, 0.05f, 0.1f);
+        if (roots) edge *= 1.0f - 0.8f * dm_ramp(again, 0.85f * ui, 0.1f * ui) * dm_ramp(again - uo, 0.05f, 0.1f);
         if (k > sac.block + dm_mm(0.75f, a.dr)) edge *= 0.2f;
-        out[k] = edge;
+        out[k] = dm_fmax(edge, dm_dip_edge(dip, k));
     }
 }
 

@@ -126,7 +126,9 @@ static dm_status check_dura(dm_gpu *gpu, bench *b, int with_reference, dm_check_
     if (with_reference) EACH_RAY(b) {
             size_t ray = dm_ray_of(b->a, i, t);
             if (dm_is_outside(b->level[i])) dm_dura_plain_ray(b->v + ray, b->a, EDGES, b->want + ray);
-            else dm_dura_ray(b->v + ray, b->o + ray, b->a, EDGES, b->level[i], b->voxel[i * b->a.nt + t], b->want + ray);
+            else
+                dm_dura_ray(b->v + ray, b->o + ray, b->a, EDGES, b->level[i], b->voxel[i * b->a.nt + t], dm_in_front(b->a, t),
+                            b->want + ray);
         }
     return finish(gpu, b, with_reference ? b->want : NULL, r, 3);
 }

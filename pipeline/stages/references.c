@@ -115,9 +115,9 @@ static int bright_in_wide_gaps(const dm_map_params *p, const dm_study *st, const
     return count > DM_NT && 2 * rows >= filled && (double)dm_rank(pool, count, p->tissue_share) > p->fat_fill * sac;
 }
 
-/* Fluid just inside the dura at one cell, share of the sac: the median round it. Where the cord lies on the dura the rim
- * between them is thinner than the blur, and reads less than the sac without any line or pool. 1 on CT. */
-static float rim_at(const dm_map_params *p, const dm_study *st, const float *cells, const dm_references *r, int i, int t) {
+/* Fluid just inside the dura at one cell, share of the sac, at least `least`: the median round it. Where the cord lies on the
+ * dura the rim between them is thinner than the blur, and reads less than the sac without any line or pool. */
+static float rim_at(const dm_map_params *p, const dm_study *st, const float *cells, const dm_references *r, double least, int i, int t) {
     enum { ALONG = 20, ROUND = 12 };
     float share[(2 * ALONG + 1) * (2 * ROUND + 1)];
     int along = (int)fmin(p->rim_half / st->spine.ds, ALONG), about = (int)(p->rim_angle * DM_NT / 360);
@@ -130,7 +130,13 @@ static float rim_at(const dm_map_params *p, const dm_study *st, const float *cel
             float v = cell(cells, j, u)[DM_CELL_INNER], height = r->sac_cell[c] - r->tissue_cell[c];
             if (!dm_is_outside(r->sac_cell[c]) && !dm_is_outside(v) && height > 0) share[n++] = (v - r->tissue_cell[c]) / height;
         }
-    return n ? dm_clampf(dm_rank(share, n, 0.5), (float)p->rim_least, 1.0f) : 1.0f;
+    return n ? dm_clampf(dm_rank(share, n, 0.5), (float)least, 1.0f) : 1.0f;
+}
+
+/* On CT the rim is dimmer than the sac in front alone, where the cord leans towards the bodies. */
+static double least_rim(const dm_map_params *p, dm_modality modality, int t) {
+    if (modality == DM_MR) return p->rim_least;
+    return dm_faces_body((dm_map_args){.nt = DM_NT}, t, (float)p->body_angle) ? p->rim_front : 1;
 }
 
 dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const float *gap, const float *cells, const float *beyond,
@@ -162,9 +168,11 @@ dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const f
                                    ? DM_OUTSIDE
                                    : out->base[i] * (1 + (float)out->layering * cosine_of(t));
         }
-    for (int i = 0; i < n; i++)
-        for (int t = 0; t < DM_NT; t++)
-            out->rim_cell[i * DM_NT + t] = st->modality == DM_MR ? rim_at(p, st, cells, out, i, t) : 1.0f;
+    for (int t = 0; t < DM_NT; t++) {
+        double least = least_rim(p, st->modality, t);
+        for (int i = 0; i < n; i++)
+            out->rim_cell[i * DM_NT + t] = least < 1 ? rim_at(p, st, cells, out, least, i, t) : 1.0f;
+    }
     free(pool);
     return dm_ok;
 }

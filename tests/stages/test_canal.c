@@ -25,24 +25,31 @@ typedef struct scene {
     double empty_from;     /* mm: below this the sac holds no contrast */
     double dent;           /* mm by which the pool pushes the dura in; a dark line of 0.3 mm parts the two */
     int roots;             /* 1 = no cord; roots have sunk to the left of the midline behind, a rim of fluid outside them; 2 = they fill the back half */
+    double cortex;         /* HU of the bodies' back wall, 1.2 mm in front of the sac, two thirds of it behind discs; 0 = none */
 } scene;
 
-static const scene MYELOGRAM = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 0};
-static const scene FAINT = {DM_CT, DM_IODINE, 180, 40, -80, 600, 90, 50, 15, 0, 1e9, 0, 0};
-static const scene POOL = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0.5, 1e9, 0, 0};
-static const scene PLAIN = {DM_CT, DM_IODINE, 20, 40, -80, 600, 90, 50, 15, 0, 1e9, 0, 0};
-static const scene HALF = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 80, 0, 0};
-static const scene WATER = {DM_MR, DM_FLUID, 1000, 250, 600, 60, 200, 150, 25, 0, 1e9, 0, 0};
+static const scene MYELOGRAM = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 0, 0};
+static const scene FAINT = {DM_CT, DM_IODINE, 180, 40, -80, 600, 90, 50, 15, 0, 1e9, 0, 0, 0};
+static const scene POOL = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0.5, 1e9, 0, 0, 0};
+static const scene PLAIN = {DM_CT, DM_IODINE, 20, 40, -80, 600, 90, 50, 15, 0, 1e9, 0, 0, 0};
+static const scene HALF = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 80, 0, 0, 0};
+static const scene WATER = {DM_MR, DM_FLUID, 1000, 250, 600, 60, 200, 150, 25, 0, 1e9, 0, 0, 0};
 
-static const scene CAUDA = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 1};
+static const scene CAUDA = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 1, 0};
 
 /* Fat is suppressed. */
-static const scene SETTLED = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0, 1e9, 0, 2};
+static const scene SETTLED = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0, 1e9, 0, 2, 0};
 
-static const scene NO_CORD = {DM_CT, DM_IODINE, 700, 700, -80, 600, 90, 50, 20, 0, 1e9, 0, 0};
+static const scene NO_CORD = {DM_CT, DM_IODINE, 700, 700, -80, 600, 90, 50, 20, 0, 1e9, 0, 0, 0};
 
 /* Fat is suppressed: nothing but the line parts sac and pool. */
-static const scene WATER_POOL = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0.85, 1e9, 1.5, 0};
+static const scene WATER_POOL = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0.85, 1e9, 1.5, 0, 0};
+
+/* A dim sac before walls that outshine it, in front; blur has filled the gap between them. */
+static const scene BRIGHT_WALL = {DM_CT, DM_IODINE, 500, 40, 120, 600, 90, 50, 20, 0, 1e9, 0, 0, 700};
+
+/* A thin rim of fluid before the cord, dented by a pool almost as bright. */
+static const scene DENTED = {DM_CT, DM_IODINE, 900, 40, 100, 200, 90, 50, 20, 0.8, 1e9, 2.3, 0, 0};
 
 static void middle(double z, double *x, double *y) {
     *x = 6 * sin(z / 40);
@@ -70,6 +77,7 @@ static double tissue(const scene *c, double x, double y, double z) {
     if (c->dent > 0 && at_pool && r > DURA - c->dent && r < DURA - c->dent + 0.3) return c->fat;
     if (c->dent > 0 && at_pool && r > DURA - c->dent && r < BONE - 0.7) return c->pool * c->sac;
     if (r < DURA) return -z < c->empty_from ? c->sac : 20;
+    if (c->cortex > 0 && front > 0.5 && r > DURA + 1.2 && r < DURA + 3) return level < 6 ? 0.67 * c->cortex : c->cortex;
     if (c->pool > 0 && c->dent <= 0 && r < BONE && at_pool) return c->pool * c->sac;
     if (r < BONE) return c->fat;
     if (r > 13 && !(front > 0.5 && r < 30)) return c->muscle;
@@ -248,6 +256,27 @@ START_TEST(pool_is_not_swallowed) {
     ck_assert_msg(beyond < 0.25, "the dura lies %.2f mm too far out at the pool", beyond);
     error bone = compare(s, s->canal.r_bone, BONE, 20, s->spine.n - 20, 0);
     ck_assert_msg(bone.mean < 0.2, "bone: mean |dr| %.2f", bone.mean);
+    dm_study_clear(s);
+    free(s);
+}
+END_TEST
+
+/* CT: what is bright again in front of the cord's rim of fluid is a body's back wall, or a pool, not the far side of the sac. */
+START_TEST(bright_wall_is_no_sac) {
+    dm_study *s = calloc(1, sizeof *s);
+    solve(&BRIGHT_WALL, s);
+    error dura = compare(s, s->canal.r_dura, DURA, 20, s->spine.n - 20, 1);
+    ck_assert_msg(dura.mean < 0.15 && dura.worst < 1, "dura: mean |dr| %.2f, bias %.2f, worst %.2f", dura.mean, dura.bias, dura.worst);
+    dm_study_clear(s);
+    free(s);
+}
+END_TEST
+
+START_TEST(pool_behind_a_dent_is_not_swallowed) {
+    dm_study *s = calloc(1, sizeof *s);
+    solve(&DENTED, s);
+    double beyond = beyond_at_pool(&DENTED, s);
+    ck_assert_msg(fabs(beyond) < 0.3, "the dura lies %.2f mm too far out at the pool", beyond);
     dm_study_clear(s);
     free(s);
 }
@@ -493,6 +522,8 @@ int main(void) {
     tcase_add_test(c, no_contrast_no_sac);
     tcase_add_test(c, unannounced_myelogram);
     tcase_add_test(c, pool_is_not_swallowed);
+    tcase_add_test(c, bright_wall_is_no_sac);
+    tcase_add_test(c, pool_behind_a_dent_is_not_swallowed);
     tcase_add_test(c, pool_is_divided_in_mr);
     tcase_add_test(c, settled_roots_are_inside);
     tcase_add_test(c, contrast_that_ends);
