@@ -33,7 +33,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.3, "Between this (a third of a false mark a study there) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.5, "The same for veins: no false mark in 66 fitted studies, each left out in turn (bench_sacs --fit), one in 8 later scans painted into a real thorax."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 1, 0.15, "And for doubtful veins: a fifth of a false mark a study there."),
-    DM_PARAM_FLOAT(dm_localise_params, room_least, "1", 0, 6, 2.355, "CT: where dura and bone lie nearer to each other than this many s.d. of the blur, its full width at half height, nothing parts a pool from the bone's edge: doubtful at most. 0 = everywhere told."),
+    DM_PARAM_FLOAT(dm_localise_params, room_least, "1", 0, 6, 2.355, "CT: a pool in a gap narrower than this many s.d. of the blur (2.355: its full width at half height) is doubtful at most: nothing parts it from the bone's edge."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
