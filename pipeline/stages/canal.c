@@ -359,6 +359,14 @@ static dm_status write_canal(const params *p, const work *w, dm_study *study) {
     return dm_ok;
 }
 
+/* First sample of the line in the sacrum, as the ends of cord and sac tell it. */
+static int sacrum_from(const params *p, const work *w, const dm_spine *spine) {
+    static const float lumbosacral_disc = 6.5f; /* vertebrae below the middle of T11 */
+    int i = 0;
+    while (i < spine->n && w->place[(int)fmin(i * spine->ds / p->step, w->n - 1.0)] < lumbosacral_disc) i++;
+    return i;
+}
+
 static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
     const params *p = params_;
     work w = {0};
@@ -378,7 +386,8 @@ static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
     DM_TRY_OUT(write_canal(p, &w, study));
     DM_TRY_OUT(dm_doubt_edges(&study->canal, study->modality, p->edge_least, &study->spine));
     if (study->modality == DM_CT)
-        DM_TRY_OUT(dm_doubt_fat(study->crop.clean.v ? &study->crop.clean : &study->crop.raw, &study->canal, p->fat_most, &study->spine));
+        DM_TRY_OUT(dm_doubt_fat(study->crop.clean.v ? &study->crop.clean : &study->crop.raw, &study->canal,
+                                sacrum_from(p, &w, &study->spine), p->fat_most, &study->spine));
 out:
     work_clear(&w);
     return status;

@@ -25,11 +25,11 @@ static double share_of(const dm_volume *v, const dm_canal *c, const dm_spine *s,
     return all > 0 ? fat / all : 0;
 }
 
-dm_status dm_doubt_fat(const dm_volume *v, const dm_canal *c, double most, dm_spine *s) {
+dm_status dm_doubt_fat(const dm_volume *v, const dm_canal *c, int to, double most, dm_spine *s) {
     float *share = malloc((size_t)s->n * sizeof *share);
     if (!share) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the fat inside %d positions", s->n);
     for (int i = 0; i < s->n; i++) share[i] = c->filled[i] ? (float)share_of(v, c, s, i) : 0;
-    for (int i = 0; i < s->n; i++)
+    for (int i = 0; i < to; i++)
         if ((double)dm_mean_round(share, s->n, i, (int)(reach / s->ds + 0.5)) > most) dm_spine_doubt(s, i, i + 1);
     free(share);
     return dm_ok;

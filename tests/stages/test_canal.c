@@ -451,7 +451,7 @@ static int doubted_fat(float wrong, int filled) {
             v.v[i * EDGE * EDGE + j] = hypot(0.5 * (j % EDGE) - 12.25, 0.5 * (int)(j / EDGE) - 12.25) < 6 ? 600.0f : -100.0f;
     }
     ck_assert(dm_good(dm_frame_build(&s)));
-    ck_assert(dm_good(dm_doubt_fat(&v, &c, 0.05, &s)));
+    ck_assert(dm_good(dm_doubt_fat(&v, &c, s.n, 0.05, &s)));
     int n = 0;
     for (int i = 0; i < N; i++) n += s.unsure[i];
     dm_spine_clear(&s);
