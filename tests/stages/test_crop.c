@@ -147,11 +147,11 @@ START_TEST(coarse_column_that_bends_is_a_column) {
 }
 END_TEST
 
-/* A chest's canal: cord in a rim of contrast that the coarse grid shows as bright as bone, fat behind it, body and laminae. HU at x,
+/* A chest's canal: cord in a rim of contrast that the coarse grid shows no brighter than dense bone, fat behind it, body and laminae. HU at x,
  * y mm left and behind of the middle. */
 static float hu_of_chest(double x, double y) {
     if (hypot(x / 4, (y + 3) / 3.2) < 1) return 60.0f;
-    if (hypot(x / 6.5, (y + 3) / 5.5) < 1) return 260.0f;
+    if (hypot(x / 6.5, (y + 3) / 5.5) < 1) return 400.0f;
     if (hypot(x / 8, y / 9) < 1) return -90.0f;
     int body = y < -8 && y > -32 && fabs(x) < 14, arch = y > -4 && hypot(x / 13, y / 14) < 1;
     return body ? 250.0f : arch ? 500.0f : 50.0f;
