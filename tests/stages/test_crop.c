@@ -86,26 +86,45 @@ START_TEST(box_keeps_its_place_when_averaged) {
 }
 END_TEST
 
-/* Evidence in the middle of a sac of 700 HU in fat, 12 x 10 mm, 30 mm high, with bone of `bone` HU `deep` mm deep all the way in
- * front of it, arches beside and behind it: a sacrum. */
-static float evidence_of_sacrum(float bone, double deep) {
+/* HU at x, y, z mm left of, behind and above the middle of the grid below. */
+typedef float hu_at(double x, double y, double z, const double *with);
+
+/* Evidence of a body of 80 mm: its grid, in which the middle of the canal is at `middle`. Its v is to be freed. */
+static const double middle[3] = {40, 66, 40};
+static dm_grid evidence_of(hu_at *hu, const double *with, int bends) {
     enum { NX = 40, NY = 48, NZ = 40 };
-    const dm_evidence_params p = {200, 130, 100, 1.1, 14, 0};
+    const dm_evidence_params p = {200, 130, 100, 1.1, 14, bends};
     dm_grid g = {.n = {NX, NY, NZ}, .step = 2.0}, e = {0};
     g.v = malloc(sizeof(float) * NX * NY * NZ);
     ck_assert_ptr_nonnull(g.v);
     for (int k = 0; k < NZ; k++)
         for (int j = 0; j < NY; j++)
-            for (int i = 0; i < NX; i++) {
-                double x = 2.0 * i - 40, y = 2.0 * j - 66, a = fabs(x), r = hypot(x / 6, y / 5);
-                int body = y < -8 && y > -8 - deep && a < 24, arch = hypot(x / 13, y / 10) > 1 && hypot(x / 17, y / 14) < 1;
-                float v = r < 1 ? 700.0f : hypot(x / 13, y / 10) < 1 ? -80.0f : body || arch ? bone : 50.0f;
-                g.v[(k * NY + j) * NX + i] = v;
-            }
+            for (int i = 0; i < NX; i++)
+                g.v[(k * NY + j) * NX + i] = hu(2.0 * i - middle[0], 2.0 * j - middle[1], 2.0 * k - middle[2], with);
     ck_assert(dm_good(dm_evidence_run(gpu, &g, DM_CT, &p, &e)));
-    const double middle[3] = {40, 66, 40};
-    float found = dm_evidence_at(&e, middle);
-    free(g.v), free(e.v);
+    free(g.v);
+    return e;
+}
+
+static float evidence_at(const dm_grid *e, double y, double z) {
+    const double at[3] = {middle[0], middle[1] + y, middle[2] + z};
+    return dm_evidence_at(e, at);
+}
+
+/* A sac of 700 HU in fat, 12 x 10 mm, with bone of with[0] HU with[1] mm deep all the way in front of it, arches beside and behind it: a
+ * sacrum. */
+static float hu_of_sacrum(double x, double y, double z, const double *with) {
+    double a = fabs(x);
+    int body = y < -8 && y > -8 - with[1] && a < 24, arch = hypot(x / 13, y / 10) > 1 && hypot(x / 17, y / 14) < 1;
+    (void)z;
+    return hypot(x / 6, y / 5) < 1 ? 700.0f : hypot(x / 13, y / 10) < 1 ? -80.0f : body || arch ? (float)with[0] : 50.0f;
+}
+
+static float evidence_of_sacrum(double bone, double deep) {
+    const double with[2] = {bone, deep};
+    dm_grid e = evidence_of(hu_of_sacrum, with, 0);
+    float found = evidence_at(&e, 0, 0);
+    free(e.v);
     return found;
 }
 
@@ -116,28 +135,21 @@ START_TEST(dense_sacrum_in_front_is_no_contrast) {
 }
 END_TEST
 
-/* Least evidence in the middle third of a column that bends as at the lumbosacral turn (radius 40 mm), as 3 mm voxels show it: brightest
- * in the middle, half as bright 4 mm from it; arches all the way round, bodies and discs in front. */
+/* A column that bends as at the lumbosacral turn (radius 40 mm), as 3 mm voxels show it: brightest in the middle, half as bright 4 mm from
+ * it; arches all the way round, bodies and discs in front. */
+static float hu_of_bend(double x, double y, double z, const double *with) {
+    double ahead = y + z * z / 80, r = hypot(x, ahead);
+    int body = ahead < -10 && ahead > -40 && fabs(x) < 24 && fmod(z + 115, 30) < 22, arch = ahead > -10 && r > 11 && r < 16;
+    (void)with;
+    return body || arch ? 300.0f : (float)(800 / (1 + exp((r - 4) / 1.2)));
+}
+
+/* Least evidence in its middle third. */
 static float evidence_of_bend(int bends) {
-    enum { NX = 40, NY = 48, NZ = 40 };
-    const dm_evidence_params p = {200, 130, 100, 1.1, 14, bends};
-    dm_grid g = {.n = {NX, NY, NZ}, .step = 2.0}, e = {0};
+    dm_grid e = evidence_of(hu_of_bend, NULL, bends);
     float least = 1.0f;
-    g.v = malloc(sizeof(float) * NX * NY * NZ);
-    ck_assert_ptr_nonnull(g.v);
-    for (int k = 0; k < NZ; k++)
-        for (int j = 0; j < NY; j++)
-            for (int i = 0; i < NX; i++) {
-                double z = 2.0 * k - 40, x = 2.0 * i - 40, y = 2.0 * j - 66 + z * z / 80, r = hypot(x, y);
-                int body = y < -10 && y > -40 && fabs(x) < 24 && fmod(z + 115, 30) < 22, arch = y > -10 && r > 11 && r < 16;
-                g.v[(k * NY + j) * NX + i] = body || arch ? 300.0f : (float)(800 / (1 + exp((r - 4) / 1.2)));
-            }
-    ck_assert(dm_good(dm_evidence_run(gpu, &g, DM_CT, &p, &e)));
-    for (double z = -14; z <= 14; z += 2) {
-        const double middle[3] = {40, 66 - z * z / 80, 40 + z};
-        least = fminf(least, dm_evidence_at(&e, middle));
-    }
-    free(g.v), free(e.v);
+    for (double z = -14; z <= 14; z += 2) least = fminf(least, evidence_at(&e, -z * z / 80, z));
+    free(e.v);
     return least;
 }
 
@@ -147,9 +159,9 @@ START_TEST(coarse_column_that_bends_is_a_column) {
 }
 END_TEST
 
-/* A chest's canal: cord in a rim of contrast that the coarse grid shows no brighter than dense bone, fat behind it, body and laminae. HU at x,
- * y mm left and behind of the middle. */
-static float hu_of_chest(double x, double y) {
+/* A chest's canal: cord in a rim of contrast that the coarse grid shows no brighter than dense bone, fat behind it, body and laminae. */
+static float hu_of_chest(double x, double y, double z, const double *with) {
+    (void)z, (void)with;
     if (hypot(x / 4, (y + 3) / 3.2) < 1) return 60.0f;
     if (hypot(x / 6.5, (y + 3) / 5.5) < 1) return 400.0f;
     if (hypot(x / 8, y / 9) < 1) return -90.0f;
@@ -159,20 +171,10 @@ static float hu_of_chest(double x, double y) {
 
 /* The fat behind a thin rim of contrast is enclosed as well as the sac, but is not the middle of the canal. */
 START_TEST(fat_behind_a_thin_rim_is_no_canal) {
-    enum { NX = 40, NY = 48, NZ = 40 };
-    const dm_evidence_params p = {200, 130, 100, 1.1, 14, 0};
-    dm_grid g = {.n = {NX, NY, NZ}, .step = 2.0}, e = {0};
-    g.v = malloc(sizeof(float) * NX * NY * NZ);
-    ck_assert_ptr_nonnull(g.v);
-    for (int k = 0; k < NZ; k++)
-        for (int j = 0; j < NY; j++)
-            for (int i = 0; i < NX; i++) g.v[(k * NY + j) * NX + i] = hu_of_chest(2.0 * i - 40, 2.0 * j - 66);
-    ck_assert(dm_good(dm_evidence_run(gpu, &g, DM_CT, &p, &e)));
-    const double cord[3] = {40, 63, 40}, fat[3] = {40, 71, 40};
-    float middle = dm_evidence_at(&e, cord), behind = dm_evidence_at(&e, fat);
-    ck_assert_msg(middle > 1.3f * behind, "evidence of the cord %.2f, of the fat %.2f", (double)middle,
-                  (double)behind);
-    free(g.v), free(e.v);
+    dm_grid e = evidence_of(hu_of_chest, NULL, 0);
+    float cord = evidence_at(&e, -3, 0), fat = evidence_at(&e, 5, 0);
+    ck_assert_msg(cord > 1.3f * fat, "evidence of the cord %.2f, of the fat %.2f", (double)cord, (double)fat);
+    free(e.v);
 }
 END_TEST
 
