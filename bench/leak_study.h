@@ -221,7 +221,8 @@ static inline int bench_kept_frame(FILE *f, int writing, dm_study *st) {
                bench_rows(f, writing, sp->score, 4, rows) && bench_rows(f, writing, sp->unsure, 1, rows) &&
                bench_rows(f, writing, c->r_dura, 4, cells) && bench_rows(f, writing, c->r_bone, 4, cells) &&
                bench_rows(f, writing, c->q_dura, 4, cells) && bench_rows(f, writing, c->q_bone, 4, cells) &&
-               bench_rows(f, writing, c->no_bone, 1, cells) && bench_rows(f, writing, c->filled, 1, rows) && bench_rows(f, writing, c->roots, 1, cells) &&
+               bench_rows(f, writing, c->no_bone, 1, cells) && bench_rows(f, writing, c->filled, 1, rows) &&
+               bench_rows(f, writing, c->roots, 1, cells) &&
                bench_rows(f, writing, c->sac, 4, rows);
     return good && (writing || dm_good(dm_frame_build(sp)));
 }
