@@ -295,6 +295,8 @@ typedef struct dm_study {
 
 /* Appends a flag to qc once. */
 void dm_study_flag(dm_study *study, const char *flag);
+/* The denoised volume, or where there is none the raw one. */
+const dm_volume *dm_crop_best(const dm_crop *crop);
 /* Takes a flag back. */
 void dm_study_unflag(dm_study *study, const char *flag);
 /* Frees a map's arrays and makes it empty. */

@@ -159,3 +159,8 @@ void dm_anatomy_clear(dm_anatomy *a) {
     free(a->buckets);
     memset(a, 0, sizeof *a);
 }
+
+int dm_ph_ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}

@@ -20,6 +20,9 @@ double dm_ph_normal(dm_ph_rng *r, double mean, double sd); /* cut at 2.5 s.d. */
 int dm_ph_chance(dm_ph_rng *r, double probability);
 int dm_ph_pick(dm_ph_rng *r, int n); /* 0 .. n - 1 */
 
+/* For qsort of doubles. */
+int dm_ph_ascending(const void *a, const void *b);
+
 enum { PH_MAX_VERTS = 32, PH_MAX_PRIMS = 1600, PH_MAX_ORGANS = 24, PH_MAX_RIBS = 32, PH_MAX_TRUTH = 48 };
 
 typedef enum dm_ph_protocol { PH_CTM, PH_MRM, PH_PLAIN } dm_ph_protocol;

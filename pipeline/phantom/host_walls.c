@@ -65,21 +65,16 @@ static double fat_begins(const dm_ph_host *h, int i, int c, double bone) {
     return r;
 }
 
-static int ascending(const void *a, const void *b) {
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 /* Median of the cells within 2 mm and 10 degrees: what few cells alone show is noise, of which shoulders make
  * streaks. */
 static float middle_of(const dm_ph_host *h, const float *v, int i, int c) {
     int half = (int)fmin(2.0 / h->ds + 0.5, 10.0), n = 0;
-    float some[5 * 21];
+    double some[5 * 21];
     for (int di = -half; di <= half; di++)
         for (int dc = -2; dc <= 2; dc++)
-            if (i + di >= 0 && i + di < h->n) some[n++] = v[(i + di) * PH_NT + (c + dc + PH_NT) % PH_NT];
-    qsort(some, (size_t)n, sizeof *some, ascending);
-    return some[n / 2];
+            if (i + di >= 0 && i + di < h->n) some[n++] = (double)v[(i + di) * PH_NT + (c + dc + PH_NT) % PH_NT];
+    qsort(some, (size_t)n, sizeof *some, dm_ph_ascending);
+    return (float)some[n / 2];
 }
 
 void dm_ph_host_walls_free(dm_ph_host_walls *w) {

@@ -28,11 +28,6 @@ static double edge_blur(const dm_ph_host *h, int i, int c) {
     return high - low > 350.0 && steep > 0.0 ? (high - low) / (steep * 2.50663) : NAN;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double dm_ph_host_blur(const dm_ph_host *h) {
     int room = (h->n / 4 + 1) * PH_NT, n = 0;
     double *blur = malloc((size_t)room * sizeof *blur), result = 0.6;
@@ -42,7 +37,7 @@ double dm_ph_host_blur(const dm_ph_host *h) {
             if (!isnan(b)) blur[n++] = b;
         }
     if (n > 20) {
-        qsort(blur, (size_t)n, sizeof *blur, ascending);
+        qsort(blur, (size_t)n, sizeof *blur, dm_ph_ascending);
         result = blur[n / 5];
     }
     free(blur);

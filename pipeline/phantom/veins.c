@@ -207,11 +207,6 @@ static void longest_walk(const dm_ph_around *o, dm_ph_rng *r, course kind, int s
     out->p[1][1] += 5.0 * side, out->radius[0] = radius, out->n = 1;
 }
 
-static int ascending(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* A piece's value less the 75th percentile of what lies a millimetre beside it. */
 static double contrast_of(const dm_ph_around *o, const way *w, int i, double value) {
     double d[3], middle[3], round[8];
@@ -219,7 +214,7 @@ static double contrast_of(const dm_ph_around *o, const way *w, int i, double val
         d[c] = w->p[i + 1][c] - w->p[i][c], middle[c] = 0.5 * (w->p[i + 1][c] + w->p[i][c]);
     normalise(d);
     ring(o, middle, d, w->radius[i] + 1.0, round);
-    qsort(round, 8, sizeof *round, ascending);
+    qsort(round, 8, sizeof *round, dm_ph_ascending);
     return value - 0.5 * (round[5] + round[6]);
 }
 

@@ -121,7 +121,7 @@ static void who_leads(const params *p, dm_modality modality, work *w) {
 }
 
 static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, work *w) {
-    const dm_volume *volume = study->crop.clean.v ? &study->crop.clean : &study->crop.raw;
+    const dm_volume *volume = dm_crop_best(&study->crop);
     DM_TRY(dm_unroll(gpu, volume, &study->spine, p->step, p->reach, p->persist, &w->u));
     w->edge = edges(p, study->modality);
     w->n = w->u.a.ns;
@@ -256,9 +256,8 @@ static dm_status divide(const params *p, work *w) {
 /* Where the sac ends and how wide it is was read from the wrong dura then, too. */
 static dm_status settle(const params *p, work *w, int last) {
     const dm_settled_params roots = {p->root_layer, w->edge.tissue, w->edge.mr ? 0.0f : w->edge.faint, last};
-    int found = 0;
-    DM_TRY(dm_settled_roots(&w->u, &roots, w->level, w->rd, w->qd, w->roots, &found));
-    if (found && last) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
+    DM_TRY(dm_settled_roots(&w->u, &roots, w->level, w->rd, w->qd, w->roots));
+    if (last && memchr(w->roots, 1, (size_t)w->n * DM_NT)) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
     return dm_ok;
 }
 
@@ -386,7 +385,7 @@ static dm_status run(dm_gpu *gpu, const void *params_, dm_study *study) {
     DM_TRY_OUT(write_canal(p, &w, study));
     DM_TRY_OUT(dm_doubt_edges(&study->canal, study->modality, p->edge_least, &study->spine));
     if (study->modality == DM_CT)
-        DM_TRY_OUT(dm_doubt_fat(study->crop.clean.v ? &study->crop.clean : &study->crop.raw, &study->canal,
+        DM_TRY_OUT(dm_doubt_fat(dm_crop_best(&study->crop), &study->canal,
                                 sacrum_from(p, &w, &study->spine), p->fat_most, &study->spine));
 out:
     work_clear(&w);
@@ -395,7 +394,7 @@ out:
 
 static uint64_t device_bytes(const dm_study *study, const void *params_) {
     const params *p = params_;
-    const dm_volume *v = study->crop.clean.v ? &study->crop.clean : &study->crop.raw;
+    const dm_volume *v = dm_crop_best(&study->crop);
     double length = study->spine.n > 1 ? (study->spine.n - 1) * study->spine.ds : 800.0;
     return dm_unrolled_bytes(length, p->step, p->reach) + (uint64_t)dm_volume_count(v) * sizeof(float) + (64u << 20);
 }

@@ -101,9 +101,8 @@ typedef struct dm_settled_params {
 /* Below the cord roots settle on the low side of the sac and the dura was drawn round the bright fluid above them: moves it
  * behind them, where a layer dimmer than the fluid lies under a level surface of it, which is too shallow for a sac of its
  * width. A pool outside leaves the dura round. The edge sought there is the strongest one near the shape of a healthy sac.
- * level, rd, qd: as above. roots: per ray, is set to 1 where roots hide the dura that way, else left; found: 1 = somewhere. */
-dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, uint8_t *roots,
-                           int *found);
+ * level, rd, qd: as above. roots: per ray, is set to 1 where roots hide the dura that way, else left. */
+dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, uint8_t *roots);
 
 /* ---- ellipse.c ---- */
 

@@ -422,8 +422,7 @@ static void look(scan *s, const dm_settled_params *p) {
     }
 }
 
-dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, uint8_t *roots,
-                           int *found) {
+dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, uint8_t *roots) {
     scan s = {.u = u, .level = level, .tissue = p->tissue, .rd = rd, .qd = qd, .roots = roots};
     uint8_t *spare = calloc((size_t)u->a.ns, 1);
     ring_costs *costs = malloc(sizeof *costs);
@@ -450,7 +449,6 @@ dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, con
         span_along(&s, s.spare, s.span);
         bridge(&s, angle, costs);
     }
-    *found = angle >= 0;
     free(spare), free(costs);
     scan_clear(&s);
     return status;

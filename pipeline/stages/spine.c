@@ -86,12 +86,8 @@ static dm_status first_curve(const dm_crop *crop, double sigma, curve *k) {
     return dm_smooth_points(k->p, k->n, k->step, sigma);
 }
 
-static const dm_volume *best_volume(const dm_study *study) {
-    return study->crop.clean.v ? &study->crop.clean : &study->crop.raw;
-}
-
 static dm_status quality_of(dm_gpu *gpu, const dm_study *study, const params *q, const dm_spine *line, dm_walls *w) {
-    return dm_centre_walls(gpu, best_volume(study), line, study->modality, q->wall_hu, q->column_hu, w);
+    return dm_centre_walls(gpu, dm_crop_best(&study->crop), line, study->modality, q->wall_hu, q->column_hu, w);
 }
 
 /* Moves the line by the walls' middle. */
@@ -149,7 +145,7 @@ out:
 
 /* The box and its gathered rays (1 mm x 72 x 41 floats; the line is hardly longer than the box is high). */
 static uint64_t device_bytes(const dm_study *study, const void *p) {
-    const dm_volume *v = best_volume(study);
+    const dm_volume *v = dm_crop_best(&study->crop);
     const dm_grid *g = &study->crop.evidence;
     (void)p;
     return (uint64_t)dm_volume_count(v) * 4 + (uint64_t)(2.0 * g->n[2] * g->step) * DM_NT * 41 * 4;

@@ -9,6 +9,10 @@ static const char *pick(const char *const *names, unsigned count, unsigned i) {
     return i < count ? names[i] : "";
 }
 
+const dm_volume *dm_crop_best(const dm_crop *crop) {
+    return crop->clean.v ? &crop->clean : &crop->raw;
+}
+
 const char *dm_class_name(dm_class c) {
     static const char *const names[] = {"none",   "ventral_tear",       "lateral_tear", "dorsal_tear", "diverticulum_leak",
                                         "csf_venous_fistula", "sacral", "indeterminate"};

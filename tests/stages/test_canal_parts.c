@@ -1,0 +1,132 @@
+/* Parts of stage canal that need no device: places along the spine, and what doubts the line. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "canal_parts.h"
+#include "frame.h"
+
+/* A sac on a grid of its own: cord down to cord_to, fluid down to fluid_to (mm), `wide` times wider than deep. */
+static void places_of(int n, int cord_to, int fluid_to, int goes_on, float wide, float *place) {
+    const dm_surf_args a = {n, DM_NT, 60, 0.25f};
+    dm_unrolled u = {.a = a, .step = 1, .goes_on = goes_on, .s = malloc((size_t)n * DM_NT * 60 * sizeof(float))};
+    float *level = malloc((size_t)n * sizeof *level), *rd = malloc((size_t)n * DM_NT * sizeof *rd);
+    for (int i = 0; i < n; i++) {
+        level[i] = i <= fluid_to ? 500.0f : DM_OUTSIDE;
+        for (int t = 0; t < DM_NT; t++) {
+            double c = cos(t * 0.0872665) * (double)wide, si = sin(t * 0.0872665);
+            rd[i * DM_NT + t] = (float)(6 * (double)wide / hypot(c, si));
+            for (int k = 0; k < 60; k++) u.s[dm_ray_of(a, i, t) + (size_t)k] = k < 14 && i <= cord_to ? 80.0f : k < 24 ? 500.0f : -80.0f;
+        }
+    }
+    dm_sac_places(&u, level, rd, 30, place);
+    free(u.s), free(level), free(rd);
+}
+
+START_TEST(places_by_cord_and_sac) {
+    float place[400];
+    places_of(400, 150, 340, 1, 1, place); /* ends at L1 (2.2) and S2 (8) */
+    ck_assert_double_eq_tol((double)place[150], 2.2, 0.6);
+    ck_assert_double_eq_tol((double)place[340], 8.0, 0.6);
+    ck_assert_double_eq((double)place[20], 0.0);
+    places_of(400, 150, 399, 0, 1, place); /* the sac leaves the scan: by the cord alone */
+    ck_assert_double_eq_tol((double)place[246], 2.2 + 3, 0.6);
+    places_of(400, 399, 399, 0, 1, place); /* cord all the way: chest */
+    for (int i = 0; i < 400; i++) ck_assert_double_eq((double)place[i], 0.0);
+    places_of(400, 399, 399, 0, 1.6f, place); /* and neck, where the sac is wide */
+    for (int i = 0; i < 400; i++) ck_assert_double_eq_tol((double)place[i], -1.0, 0.01);
+    places_of(100, -1, -1, 1, 1, place); /* nothing filled tells nothing */
+    for (int i = 0; i < 100; i++) ck_assert_double_eq((double)place[i], 0.0);
+    ck_assert(dm_expected_gap(7, DM_NT / 4, 1.5f, 0.8f) > 3 * dm_expected_gap(0, DM_NT / 4, 1.5f, 0.8f));
+    ck_assert_double_eq_tol((double)dm_expected_gap(5, 0, 1.5f, 0.8f), 0.8, 1e-6);
+    ck_assert_double_eq((double)dm_expected_gap(5, 7, 1.5f, 0.8f), (double)dm_expected_gap(5, DM_NT - 7, 1.5f, 0.8f));
+}
+END_TEST
+
+/* Edges round 250 mm of line, 2 samples a mm: `weak` over the first 30 mm, .9 below, with a dip to .3 over a level of 12 mm in
+ * the middle. Returns the samples that are doubted; *last = the lowest of them. */
+static int doubted_edges(dm_modality modality, int filled, float weak, int *last) {
+    enum { N = 500 };
+    dm_spine s = {0};
+    dm_canal c = {.n = N, .q_dura = calloc(N * DM_NT, 4), .q_bone = calloc(N * DM_NT, 4), .filled = calloc(N, 1)};
+    ck_assert(c.q_dura && c.q_bone && c.filled);
+    ck_assert(dm_good(dm_spine_make(&s, N, 0.5)));
+    for (int i = 0; i < N; i++) {
+        float *q = (filled ? c.q_dura : c.q_bone) + (size_t)i * DM_NT;
+        for (int t = 0; t < DM_NT; t++) q[t] = i < 60 ? weak : i >= 240 && i < 264 ? 0.3f : 0.9f;
+        c.filled[i] = (uint8_t)filled, s.score[i] = 1;
+    }
+    ck_assert(dm_good(dm_doubt_edges(&c, modality, 0.2, &s)));
+    int n = 0;
+    *last = -1;
+    for (int i = 0; i < N; i++)
+        if (s.unsure[i]) n++, *last = i;
+    dm_spine_clear(&s);
+    free(c.q_dura), free(c.q_bone), free(c.filled);
+    return n;
+}
+
+/* A sac of 6 mm in fat along z, dura found at 6 mm, but at `wrong` mm over 15 mm in the middle of 60; all filled, or none. Returns
+ * the samples that are doubted, 2 a mm. */
+static int doubted_fat(float wrong, int filled) {
+    enum { N = 120, EDGE = 50 };
+    const dm_affine to_lps = {{{0.5, 0, 0, -12.25}, {0, 0.5, 0, -12.25}, {0, 0, 0.5, 0}}};
+    dm_volume v = {0};
+    dm_spine s = {0};
+    dm_canal c = {.n = N, .r_dura = calloc(N * DM_NT, 4), .filled = calloc(N, 1)};
+    ck_assert(c.r_dura && c.filled && dm_good(dm_volume_make(&v, EDGE, EDGE, N, &to_lps)));
+    ck_assert(dm_good(dm_spine_make(&s, N, 0.5)));
+    for (int i = 0; i < N; i++) {
+        const double p[3] = {0, 0, 59.5 - 0.5 * i};
+        memcpy(s.p[i], p, sizeof p);
+        c.filled[i] = (uint8_t)filled;
+        for (int t = 0; t < DM_NT; t++) c.r_dura[i * DM_NT + t] = i >= 45 && i < 75 ? wrong : 6.0f;
+        for (int j = 0; j < EDGE * EDGE; j++)
+            v.v[i * EDGE * EDGE + j] = hypot(0.5 * (j % EDGE) - 12.25, 0.5 * (int)(j / EDGE) - 12.25) < 6 ? 600.0f : -100.0f;
+    }
+    ck_assert(dm_good(dm_frame_build(&s)));
+    ck_assert(dm_good(dm_doubt_fat(&v, &c, s.n, 0.05, &s)));
+    int n = 0;
+    for (int i = 0; i < N; i++) n += s.unsure[i];
+    dm_spine_clear(&s);
+    dm_volume_clear(&v);
+    free(c.r_dura), free(c.filled);
+    return n;
+}
+
+/* What the dura holds is never fat; its own blur is none; where nothing fills the sac the dura is a guess anyway. */
+START_TEST(fat_inside_is_no_dura) {
+    int n = doubted_fat(9, 1);
+    ck_assert_msg(n >= 30 && n <= 46, "%d samples of 30", n);
+    ck_assert_int_eq(doubted_fat(6, 1), 0);
+    ck_assert_int_eq(doubted_fat(6.5f, 1), 0);
+    ck_assert_int_eq(doubted_fat(9, 0), 0);
+}
+END_TEST
+
+/* Weak edges at the upper end are cisterns on MR; weaker ones are no canal on either; a level alone is a disc or a pool. */
+START_TEST(edges_tell_where_a_canal_is) {
+    int last, n = doubted_edges(DM_MR, 1, 0.5f, &last);
+    ck_assert_msg(n > 50 && n < 70 && last == n - 1, "%d samples, the last %d", n, last);
+    ck_assert_int_eq(doubted_edges(DM_MR, 1, 0.8f, &last), 0);
+    ck_assert_int_eq(doubted_edges(DM_CT, 1, 0.5f, &last), 0);
+    n = doubted_edges(DM_CT, 0, 0.3f, &last);
+    ck_assert_msg(n > 50 && n < 70 && last == n - 1, "%d samples, the last %d", n, last);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("canal_parts");
+    TCase *c = tcase_create("canal_parts");
+    tcase_add_test(c, places_by_cord_and_sac);
+    tcase_add_test(c, edges_tell_where_a_canal_is);
+    tcase_add_test(c, fat_inside_is_no_dura);
+    suite_add_tcase(suite, c);
+    SRunner *r = srunner_create(suite);
+    srunner_set_fork_status(r, CK_NOFORK);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
