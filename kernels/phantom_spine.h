@@ -10,10 +10,17 @@ DM_FN float dm_ph_cancellous(const dm_ph_args *g, float base, float x, float y, 
     return base + g->mat[PH_M_TEXTURE] * t;
 }
 
+/* Cortex on the bone that walls the canal in, where it is whole: what stands there but for it is drawn without one. */
+typedef struct dm_ph_lining {
+    float thick; /* mm; 0 = none */
+    float part;  /* 0..1, how much of the wall is bone here */
+    float value;
+} dm_ph_lining;
+
 /* The column of bodies and discs: two measures, across (d2) and along (dz), of the vertebra whose stretch
- * this is. */
+ * this is. Its back wall is left for `lining`. */
 DM_FN float dm_ph_bodies(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT v, const dm_ph_point *q,
-                         float x, float y, float z, float value) {
+                         float x, float y, float z, dm_ph_lining *lining, float value) {
     float depth = v[PH_DEPTH], hw = v[PH_HALF_W];
     if (depth < 1.0f) return value;
     float ca = v[PH_FRONT] + 0.5f * depth - 2.0f, ba = 0.5f * depth + 2.0f;
@@ -36,7 +43,11 @@ DM_FN float dm_ph_bodies(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT
     if (dm_fmax(d2 + 0.9f, dz + 1.0f) < g->w) core = dm_ph_cancellous(g, core, x, y, z);
     /* Basivertebral vein: a cleft from the canal into the middle of the body. */
     float cleft = dm_ph_ellipse(q->l, (pos - 0.5f) * (v[PH_S_TO] - v[PH_S_FROM]), 4.5f, 1.6f);
-    if (pa < 0.0f) core = dm_ph_mixf(core, g->mat[PH_M_VEIN], 0.6f * dm_ph_cover(cleft, g->w * 1.5f));
+    float open = pa < 0.0f ? 0.6f * dm_ph_cover(cleft, g->w * 1.5f) : 0.0f;
+    core = dm_ph_mixf(core, g->mat[PH_M_VEIN], open);
+    lining->part = dm_ph_cover(d, g->w) * (1.0f - open);
+    lining->thick = 0.6f;
+    lining->value = g->mat[PH_M_CORTEX] * 0.8f;
     float rim = dz > d2 ? g->mat[PH_M_ENDPLATE] : g->mat[PH_M_CORTEX] * 0.8f;
     rim = v[PH_FUSED] > 0.5f && dz > d2 ? dm_ph_mixf(rim, core, 0.4f) : rim;
     float bone = dm_ph_mixf(rim, core, dm_ph_cover(dm_fmax(d2 + 0.8f, dz + 1.0f), g->w));
@@ -140,11 +151,11 @@ DM_FN float dm_ph_flow(const dm_ph_args *g, const dm_ph_point *q, float x, float
     return 1.0f - depth * patch * dm_clampf(0.4f - 0.15f * q->a, 0.0f, 1.0f);
 }
 
-/* Inside of the canal's wall: epidural space (of value epi), pool, sac, cord; exact sum over nested blurred
- * shells. */
+/* The canal and its wall's lining: epidural space (of value epi), pool, sac, cord; exact sum over nested blurred
+ * shells. value: what stands outside. */
 DM_FN float dm_ph_canal(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT nodes,
-                        DM_GLOBAL const float *DM_RESTRICT walls, const dm_ph_point *q, float rb, float epi,
-                        float x, float y, float z, float value) {
+                        DM_GLOBAL const float *DM_RESTRICT walls, const dm_ph_point *q, float rb, dm_ph_lining lining,
+                        float epi, float x, float y, float z, float value) {
     DM_GLOBAL const float *n = nodes + (size_t)q->node * PH_NODE;
     float f = q->s - (float)q->node;
     float rd = dm_ph_wall(walls, g->n_nodes, PH_RD, q), w = g->w;
@@ -167,7 +178,8 @@ DM_FN float dm_ph_canal(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT 
         }
         inside = dm_ph_settled(g, n, q, dm_ph_cauda(g, n, q, rd, inside));
     }
-    return value * (1.0f - cover_b) + epi * (cover_b - cover_o + cover_i - cover_d) +
+    float cortex = lining.part * (dm_ph_cover(q->r - rb - lining.thick, w) - cover_b);
+    return value * (1.0f - cover_b - cortex) + lining.value * cortex + epi * (cover_b - cover_o + cover_i - cover_d) +
            pool * (cover_o - cover_i) + inside * cover_d;
 }
 
@@ -207,6 +219,7 @@ DM_FN float dm_ph_spine(const dm_ph_args *g, PH_TABLES, float s, float x, float 
     DM_GLOBAL const int *list = buckets + g->n_buckets + 1;
     float sac = nodes[(size_t)q.node * PH_NODE + PH_SAC];
     dm_ph_point inner = q;
+    dm_ph_lining lining = {0.0f, 0.0f, 0.0f};
     float inner_rel = rel;
     if (rel < g->w && q.r > 0.5f) {
         /* The wall is blurred once, by the canal that is drawn over it: what lies outside is taken where it is whole. */
@@ -218,21 +231,23 @@ DM_FN float dm_ph_spine(const dm_ph_args *g, PH_TABLES, float s, float x, float 
         if (rel < 9.0f) value = dm_ph_mixf(value, g->mat[PH_M_FAT], dm_ph_cover(rel - 6.0f, 4.0f));
         if (rel < 5.0f && q.a < -2.0f)
             value = dm_ph_mixf(value, g->mat[PH_M_FLAVUM], dm_ph_cover(rel - 3.0f, g->w));
-        value = dm_ph_bodies(g, v, &q, x, y, z, value);
+        value = dm_ph_bodies(g, v, &q, x, y, z, &lining, value);
         if (rel < 60.0f) bone = dm_ph_posterior(g, verts, &q, rel);
         i = dm_ph_layer(g, prims, list, i, end, PH_BONE, &q, sac, &bone, &value);
         if (bone < g->w) {
             float core = dm_ph_cancellous(g, g->mat[PH_M_ARCH], x, y, z);
             float b = dm_ph_mixf(g->mat[PH_M_CORTEX], core, dm_ph_cover(bone + 1.3f, g->w));
-            value = dm_ph_mixf(value, b, dm_ph_cover(bone, g->w));
+            float part = dm_ph_cover(bone, g->w);
+            value = dm_ph_mixf(value, b, part);
+            if (part > lining.part) lining = (dm_ph_lining){1.3f, part, g->mat[PH_M_CORTEX]};
         }
     } else {
         while (i < end && (int)prims[(size_t)list[i] * PH_PROW + PH_LAYER_NO] == PH_BONE) i++;
     }
     q = inner;
     i = dm_ph_layer(g, prims, list, i, end, PH_SOFT, &q, sac, &bone, &value);
-    if (inner_rel < g->w)
-        value = dm_ph_canal(g, nodes, walls, &q, rb, dm_ph_epidural(g, walls, &q, x, y, z), x, y, z, value);
+    if (inner_rel < g->w + lining.thick)
+        value = dm_ph_canal(g, nodes, walls, &q, rb, lining, dm_ph_epidural(g, walls, &q, x, y, z), x, y, z, value);
     dm_ph_layer(g, prims, list, i, end, PH_OVER, &q, sac, &bone, &value);
     return value;
 }

@@ -73,7 +73,8 @@ void dm_ph_host_scanner(const dm_ph_host *h, const dm_anatomy *a, dm_ph_scanner 
 static float change(const dm_ph_args *g, const dm_anatomy *a, dm_ph_point *q, float clean, const float p[3]) {
     float rb = dm_ph_wall(a->walls, g->n_nodes, PH_RB, q), rel = q->r - rb, bone = 99.0f;
     float there = dm_fmin(clean, soft_most), value = there;
-    if (rel < g->w) value = dm_ph_canal(g, a->nodes, a->walls, q, rb, there, p[0], p[1], p[2], there);
+    const dm_ph_lining as_scanned = {0.0f, 0.0f, 0.0f};
+    if (rel < g->w) value = dm_ph_canal(g, a->nodes, a->walls, q, rb, as_scanned, there, p[0], p[1], p[2], there);
     int bucket = dm_clampi((int)(q->s * 0.125f), 0, g->n_buckets - 1);
     int i = a->buckets[bucket], end = a->buckets[bucket + 1];
     const int *list = a->buckets + g->n_buckets + 1;
