@@ -1,4 +1,4 @@
-/* Studies for bench_leaks: digital phantoms brought as far as the stage levels, by the truth or by the real
+/* Studies for bench_leaks: digital phantoms, drawn or painted, brought as far as the stage levels, by the truth or by the real
  * stages, and kept in a folder so that the stages after it can be run again and again. */
 #ifndef DM_LEAK_STUDY_H
 #define DM_LEAK_STUDY_H
@@ -10,6 +10,7 @@
 
 #include "frame.h"
 #include "level.h"
+#include "painted.h"
 #include "phantom.h"
 #include "pools.h"
 #include "stage_run.h"
@@ -146,7 +147,7 @@ static inline int bench_given_line(const bench_case *b, int from, int to) {
 static inline int16_t *bench_render(dm_gpu *gpu, const bench_case *b) {
     int16_t *v =
         bench_calloc((size_t)b->sc->args.nx * (size_t)b->sc->args.ny * (size_t)b->sc->args.nz, sizeof *v);
-    if (dm_good(dm_ph_render(gpu, b->sc, b->a, v))) return v;
+    if (dm_good(bench_draw(gpu, b->sc, b->a, v))) return v;
     free(v);
     return NULL;
 }
@@ -259,7 +260,7 @@ static inline int bench_study(dm_gpu *gpu, bench_case *b, const char *folder) {
     char path[800];
     b->st->modality = b->a->protocol == PH_MRM ? DM_MR : DM_CT;
     b->st->contrast = b->st->modality == DM_MR ? DM_FLUID : DM_IODINE;
-    snprintf(path, sizeof path, "%s/%s_%d_%s%s_%llu_%d.study", folder ? folder : "", frame[b->frame],
+    snprintf(path, sizeof path, "%s/%s%s_%d_%s%s_%llu_%d.study", folder ? folder : "", b->a->host ? "host_" : "", frame[b->frame],
              (int)b->a->protocol, b->a->kind, b->dense ? "_dense" : "", (unsigned long long)b->a->seed,
              b->a->number);
     if (folder && bench_kept(path, 0, b->st)) return 1;

@@ -6,6 +6,7 @@
 
 #include "../options.h"
 #include "leaks.h"
+#include "host_frame.h"
 #include "pictures.h"
 #include "record.h"
 
@@ -17,6 +18,7 @@ static const char help[] =
     "smooth error\n"
     "  --error MM                 s.d. of that error (0.4)\n"
     "  --seed S --from I --cases N --protocol ctm|mrm|both --kinds K,K,...   which phantoms (kinds in turn)\n"
+    "  --host STUDY               paints into this real CT without contrast instead; its kinds are those that its levels allow\n"
     "  --dense                    short pools of graded thickness and ratio instead of the kind's own leak\n"
     "  --dense-seed S --dense-cases N   and N dense studies on the line of the truth with the surfaces of "
     "the stages\n"
@@ -42,6 +44,7 @@ static const char help[] =
     "--gallery /tmp/worst\n";
 
 typedef struct plan {
+    const dm_ph_host *host; /* NULL: drawn */
     uint64_t seed;
     const char *protocol, *kinds, *cache, *pictures, *surfaces;
     bench_frame frame;
@@ -70,15 +73,15 @@ typedef struct work {
 } work;
 
 /* Kinds in turn; of every kind both protocols in turn. 0 = none could be made. */
-static int anatomy_of(const plan *p, int c, dm_anatomy *a) {
-    char kind[40];
-    if (!p->kinds) return bench_phantom(p->seed, c, p->dense ? "none" : NULL, p->protocol, a);
-    int n = 1;
-    for (const char *q = p->kinds; *q; q++) n += *q == ',';
-    const char *from = p->kinds;
-    for (int skip = c % n; skip > 0; skip--) from = strchr(from, ',') + 1;
-    snprintf(kind, sizeof kind, "%.*s", (int)strcspn(from, ","), from);
-    return dm_good(dm_anatomy_make(p->seed, c, kind, bench_protocol(p->protocol, c, n), a));
+static int subject_of(const plan *p, int c, dm_anatomy *a, dm_ph_scanner *sc) {
+    enum { MOST_KINDS = 32 };
+    char words[500] = "", *kind[MOST_KINDS];
+    size_t used = 0;
+    for (int k = 0; !p->kinds && !p->dense && dm_phantom_kinds[k]; k++)
+        used += (size_t)snprintf(words + used, sizeof words - used, "%s,", dm_phantom_kinds[k]);
+    if (used == 0) snprintf(words, sizeof words, "%s", p->kinds ? p->kinds : "none");
+    int n = bench_kinds_of(words, p->host, kind, MOST_KINDS);
+    return n > 0 && bench_subject(p->host, p->seed, c, kind[c % n], bench_protocol(p->protocol, c, n), a, sc);
 }
 
 static void draw(const plan *p, const bench_case *b) {
@@ -106,8 +109,7 @@ static int case_make(dm_gpu *gpu, const plan *p, int c, bench_case *b) {
                       .frame = p->frame,
                       .error = p->error,
                       .dense = p->dense};
-    if (!anatomy_of(p, c, b->a)) return 0;
-    dm_ph_make_scanner(b->a, 0, b->sc);
+    if (!subject_of(p, c, b->a, b->sc)) return 0;
     if (p->dense) bench_dense_pools(b);
     if (!bench_study(gpu, b, p->cache)) return 0;
     if (p->surfaces && p->frame == BENCH_CANAL) bench_true_surfaces(b, p->surfaces);
@@ -203,6 +205,15 @@ static void run_cases(work *w, const plan *p, int from, int to) {
     for (int c = from; c < to; c++) one_case(w, p, c);
 }
 
+/* Opens the host that p paints into; path NULL: none. An exit code. */
+static int host_of(dm_gpu *gpu, const char *path, dm_host_frame *host, plan *p) {
+    if (!path) return 0;
+    dm_status s = dm_host_open(gpu, path, host);
+    p->host = &host->host, p->frame = BENCH_REAL, p->protocol = "ctm";
+    if (!dm_good(s)) fprintf(stderr, "%s\n", s.text);
+    return dm_good(s) ? 0 : 4;
+}
+
 int main(int argc, char **argv) {
     if (bench_help(argc, argv, help)) return 0;
     const char *frame = bench_option(argc, argv, "--frame", "given"),
@@ -220,12 +231,14 @@ int main(int argc, char **argv) {
               .error = atof(bench_option(argc, argv, "--error", "0.4")),
               .dense = bench_has(argc, argv, "--dense"),
               .prepare = bench_has(argc, argv, "--prepare")};
-    plan dense = p;
-    dense.seed = strtoull(bench_option(argc, argv, "--dense-seed", "1"), NULL, 10);
-    dense.dense = 1, dense.frame = BENCH_CANAL;
     work *w = bench_calloc(1, sizeof *w);
+    dm_host_frame host = {0};
     int rc = variants_make(argc, argv, bench_option(argc, argv, "--set", ""), &w->v) ? 0 : 2;
     if (rc == 0 && !dm_good(dm_gpu_open(NULL, 0, &w->gpu))) rc = 4;
+    if (rc == 0) rc = host_of(w->gpu, bench_option(argc, argv, "--host", NULL), &host, &p);
+    plan dense = p;
+    dense.seed = strtoull(bench_option(argc, argv, "--dense-seed", "1"), NULL, 10);
+    dense.dense = 1, dense.frame = p.host ? BENCH_REAL : BENCH_CANAL;
     if (rc == 0) {
         tally *t = w->v.t[0];
         t->csv = csv ? fopen(csv, "w") : NULL;
@@ -238,8 +251,9 @@ int main(int argc, char **argv) {
         if (bench_has(argc, argv, "--fit")) tally_fit(t);
         if (t->csv) fclose(t->csv);
         if (worst && !gallery(w, worst)) rc = 1;
-        dm_gpu_close(w->gpu);
     }
+    if (w->gpu) dm_gpu_close(w->gpu);
+    dm_host_clear(&host);
     variants_free(&w->v);
     free(w);
     return rc;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../options.h"
+#include "../painted.h"
 #include "../stage_run.h"
 #include "curved.h"
 #include "host_frame.h"
@@ -93,7 +94,7 @@ static int one_case(const job *j, int number, const char *kind) {
     dm_anatomy *a = calloc(1, sizeof *a);
     dm_study *st = calloc(1, sizeof *st);
     dm_ph_scanner *sc = calloc(1, sizeof *sc);
-    int good = a && st && sc && make_case(j->host, j->seed, number, kind, j->protocol, a, sc);
+    int good = a && st && sc && bench_subject(j->host, j->seed, number, kind, j->protocol, a, sc);
     for (int i = 0; good && i < a->n_veins && j->fair; i++) good = is_fair(sc, &a->vein[i]);
     good = good && make_study(j->gpu, a, sc, j->cache, j->set, st);
     if (j->each && good)
@@ -109,14 +110,6 @@ static int one_case(const job *j, int number, const char *kind) {
     return good;
 }
 
-/* The kinds named in the comma-separated `words` that the host allows, at most `most`. */
-static int kinds_of(char *words, const dm_ph_host *host, char **kind, int most) {
-    int n = 0;
-    for (char *save = NULL, *w = strtok_r(words, ",", &save); w && n < most; w = strtok_r(NULL, ",", &save))
-        if (!host || dm_ph_host_allows(host, w)) kind[n++] = w;
-    return n;
-}
-
 static dm_ph_protocol protocol_of(const char *name) {
     if (strcmp(name, "mrm") == 0) return PH_MRM;
     return strcmp(name, "ct_plain") == 0 ? PH_PLAIN : PH_CTM;
@@ -128,7 +121,7 @@ static int run(const job *j, int argc, char **argv) {
     char kinds[200], *kind[16];
     snprintf(kinds, sizeof kinds, "%s",
              bench_option(argc, argv, "--kinds", "fistula,diverticula,diverticulum_leak,c1c2,puncture,none"));
-    int n = kinds_of(kinds, j->host, kind, 16);
+    int n = bench_kinds_of(kinds, j->host, kind, 16);
     for (int c = from; c < cases && n > 0; c++) one_case(j, c, kind[c % n]);
     report(j->t);
     report_signs(j->t);

@@ -1,31 +1,16 @@
 /* A case of the bench: drawn, or painted into a host; brought as far as the stage map. */
 #include <stdlib.h>
 
+#include "../painted.h"
 #include "../stage_run.h"
 #include "sacs.h"
 
 enum { AFTER_LEVELS = 5 };
 
-dm_status draw_scan(dm_gpu *gpu, const dm_ph_scanner *sc, const dm_anatomy *a, int16_t *out) {
-    return a->host ? dm_ph_paint(a->host, sc, a, out) : dm_ph_render(gpu, sc, a, out);
-}
-
-int make_case(const dm_ph_host *host, uint64_t seed, int number, const char *kind, dm_ph_protocol pr,
-              dm_anatomy *a, dm_ph_scanner *sc) {
-    dm_status s =
-        host ? dm_ph_host_anatomy(host, seed, number, kind, a) : dm_anatomy_make(seed, number, kind, pr, a);
-    if (!dm_good(s)) return 0;
-    if (host)
-        dm_ph_host_scanner(host, a, sc);
-    else
-        dm_ph_make_scanner(a, 0, sc);
-    return 1;
-}
-
 /* From the scan to the names of the levels. */
 static int from_scan(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *set,
                      dm_study *st) {
-    return bench_blank_scan(a, sc, st) && dm_good(draw_scan(gpu, sc, a, st->pass[0].scan.v)) &&
+    return bench_blank_scan(a, sc, st) && dm_good(bench_draw(gpu, sc, a, st->pass[0].scan.v)) &&
            bench_run_first(gpu, AFTER_LEVELS, set, st);
 }
 

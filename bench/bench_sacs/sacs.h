@@ -57,12 +57,7 @@ void place_of(const dm_study *st, const double lps[3], char out[64]);
  */
 int is_fair(const dm_ph_scanner *sc, const dm_ph_vein *vein);
 
-/* make.c: the anatomy and scanner of a case (host NULL: drawn, else painted into it); its scan, room for
- * nx*ny*nz values; its study up to the stage map, kept in the folder `cache` unless that is NULL. 0 = failed.
- */
-int make_case(const dm_ph_host *host, uint64_t seed, int number, const char *kind, dm_ph_protocol pr,
-              dm_anatomy *a, dm_ph_scanner *sc);
-dm_status draw_scan(dm_gpu *gpu, const dm_ph_scanner *sc, const dm_anatomy *a, int16_t *out);
+/* make.c: a case's study up to the stage map, kept in the folder `cache` unless that is NULL. 0 = failed. */
 int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *cache, const char *set,
                dm_study *st);
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../painted.h"
 #include "sacs.h"
 
 /* The anatomy's primitives with those of all diverticula and fistula veins shrunk to nothing; to be freed. */
@@ -85,8 +86,8 @@ int look_without(dm_gpu *gpu, const bench *b, shown *out) {
     int good = bare && p.with && p.without && dm_good(dm_affine_invert(&b->sc->to_lps, &p.to_voxel));
     *out = (shown){{0}, {0}};
     if (good) *bare = *b->a, bare->prims = without_them(b->a);
-    good = good && bare->prims && dm_good(draw_scan(gpu, b->sc, b->a, p.with)) &&
-           dm_good(draw_scan(gpu, b->sc, bare, p.without));
+    good = good && bare->prims && dm_good(bench_draw(gpu, b->sc, b->a, p.with)) &&
+           dm_good(bench_draw(gpu, b->sc, bare, p.without));
     if (good) look(&p, out);
     if (bare) free(bare->prims);
     free(bare), free(p.with), free(p.without);
