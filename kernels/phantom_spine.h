@@ -46,8 +46,8 @@ DM_FN float dm_ph_bodies(const dm_ph_args *g, DM_GLOBAL const float *DM_RESTRICT
     float open = pa < 0.0f ? 0.6f * dm_ph_cover(cleft, g->w * 1.5f) : 0.0f;
     core = dm_ph_mixf(core, g->mat[PH_M_VEIN], open);
     lining->part = dm_ph_cover(d, g->w) * (1.0f - open);
-    lining->thick = 0.6f;
-    lining->value = g->mat[PH_M_CORTEX] * 0.8f;
+    lining->thick = 0.7f;
+    lining->value = g->mat[PH_M_CORTEX];
     float rim = dz > d2 ? g->mat[PH_M_ENDPLATE] : g->mat[PH_M_CORTEX] * 0.8f;
     rim = v[PH_FUSED] > 0.5f && dz > d2 ? dm_ph_mixf(rim, core, 0.4f) : rim;
     float bone = dm_ph_mixf(rim, core, dm_ph_cover(dm_fmax(d2 + 0.8f, dz + 1.0f), g->w));
@@ -235,11 +235,11 @@ DM_FN float dm_ph_spine(const dm_ph_args *g, PH_TABLES, float s, float x, float 
         if (rel < 60.0f) bone = dm_ph_posterior(g, verts, &q, rel);
         i = dm_ph_layer(g, prims, list, i, end, PH_BONE, &q, sac, &bone, &value);
         if (bone < g->w) {
-            float core = dm_ph_cancellous(g, g->mat[PH_M_ARCH], x, y, z);
+            float core = dm_ph_cancellous(g, g->mat[v[PH_ALA] > 0.0f ? PH_M_ARCH : PH_M_DENSE], x, y, z);
             float b = dm_ph_mixf(g->mat[PH_M_CORTEX], core, dm_ph_cover(bone + 1.3f, g->w));
             float part = dm_ph_cover(bone, g->w);
             value = dm_ph_mixf(value, b, part);
-            if (part > lining.part) lining = (dm_ph_lining){1.3f, part, g->mat[PH_M_CORTEX]};
+            if (part > lining.part) lining = (dm_ph_lining){1.3f, part, g->mat[PH_M_CORTEX] * (g->modality ? 1.0f : 1.3f)};
         }
     } else {
         while (i < end && (int)prims[(size_t)list[i] * PH_PROW + PH_LAYER_NO] == PH_BONE) i++;

@@ -143,6 +143,7 @@ enum {
     PH_M_BRAIN,
     PH_M_TEXTURE,
     PH_M_BOWEL,
+    PH_M_DENSE, /* within laminae and pedicles: more cortex than marrow */
     PH_M_FLOW, /* no value: depth of flow voids in fluid, 0..1 */
     PH_M_COUNT = 20
 };

@@ -17,6 +17,7 @@ static void ct_values(dm_anatomy *a, dm_ph_rng *r) {
     double trabecular = fmax(226.0 - 2.5 * (a->age - 25.0) + dm_ph_normal(r, 0, 38), 60.0);
     a->mat[PH_M_ARCH] = (float)(1.8 * trabecular);
     a->mat[PH_M_CORTEX] = (float)dm_ph_normal(r, 850, 90);
+    a->mat[PH_M_DENSE] = a->mat[PH_M_CORTEX] * (float)dm_ph_uniform(r, 0.45, 0.9);
     a->mat[PH_M_TEXTURE] = (float)(22.0 + 0.12 * trabecular);
     a->sac_level = 8.0;
     if (a->protocol != PH_CTM) return;
@@ -37,10 +38,10 @@ static void mr_values(dm_anatomy *a, dm_ph_rng *r) {
         [PH_M_CORTEX] = 0.015f,  [PH_M_ENDPLATE] = 0.02f, [PH_M_EPI] = 0.06f,    [PH_M_CORD] = 0.16f,
         [PH_M_ROOT] = 0.22f,     [PH_M_LUNG] = 0.02f,     [PH_M_ORGAN] = 0.12f,  [PH_M_VESSEL] = 0.02f,
         [PH_M_FLAVUM] = 0.04f,   [PH_M_VEIN] = 0.14f,     [PH_M_ARCH] = 0.10f,   [PH_M_BRAIN] = 0.20f,
-        [PH_M_TEXTURE] = 0.012f, [PH_M_BOWEL] = 0.25f};
+        [PH_M_TEXTURE] = 0.012f, [PH_M_BOWEL] = 0.25f,  [PH_M_DENSE] = 0.10f};
     if (fat) {
         v[PH_M_FAT] = v[PH_M_EPI] = (float)dm_ph_uniform(r, 0.45, 0.7);
-        v[PH_M_ARCH] = 0.42f; /* the body takes 0.55 of it: fatty marrow */
+        v[PH_M_ARCH] = v[PH_M_DENSE] = 0.42f; /* the body takes 0.55 of it: fatty marrow */
         v[PH_M_MUSCLE] = 0.13f;
         v[PH_M_CORD] = 0.33f;
         v[PH_M_BRAIN] = 0.36f;
