@@ -58,23 +58,28 @@ __kernel void surf_cost(dm_surf_args a, dm_cost_args c, __global const float *re
 }
 
 /* A line of messages per work-group, a radius per item. along = 1: lines run along the spine, one per angle; 0: round it,
- * one per position, twice round so that the start does not show. dir = 1 or -1. local_size(0) >= nr. */
-__kernel void surf_message(dm_surf_args a, int along, int dir, float weight, int reach, __global const float *restrict cost,
-                           __global float *restrict sum, __local float *line) {
+ * one per position, twice round so that the start does not show. dir = 1 or -1. follow = 1: steps are taken from those of the guides'
+ * expected radii. local_size(0) >= nr. */
+__kernel void surf_message(dm_surf_args a, int along, int dir, int follow, float weight, int reach, __global const float *restrict guide,
+                           __global const float *restrict cost, __global float *restrict sum, __local float *line) {
     int k = (int)get_local_id(0), which = (int)get_global_id(1);
     int n = along ? a.ns : a.nt, steps = along ? n : 2 * n;
     int now = 0;
+    size_t last = 0;
     for (int j = 0; j < steps; j++) {
         int place = dir > 0 ? j % n : n - 1 - j % n;
-        size_t at = (along ? dm_ray_of(a, place, which) : dm_ray_of(a, which, place)) + (size_t)k;
+        size_t ray = along ? (size_t)place * (size_t)a.nt + (size_t)which : (size_t)which * (size_t)a.nt + (size_t)place;
+        size_t at = ray * (size_t)a.nr + (size_t)k;
+        int step = follow ? dm_expected_step(guide + 4 * last, guide + 4 * ray, a.dr) : 0;
         __local float *before = line + (1 - now) * a.nr, *here = line + now * a.nr;
         if (k < a.nr) {
-            float m = j == 0 ? cost[at] : dm_message_at(before, cost[at], weight, reach, k, a.nr);
+            float m = j == 0 ? cost[at] : dm_message_at(before, cost[at], weight, reach, step, k, a.nr);
             here[k] = m;
             if (along || j >= n) sum[at] += m;
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         now = 1 - now;
+        last = ray;
     }
 }
 

@@ -350,13 +350,20 @@ DM_FN float dm_cost_at(float edge, dm_cost_args c, DM_GLOBAL const float *guide,
     return cost + dm_pull_at(c.one, r, guide[2]) + dm_pull_at(c.two, r, guide[3]);
 }
 
-/* One step of a message: cheapest way to radius k from the radii within `reach` samples of it one step before. */
-DM_FN float dm_message_at(DM_LOCAL const float *before, float cost, float weight, int reach, int k, int nr) {
-    float best = before[k];
+/* Samples by which the expected radius grows from one ray to the next. guides: 4 radii each, as dm_cost_at. */
+DM_FN int dm_expected_step(DM_GLOBAL const float *before, DM_GLOBAL const float *here, float dr) {
+    return (int)dm_floor((here[2] - before[2]) / dr + 0.5f);
+}
+
+/* One step of a message: cheapest way to radius k from the radii within `reach` samples of it one step before, where `step`
+ * samples of growth are expected and cost nothing. */
+DM_FN float dm_message_at(DM_LOCAL const float *before, float cost, float weight, int reach, int step, int k, int nr) {
+    int from = dm_clampi(k - step, 0, nr - 1);
+    float best = before[from];
     for (int d = 1; d <= reach; d++) {
         float w = weight * (float)(d * d);
-        if (k >= d) best = dm_fmin(best, before[k - d] + w);
-        if (k + d < nr) best = dm_fmin(best, before[k + d] + w);
+        if (from >= d) best = dm_fmin(best, before[from - d] + w);
+        if (from + d < nr) best = dm_fmin(best, before[from + d] + w);
     }
     return cost + best;
 }

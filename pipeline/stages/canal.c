@@ -153,7 +153,7 @@ static dm_status solve_dura(const params *p, work *w, int with_bone) {
     const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {0.1f, 0.1f, 0.0f, 1.0f}, .two = {(float)p->dura_dent, 0.15f, (float)p->dura_dead, (float)p->dura_dent_most}};
     /* Half a millimetre from one angle to the next: at a radius of 6 mm a slope of 45 degrees, steeper than a round sac has
      * even about a line that is 3 mm beside its middle. */
-    const dm_solver solver = {(float)p->along, (float)p->round_dura, 2, with_bone ? 0.15f : 0.0f, 4.0f};
+    const dm_solver solver = {(float)p->along, (float)p->round_dura, 2, 0, with_bone ? 0.15f : 0.0f, 4.0f};
     float far = (float)p->reach;
     for (int i = 0; i < w->n; i++)
         for (int t = 0; t < DM_NT; t++) {
@@ -194,8 +194,8 @@ static void span_dents(const float *r, float *out) {
 
 /* The bone: outside the dura where that was seen, near it unless an edge says otherwise. */
 static dm_status solve_bone(const params *p, work *w, int last) {
-    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.0f, 0.1f, 0.0f, 0.5f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
-    const dm_solver solver = {(float)p->along, (float)p->round_bone, 3, last ? 0.15f : 0.0f, 4.0f};
+    const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f, .one = {w->edge.mr ? 0.2f : 0.05f, 0.1f, 0.0f, 0.5f}, .two = {0.15f, 0.1f, (float)p->bone_dead, 0.6f}};
+    const dm_solver solver = {(float)p->along, (float)p->round_bone, 3, 1, last ? 0.15f : 0.0f, 4.0f};
     float ring[DM_NT], far = (float)p->reach, *seen = calloc((size_t)w->n * DM_NT, sizeof *seen);
     if (!seen) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the bone of %d positions", w->n);
     for (int i = 0; i < w->n; i++) {

@@ -181,16 +181,19 @@ static dm_status check_cost(dm_gpu *gpu, bench *b, int with_reference, dm_check_
 static void want_messages(const bench *b, int along, int dir, float weight, int reach, const float *cost, float *sum) {
     int n = along ? b->a.ns : b->a.nt, lines = along ? b->a.nt : b->a.ns, nr = b->a.nr;
     float here[256], before[256];
+    size_t last = 0;
     for (int which = 0; which < lines; which++)
         for (int j = 0; j < (along ? n : 2 * n); j++) {
             int place = dir > 0 ? j % n : n - 1 - j % n;
             size_t ray = along ? dm_ray_of(b->a, place, which) : dm_ray_of(b->a, which, place);
+            int step = along || j == 0 ? 0 : dm_expected_step(b->guide + 4 * (last / (size_t)nr), b->guide + 4 * (ray / (size_t)nr), b->a.dr);
             for (int k = 0; k < nr; k++) {
                 float c = cost[ray + (size_t)k];
-                here[k] = j == 0 ? c : dm_message_at(before, c, weight, reach, k, nr);
+                here[k] = j == 0 ? c : dm_message_at(before, c, weight, reach, step, k, nr);
                 if (along || j >= n) sum[ray + (size_t)k] += here[k];
             }
             memcpy(before, here, sizeof here);
+            last = ray;
         }
 }
 
@@ -200,12 +203,12 @@ static dm_status check_message(dm_gpu *gpu, bench *b, int with_reference, dm_che
     const int reach = 3;
     const size_t group = ((size_t)b->a.nr + 31) / 32 * 32, local[3] = {group, 1, 1};
     for (int run = 0; run < 4; run++) {
-        const int along = run % 2, dir = run < 2 ? 1 : -1;
+        const int along = run % 2, dir = run < 2 ? 1 : -1, follow = !along;
         const size_t global[3] = {group, (size_t)(along ? b->a.nt : b->a.ns), 1};
         const dm_arg args[] = {DM_ARG_VAL(b->a),   DM_ARG_VAL(along),    DM_ARG_VAL(dir),
-                               DM_ARG_VAL(weight), DM_ARG_VAL(reach),    DM_ARG_BUF(b->d[V]),
-                               DM_ARG_BUF(b->d[OUT]), DM_ARG_LOCAL(2 * (size_t)b->a.nr * sizeof(float))};
-        DM_TRY(dm_gpu_run(gpu, "surface.cl", NULL, "surf_message", global, local, args, 8));
+                               DM_ARG_VAL(follow), DM_ARG_VAL(weight),   DM_ARG_VAL(reach),
+                               DM_ARG_BUF(b->d[GUIDE]), DM_ARG_BUF(b->d[V]), DM_ARG_BUF(b->d[OUT]), DM_ARG_LOCAL(2 * (size_t)b->a.nr * sizeof(float))};
+        DM_TRY(dm_gpu_run(gpu, "surface.cl", NULL, "surf_message", global, local, args, 10));
     }
     if (with_reference) {
         want_cost(b, b->want2, b->want);

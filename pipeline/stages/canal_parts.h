@@ -23,6 +23,7 @@ typedef struct dm_unrolled {
 typedef struct dm_solver {
     float along, round; /* cost per squared sample of radius between neighbours along and round the line */
     int reach;           /* most samples of radius from one angle to the next */
+    int follow;          /* 1 = round the line from the steps of pull one's middle, not from none: a wall with corners */
     float again, again_most;
 } dm_solver;
 

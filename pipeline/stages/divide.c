@@ -90,7 +90,7 @@ static void measure_blur(lines *l, float *work) {
 static dm_status solve(lines *l, dm_unrolled *u) {
     const float min_r = (float)l->p->min_radius;
     const dm_cost_args cost = {.step = 0.5f, .slope = 1.0f};
-    const dm_solver solver = {(float)l->p->along, (float)l->p->round, 2, 0.15f, 4.0f};
+    const dm_solver solver = {(float)l->p->along, (float)l->p->round, 2, 0, 0.15f, 4.0f};
     for (size_t c = 0; c < (size_t)u->a.ns * DM_NT; c++) {
         l->guide[4 * c] = fmaxf(l->rd[c] - DM_LINE_MOST, min_r);
         l->guide[4 * c + 1] = l->rd[c];

@@ -134,19 +134,20 @@ static dm_status strength(dm_unrolled *u, const dm_edge_args *e, const float *le
 }
 
 /* Messages of one direction. Radii across the group; 32 at a time suits every device's width. */
-static dm_status message(dm_unrolled *u, int along, int dir, float weight, int reach) {
+static dm_status message(dm_unrolled *u, int along, int dir, int follow, float weight, int reach) {
     const size_t group = ((size_t)u->a.nr + 31) / 32 * 32;
     const size_t global[3] = {group, (size_t)(along ? u->a.nt : u->a.ns), 1}, local[3] = {group, 1, 1};
-    const dm_arg args[] = {DM_ARG_VAL(u->a),     DM_ARG_VAL(along),    DM_ARG_VAL(dir),
-                           DM_ARG_VAL(weight),   DM_ARG_VAL(reach),    DM_ARG_BUF(u->d_cost),
-                           DM_ARG_BUF(u->d_sum), DM_ARG_LOCAL(2 * (size_t)u->a.nr * sizeof(float))};
-    return dm_gpu_run(u->gpu, "surface.cl", NULL, "surf_message", global, local, args, 8);
+    const dm_arg args[] = {DM_ARG_VAL(u->a),      DM_ARG_VAL(along),      DM_ARG_VAL(dir),
+                           DM_ARG_VAL(follow),    DM_ARG_VAL(weight),     DM_ARG_VAL(reach),
+                           DM_ARG_BUF(u->d_guide), DM_ARG_BUF(u->d_cost), DM_ARG_BUF(u->d_sum),
+                           DM_ARG_LOCAL(2 * (size_t)u->a.nr * sizeof(float))};
+    return dm_gpu_run(u->gpu, "surface.cl", NULL, "surf_message", global, local, args, 10);
 }
 
 static dm_status messages(dm_unrolled *u, const dm_solver *s) {
     for (int dir = 1; dir >= -1; dir -= 2) {
-        DM_TRY(message(u, 1, dir, s->along, 2));
-        DM_TRY(message(u, 0, dir, s->round, s->reach));
+        DM_TRY(message(u, 1, dir, 0, s->along, 2));
+        DM_TRY(message(u, 0, dir, s->follow, s->round, s->reach));
     }
     return dm_ok;
 }
