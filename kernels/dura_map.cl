@@ -21,12 +21,13 @@ __kernel void profile_fit(__global const float *restrict v, __global const float
                           __global const float *restrict r_bone, __global const float *restrict r_seen,
                           __global const float *restrict q_bone, __global const float *restrict tissue,
                           __global const float *restrict sac, __global const float *restrict rim,
-                          __global const uchar *restrict use, __global float *restrict out, dm_map_args a,
-                          dm_fit_args f) {
+                          __global const float *restrict cortex, __global const uchar *restrict use,
+                          __global float *restrict out, dm_map_args a, dm_fit_args f) {
     size_t c = get_global_id(0);
     if (c >= (size_t)a.ns * (size_t)a.nt) return;
     if (!use[c]) return;
-    dm_walls w = {r_dura[c], r_bone[c], r_seen[c], q_bone[c], dm_faces_body(a, (int)(c % (size_t)a.nt), f.body_angle), rim[c]};
+    dm_walls w = {r_dura[c], r_bone[c], r_seen[c], q_bone[c], dm_faces_body(a, (int)(c % (size_t)a.nt), f.body_angle),
+                  cortex[c / (size_t)a.nt], rim[c]};
     dm_fit_cell(v + c * (size_t)a.nr, a, f, w, tissue[c], sac[c] - tissue[c], out + c * DM_FIT_N);
 }
 

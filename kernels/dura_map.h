@@ -84,9 +84,10 @@ typedef struct dm_fit_args {
     float body_angle;  /* degrees from straight ahead within which bone is a body; negative = nowhere (MR) */
     float cortex;      /* mm, thickness of the cortex on a body; 0 = bone is even */
     float cortex_most; /* the cortex is brighter than its marrow by at most so many times the marrow */
+    float cortex_more; /* and by this share of the sac; set for every cell from its walls */
 } dm_fit_args;
 
-enum { DM_FIT_P, DM_FIT_B, DM_FIT_COST, DM_FIT_THICK, DM_FIT_HEIGHT, DM_FIT_GAIN, DM_FIT_N };
+enum { DM_FIT_P, DM_FIT_B, DM_FIT_COST, DM_FIT_THICK, DM_FIT_HEIGHT, DM_FIT_GAIN, DM_FIT_DURA, DM_FIT_BONE, DM_FIT_N };
 enum { DM_FIT_MAX = 56, DM_FIT_PAD = 24 };
 
 /* Normal distribution function, absolute error below 2e-4 (logistic form of Bowling et al. 2009). */
@@ -116,33 +117,37 @@ DM_FN void dm_fit_add_bone(dm_fit_sums *s, float z, float b, float c) {
     s->cc += c * c;
 }
 
-/* The sums with bone that has as much cortex as it may in place of even bone. */
-DM_FN dm_fit_sums dm_fit_full(dm_fit_sums s, float k) {
-    s.zb += k * s.zc;
+/* The sums with bone that has as much cortex as it may (more + k * bone) in place of even bone. */
+DM_FN dm_fit_sums dm_fit_full(dm_fit_sums s, float k, float more) {
+    s.zz += more * (more * s.cc - 2.0f * s.zc);
+    s.zb += k * (s.zc - more * s.cc) - more * s.bc;
+    s.zp -= more * s.cp;
     s.bb = s.bb + 2.0f * k * s.bc + k * k * s.cc;
     s.bp += k * s.cp;
     return s;
 }
 
-/* Bone and what its cortex is brighter by, beside a pool of this brightness: least squares with 0 <= cortex <= f.cortex_most *
- * bone; what is darker than tissue has none. */
+/* Bone and what its cortex is brighter by, beside a pool of this brightness: least squares with 0 <= cortex <= f.cortex_more +
+ * f.cortex_most * bone; what is darker than tissue has none. */
 DM_FN void dm_fit_bone(dm_fit_sums s, dm_fit_args f, float pool, float *bone, float *cortex) {
-    const float k = f.cortex_most;
+    const float k = f.cortex_most, more = f.cortex_more;
     float zb = s.zb - pool * s.bp, zc = s.zc - pool * s.cp, det = s.bb * s.cc - s.bc * s.bc;
     float even = s.bb > 1e-4f ? dm_fmax(zb / s.bb, -0.5f) : 0.0f;
     *bone = even;
     *cortex = 0.0f;
     if (!(det > 1e-3f * s.bb * s.cc)) return;
     float b = (zb * s.cc - zc * s.bc) / det, c = (zc * s.bb - zb * s.bc) / det;
-    if (c > 0.0f && c <= k * b) {
+    if (b >= 0.0f && c > 0.0f && c <= more + k * b) {
         *bone = b;
         *cortex = c;
         return;
     }
-    float zd = zb + k * zc, dd = dm_fit_full(s, k).bb, most = dm_fmax(zd / dd, 0.0f);
-    if (most * zd > even * (2.0f * zb - even * s.bb)) {
+    dm_fit_sums full = dm_fit_full(s, k, more);
+    float most = dm_fmax((full.zb - pool * full.bp) / full.bb, 0.0f), shell = more + k * most;
+    float gain = most * (2.0f * zb - most * s.bb) + shell * (2.0f * zc - shell * s.cc - 2.0f * most * s.bc);
+    if (gain > even * (2.0f * zb - even * s.bb)) {
         *bone = most;
-        *cortex = k * most;
+        *cortex = shell;
     }
 }
 
@@ -204,7 +209,7 @@ DM_FN float dm_fit_pool(dm_fit_sums s, dm_fit_args f, float *pool, float *bone, 
     try[0] = dm_pool_beside(s, prior);
     if (det > 1e-3f * s.bb * s.cc) {
         float vb = (s.bp * s.cc - s.cp * s.bc) / det, vc = (s.cp * s.bb - s.bp * s.bc) / det, left = s.pp + prior - vb * s.bp - vc * s.cp;
-        try[1] = dm_pool_beside(dm_fit_full(s, f.cortex_most), prior);
+        try[1] = dm_pool_beside(dm_fit_full(s, f.cortex_most, f.cortex_more), prior);
         try[2] = dm_clampf(left > 1e-6f ? (s.zp - vb * s.zb - vc * s.zc) / left : 0.0f, 0.0f, 1.2f);
         tries = 3;
     }
@@ -256,6 +261,7 @@ typedef struct dm_walls {
     float dura, bone; /* bone: how far the canal reaches here by its neighbours */
     float seen, q;    /* where the bone's edge was found and how strong it is, 0..1 */
     int body;         /* 1 = the bone is a body's back wall: thin cortex on marrow; else it is even */
+    float cortex;     /* by how much a body's cortex may be brighter than its marrow whatever that is; value units, 0 at discs */
     float rim;        /* brightness of the fluid just inside the dura, share of the sac's, tissue 0 */
 } dm_walls;
 
@@ -268,12 +274,13 @@ DM_FN int dm_faces_body(dm_map_args a, int t, float angle) {
 /* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. out: pool (share of the sac), bone
  * (share), cost (chi-square), thickness (mm where what is left after both edges exceeds half of the pool's height), height that
  * a pool of 1 would reach between the blurred edges: near 0 in a narrow gap, where a pool is a guess; gain = fall of the cost
- * against the best fit without a pool. A cell without a complete profile gets pool 0 and cost -1. */
+ * against the best fit without a pool; mm by which the two edges stand outside of the surfaces found. A cell without a complete profile gets pool 0 and cost -1. */
 DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, dm_walls w, float tissue, float s,
                        DM_GLOBAL float *out) {
     const float rd = w.dura, rb = w.bone, seen = w.seen, q = w.q;
     if (w.body) f.beyond = f.body_beyond;
     else f.cortex = 0.0f;
+    f.cortex_more = s > 0.0f ? w.cortex / s : 0.0f;
     const int shift[7] = {-5, -3, -1, 0, 1, 3, 5};
     float y[DM_FIT_MAX], sac[DM_FIT_MAX + 2 * DM_FIT_PAD], bone[DM_FIT_MAX + 2 * DM_FIT_PAD];
     int k0 = dm_max((int)dm_floor((rd - 1.2f) / a.dr + 0.5f), 0);
@@ -284,6 +291,8 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     out[DM_FIT_THICK] = 0.0f;
     out[DM_FIT_HEIGHT] = 0.0f;
     out[DM_FIT_GAIN] = 0.0f;
+    out[DM_FIT_DURA] = 0.0f;
+    out[DM_FIT_BONE] = 0.0f;
     if (n < 6 || k0 + n > a.nr || !(s > 0.0f)) return;
     for (int k = 0; k < n; k++) {
         if (dm_is_outside(p[k0 + k])) return;
@@ -322,6 +331,8 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     out[DM_FIT_THICK] = best.pool > 0.05f ? thick : 0.0f;
     out[DM_FIT_HEIGHT] = best.height;
     out[DM_FIT_GAIN] = none - best.cost;
+    out[DM_FIT_DURA] = (float)best.m1 * a.dr;
+    out[DM_FIT_BONE] = (float)best.m2 * a.dr;
 }
 
 /* ---- MR: a pool that the dura's surface has swallowed ----

@@ -277,7 +277,9 @@ static dm_status solve(const params *p, work *w, int last) {
     DM_TRY(solve_dura(p, w, 1));
     DM_TRY(divide(p, w));
     DM_TRY(settle(p, w, last));
-    return solve_bone(p, w, 1);
+    DM_TRY(solve_bone(p, w, 1));
+    const dm_walls_found walls = {w->rd, w->rb, w->qd};
+    return w->edge.mr ? dm_ok : dm_unbias_dura(&w->u, &w->edge, w->level, &walls);
 }
 
 /* The surfaces' first harmonic is how far the line is from their middle. Weight: how much of the ring stands on edges. */

@@ -105,6 +105,16 @@ typedef struct dm_settled_params {
  * level, rd, qd: as above. roots: per ray, is set to 1 where roots hide the dura that way, else left. */
 dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, uint8_t *roots);
 
+/* ---- wall_bias.c ---- */
+
+typedef struct dm_walls_found { /* per ray; radii in mm */
+    float *rd;
+    const float *rb, *qd;
+} dm_walls_found;
+
+/* CT: moves rd out by what the blur of the bone behind a narrow gap drew it in. level: HU per position, DM_OUTSIDE = not filled. */
+dm_status dm_unbias_dura(const dm_unrolled *u, const dm_edge_args *edge, const float *level, const dm_walls_found *w);
+
 /* ---- ellipse.c ---- */
 
 /* Radii of the ellipse through a ring of radii r (mm, > 0, DM_NT of them), without the rays left out and with little weight

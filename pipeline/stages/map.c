@@ -47,6 +47,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, body_angle, "deg", 0, 90, 60, "CT: bodies lie within this angle of straight ahead; pedicles and laminae further back are thick cortex."),
     DM_PARAM_FLOAT(dm_map_params, cortex, "mm", 0, 2, 0.75, "CT: thickness of the cortex of a body's back wall; brighter than its marrow, it looks like a pool when blurred. 0 = bodies are even."),
     DM_PARAM_FLOAT(dm_map_params, cortex_most, "1", 0, 20, 3, "CT: it is brighter than the marrow behind it by at most so many times the marrow (above tissue); what has no marrow behind it is no body."),
+    DM_PARAM_FLOAT(dm_map_params, cortex_hu, "HU", 0, 2000, 900, "CT: and in the middle of a body by at most this, however fatty its marrow: cortex has 600 to 1500 HU. Between bodies lie discs, which have none."),
     DM_PARAM_FLOAT(dm_map_params, ridge, "1", 0.1, 2, 0.5, "Pools are expected below this share of the sac until the profile shows more."),
     DM_PARAM_FLOAT(dm_map_params, band, "mm", 1, 4, 2, "Thickness of a pool that lies on the dura or on the bone and leaves the rest of the gap dark."),
     DM_PARAM_FLOAT(dm_map_params, band_gap, "mm", 1.5, 6, 3.2, "Gaps wider than this may hold such a pool."),
@@ -94,6 +95,7 @@ typedef struct work {
     dm_study *st;
     size_t n; /* cells */
     float *polar, *cells, *fit, *wide, *valley, *r_dura, *r_bone, *gap; /* gap: mm between the two */
+    float *cortex; /* of every row, dm_walls.cortex */
     uint8_t *use, *some;
     dm_references ref;
     dm_profiles pr;
@@ -101,7 +103,7 @@ typedef struct work {
 } work;
 
 static void work_free(work *w) {
-    free(w->polar), free(w->cells), free(w->fit), free(w->wide), free(w->valley), free(w->r_dura), free(w->r_bone), free(w->gap), free(w->use), free(w->some);
+    free(w->polar), free(w->cells), free(w->fit), free(w->wide), free(w->valley), free(w->r_dura), free(w->r_bone), free(w->gap), free(w->cortex), free(w->use), free(w->some);
     dm_references_free(&w->ref);
     dm_profiles_close(&w->pr);
 }
@@ -257,6 +259,18 @@ static double across_slices(const dm_study *st) {
     return fmax(longest, 2 * middle) / sqrt(12);
 }
 
+/* Rows in the middle 70 % between two discs have a body in front, as have all where no disc is known. */
+static void cortex_of_rows(work *w) {
+    const dm_levels *l = &w->st->levels;
+    double ds = w->st->spine.ds;
+    for (int i = 0; i < w->st->spine.n; i++) w->cortex[i] = (float)w->p->cortex_hu;
+    for (int k = 0; k + 1 < l->n; k++) {
+        int from = (int)ceil((l->v[k].s_to - 0.15 * (l->v[k].s_to - l->v[k].s_from)) / ds),
+            to = (int)((l->v[k + 1].s_from + 0.15 * (l->v[k + 1].s_to - l->v[k + 1].s_from)) / ds);
+        for (int i = from > 0 ? from : 0; i <= to && i < w->st->spine.n; i++) w->cortex[i] = 0;
+    }
+}
+
 static dm_status measure(dm_gpu *gpu, work *w) {
     int nr = (int)lround(w->p->radius / w->p->step) + 1;
     const dm_spine *sp = &w->st->spine;
@@ -267,8 +281,9 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     w->r_dura = malloc(w->n * sizeof(float));
     w->r_bone = malloc(w->n * sizeof(float));
     w->gap = malloc(w->n * sizeof(float));
+    w->cortex = malloc((size_t)w->st->spine.n * sizeof(float));
     w->use = malloc(w->n), w->some = malloc(w->n);
-    if (!w->cells || !w->fit || !w->wide || !w->valley || !w->r_dura || !w->r_bone || !w->gap || !w->use || !w->some)
+    if (!w->cells || !w->fit || !w->wide || !w->valley || !w->r_dura || !w->r_bone || !w->gap || !w->cortex || !w->use || !w->some)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu cells of the dura map", w->n);
     DM_TRY(dm_curved_polar(gpu, &w->st->crop.raw, sp, 0, sp->ds, sp->n, 0, w->p->step, nr, &w->polar));
     dm_outline(w->st->canal.r_dura, sp->n, w->p->dent, w->r_dura);
@@ -285,7 +300,8 @@ static dm_status measure(dm_gpu *gpu, work *w) {
         if (dm_is_outside(w->ref.sac_cell[c]) ||
             w->ref.sac_cell[c] - w->ref.tissue_cell[c] < (w->st->modality == DM_CT ? 60.0f : 1.0f))
             w->use[c] = 0;
-    DM_TRY(dm_profiles_set(&w->pr, &w->ref));
+    cortex_of_rows(w);
+    DM_TRY(dm_profiles_set(&w->pr, &w->ref, w->cortex));
     DM_TRY(find_width(w));
     w->st->map.blur = fmax(w->width, across_slices(w->st));
     DM_TRY(one_shape(w, 0, DM_CELL_DARK));

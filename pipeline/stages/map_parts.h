@@ -13,7 +13,7 @@ typedef struct dm_map_params {
     double rim_half, rim_angle, rim_least, rim_front;
     double tissue_share, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
-    double gap_least, model_error, shift_sd, fit_beyond, blur_error, dark_bone, edge_least, body_beyond, body_angle, cortex, cortex_most, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_gap, fat_fill, fat_rank;
+    double gap_least, model_error, shift_sd, fit_beyond, blur_error, dark_bone, edge_least, body_beyond, body_angle, cortex, cortex_most, cortex_hu, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_gap, fat_fill, fat_rank;
     double phase_least;
     double membrane, membrane_from, membrane_full, membrane_share;
 } dm_map_params;
@@ -52,13 +52,14 @@ dm_status dm_valley(const dm_map_params *p, const dm_study *study, const float *
 typedef struct dm_profiles {
     dm_gpu *gpu;
     dm_map_args args;
-    dm_buf *polar, *r_dura, *r_bone, *r_seen, *q_bone, *tissue, *sac, *rim, *use, *cells, *fit;
+    dm_buf *polar, *r_dura, *r_bone, *r_seen, *q_bone, *tissue, *sac, *rim, *cortex, *use, *cells, *fit;
 } dm_profiles;
 
 /* Smooths `polar` (n * DM_NT * nr) and computes the figures of every cell into `cells` (n * DM_NT * DM_CELL_N). */
 dm_status dm_profiles_open(dm_gpu *gpu, const dm_map_params *p, const dm_study *study, const float *r_dura,
                            const float *r_bone, const float *polar, int nr, dm_profiles *out, float *cells);
-dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref);
+/* cortex: dm_walls.cortex of every row. */
+dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref, const float *cortex);
 /* Fits the cells with use != 0; fit: n * DM_NT * DM_FIT_N, 0 where unused. */
 dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *use, float *fit);
 void dm_profiles_close(dm_profiles *pr);

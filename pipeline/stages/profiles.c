@@ -7,7 +7,7 @@
 
 void dm_profiles_close(dm_profiles *pr) {
     dm_buf_free(pr->polar), dm_buf_free(pr->r_dura), dm_buf_free(pr->r_bone), dm_buf_free(pr->q_bone), dm_buf_free(pr->r_seen);
-    dm_buf_free(pr->tissue), dm_buf_free(pr->sac), dm_buf_free(pr->rim);
+    dm_buf_free(pr->tissue), dm_buf_free(pr->sac), dm_buf_free(pr->rim), dm_buf_free(pr->cortex);
     dm_buf_free(pr->use), dm_buf_free(pr->cells), dm_buf_free(pr->fit);
     *pr = (dm_profiles){0};
 }
@@ -55,17 +55,18 @@ dm_status dm_profiles_open(dm_gpu *gpu, const dm_map_params *p, const dm_study *
                          study->modality == DM_MR ? -(float)p->dark_bone : 0.3f, cells);
 }
 
-static dm_status set_references(dm_profiles *pr, const float *tissue, const float *sac, const float *rim) {
+static dm_status set_references(dm_profiles *pr, const float *tissue, const float *sac, const float *rim, const float *cortex) {
     size_t n = cells_of(pr);
     DM_TRY(dm_buf_from(pr->gpu, tissue, n * sizeof(float), "tissue reference", &pr->tissue));
     DM_TRY(dm_buf_from(pr->gpu, sac, n * sizeof(float), "sac reference", &pr->sac));
     DM_TRY(dm_buf_from(pr->gpu, rim, n * sizeof(float), "rim reference", &pr->rim));
+    DM_TRY(dm_buf_from(pr->gpu, cortex, (size_t)pr->args.ns * sizeof(float), "cortex of bodies", &pr->cortex));
     DM_TRY(dm_buf_new(pr->gpu, n, "cells to fit", &pr->use));
     return dm_buf_new(pr->gpu, n * DM_FIT_N * sizeof(float), "fits", &pr->fit);
 }
 
-dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref) {
-    return set_references(pr, ref->tissue_cell, ref->sac_cell, ref->rim_cell);
+dm_status dm_profiles_set(dm_profiles *pr, const dm_references *ref, const float *cortex) {
+    return set_references(pr, ref->tissue_cell, ref->sac_cell, ref->rim_cell, cortex);
 }
 
 dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *use, float *fit) {
@@ -73,11 +74,11 @@ dm_status dm_profiles_fit(dm_profiles *pr, const dm_fit_args *f, const uint8_t *
     const size_t global[3] = {n, 1, 1};
     const dm_arg args[] = {DM_ARG_BUF(pr->polar),  DM_ARG_BUF(pr->r_dura), DM_ARG_BUF(pr->r_bone),
                            DM_ARG_BUF(pr->r_seen), DM_ARG_BUF(pr->q_bone), DM_ARG_BUF(pr->tissue),
-                           DM_ARG_BUF(pr->sac),    DM_ARG_BUF(pr->rim),    DM_ARG_BUF(pr->use),
-                           DM_ARG_BUF(pr->fit),    DM_ARG_VAL(pr->args),   DM_ARG_VAL(*f)};
+                           DM_ARG_BUF(pr->sac),    DM_ARG_BUF(pr->rim),    DM_ARG_BUF(pr->cortex),
+                           DM_ARG_BUF(pr->use),    DM_ARG_BUF(pr->fit),    DM_ARG_VAL(pr->args),   DM_ARG_VAL(*f)};
     DM_TRY(dm_buf_write(pr->use, 0, use, n));
     DM_TRY(dm_buf_zero(pr->fit));
-    DM_TRY(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "profile_fit", global, NULL, args, 12));
+    DM_TRY(dm_gpu_run(pr->gpu, "dura_map.cl", NULL, "profile_fit", global, NULL, args, 13));
     return dm_buf_read(pr->fit, 0, fit, n * DM_FIT_N * sizeof(float));
 }
 
@@ -154,7 +155,7 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
     DM_TRY_OUT(open_profiles(&pr, m.polar, m.rd, m.rb, m.seen, m.q, 2.0f, 0.3f, m.cells));
     DM_TRY_OUT(dm_buf_read(pr.polar, 0, m.mean, m.n * nr * sizeof(float)));
     if (which == 2) {
-        DM_TRY_OUT(set_references(&pr, m.tissue, m.sac, m.rim));
+        DM_TRY_OUT(set_references(&pr, m.tissue, m.sac, m.rim, m.sac));
         dm_gpu_reset_times(gpu);
         DM_TRY_OUT(dm_profiles_fit(&pr, &f, m.use, m.fit));
     }
@@ -176,7 +177,8 @@ static dm_status compare(dm_gpu *gpu, int edge, uint64_t seed, int with_referenc
             if (which == 1)
                 dm_shell_cell(m.mean + c * nr, m.args, m.rd[c], m.rb[c], 2.0f, 0.3f, m.want + c * DM_CELL_N);
             else if (m.use[c]) {
-                const dm_walls w = {m.rd[c], m.rb[c], m.seen[c], m.q[c], dm_faces_body(m.args, (int)(c % 8), f.body_angle), m.rim[c]};
+                const dm_walls w = {m.rd[c], m.rb[c], m.seen[c], m.q[c], dm_faces_body(m.args, (int)(c % 8), f.body_angle),
+                                    m.sac[c / 8], m.rim[c]};
                 dm_fit_cell(m.mean + c * nr, m.args, f, w, m.tissue[c], m.sac[c] - m.tissue[c], m.want + c * DM_FIT_N);
             }
         }

@@ -153,8 +153,8 @@ START_TEST(a_thin_rim_beside_veins_is_no_brighter_pool) {
     const dm_fit_args f = {.width = 0.55f, .model_error = 0.06f, .shift_sd = 0.45f, .ridge = 0.5f, .band = 2, .beyond = 2, .body_angle = -1};
     float p[73], as_sac[DM_FIT_N], as_seen[DM_FIT_N];
     rim_and_plexus(0.35f, p);
-    dm_fit_cell(p, a, f, (dm_walls){7, 10, 10, 1, 0, 1}, 0, 1, as_sac);
-    dm_fit_cell(p, a, f, (dm_walls){7, 10, 10, 1, 0, 0.75f}, 0, 1, as_seen);
+    dm_fit_cell(p, a, f, (dm_walls){7, 10, 10, 1, 0, 0, 1}, 0, 1, as_sac);
+    dm_fit_cell(p, a, f, (dm_walls){7, 10, 10, 1, 0, 0, 0.75f}, 0, 1, as_seen);
     ck_assert_msg(fabsf(as_seen[DM_FIT_P] - 0.35f) < 0.05f && as_seen[DM_FIT_COST] < as_sac[DM_FIT_COST],
                   "ratio %.2f, cost %.1f; taken for as bright as the sac %.2f, %.1f", (double)as_seen[DM_FIT_P],
                   (double)as_seen[DM_FIT_COST], (double)as_sac[DM_FIT_P], (double)as_sac[DM_FIT_COST]);
@@ -177,7 +177,7 @@ static float gain_of(double (*value)(double r), float q, int body) {
         }
         p[k] = (float)(sum / weight);
     }
-    dm_fit_cell(p, a, f, (dm_walls){7, 9, 9, q, body, 1}, -80, 1280, out);
+    dm_fit_cell(p, a, f, (dm_walls){7, 9, 9, q, body, 0, 1}, -80, 1280, out);
     return out[DM_FIT_GAIN];
 }
 
