@@ -48,7 +48,7 @@ static void fill(const dm_edge_args *e, double sac, double bone, double blur, ta
         profile(sac, bone, first_gap + gap_step * g, blur, s, o);
         dm_dura_ray(s, o, a, *e, (float)sac, 1.0f, 0, edge);
         double dura = strongest(edge, near - 5, near + 4);
-        dm_bone_ray_ct(s, o, a, *e, (float)sac, (float)dura, 0.0f, edge);
+        dm_bone_ray_ct(s, o, a, *e, (float)sac, (float)dura, edge);
         double wall = strongest(edge, (int)(4 * dura) + 2, near + 20);
         t->found[g] = wall - dura;
         t->inside[g] = dura_at - dura;
