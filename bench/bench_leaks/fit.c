@@ -2,17 +2,62 @@
 #include "../logistic.h"
 #include "leaks.h"
 
-void tally_fit(const tally *t) {
+static void fit(const bench_sample *s, int n) {
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
                                             "sacral", "dim",  "usual", "alike", "corner", "pair"};
-    bench_sample *s = bench_calloc((size_t)t->n_marks, sizeof *s);
     double w[TERMS];
+    bench_logistic(s, n, TERMS, 3, w);
+    printf("fitted to %d candidates:", n);
+    for (int i = 0; i < TERMS; i++) printf(" findings.odds_%s=%.2f", name[i], w[i]);
+    printf("\n");
+}
+
+void tally_fit(const tally *t) {
+    bench_sample *s = bench_calloc((size_t)t->n_marks, sizeof *s);
     int n = 0;
     for (int m = 0; m < t->n_marks; m++)
         if (!t->marks[m].sign) s[n++] = (bench_sample){t->marks[m].x, t->marks[m].leak >= 0};
-    bench_logistic(s, n, TERMS, 3, w);
-    printf("fitted:");
-    for (int i = 0; i < TERMS; i++) printf(" findings.odds_%s=%.2f", name[i], w[i]);
-    printf("\n");
+    fit(s, n);
     free(s);
+}
+
+enum { LABEL = 6 };
+
+/* The row's label (tally_csv_head), -1 where it is not fitted to; its last TERMS columns into x. */
+static int parse(char *line, double x[TERMS]) {
+    char *field[200];
+    int n = 0;
+    for (char *p = line; p && n < 200; n++) {
+        field[n] = p;
+        p = strchr(p, ',');
+        if (p) *p++ = 0;
+    }
+    if (n < LABEL + 1 + TERMS) return -1;
+    for (int i = 0; i < TERMS; i++) x[i] = atof(field[n - TERMS + i]);
+    return strcmp(field[LABEL], "1") == 0 ? 1 : strcmp(field[LABEL], "0") == 0 ? 0 : -1;
+}
+
+int tally_fit_files(char *paths) {
+    double(*x)[TERMS] = bench_calloc(MOST, sizeof *x);
+    bench_sample *s = bench_calloc(MOST, sizeof *s);
+    char line[4000];
+    int n = 0, rc = 0;
+    for (char *save = NULL, *path = strtok_r(paths, ",", &save); path; path = strtok_r(NULL, ",", &save)) {
+        FILE *f = fopen(path, "r");
+        if (!f) {
+            fprintf(stderr, "%s cannot be read\n", path);
+            rc = 1;
+            break;
+        }
+        while (n < MOST && fgets(line, sizeof line, f)) {
+            int label = parse(line, x[n]);
+            if (label < 0) continue;
+            s[n] = (bench_sample){x[n], label};
+            n++;
+        }
+        fclose(f);
+    }
+    if (rc == 0) fit(s, n);
+    free(s), free(x);
+    return rc;
 }

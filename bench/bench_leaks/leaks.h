@@ -35,8 +35,8 @@ typedef struct tally {
 
 /* ---- score.c ---- */
 
-/* Column names of tally.csv. */
-extern const char tally_csv_head[];
+/* Column names of tally.csv; the terms of the score come last, x0 to x<TERMS - 1>. */
+void tally_csv_head(FILE *f);
 
 /* Adds a study whose stages are done. With `each` its truth and findings are printed, with `csv` a row for
  * every candidate. */
@@ -57,6 +57,8 @@ void tally_report(const tally *t);
 
 /* Prints the score's coefficients fitted on all candidates. */
 void tally_fit(const tally *t);
+/* The same from files that --csv wrote, named with commas between. An exit code. */
+int tally_fit_files(char *paths);
 
 /* ---- ablation.c ---- */
 

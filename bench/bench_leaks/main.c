@@ -32,6 +32,7 @@ static const char help[] =
     "  --ablate                   the same studies again with each part of map and findings switched off\n"
     "  --fit                      coefficients of the score (findings.odds_*); set list_score to 0.01 for "
     "it\n"
+    "  --fit-from FILE,FILE       the same from files that --csv wrote, of studies measured at different times\n"
     "  --csv FILE                 a row for every candidate with its features and whether it is true\n"
     "  --pictures DIR             the pictures of every study\n"
     "  --gallery DIR              pictures of the ten most visible missed pools and the ten surest false "
@@ -216,6 +217,9 @@ static int host_of(dm_gpu *gpu, const char *path, dm_host_frame *host, plan *p) 
 
 int main(int argc, char **argv) {
     if (bench_help(argc, argv, help)) return 0;
+    char files[4000];
+    snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit-from", ""));
+    if (*files) return tally_fit_files(files);
     const char *frame = bench_option(argc, argv, "--frame", "given"),
                *csv = bench_option(argc, argv, "--csv", NULL),
                *worst = bench_option(argc, argv, "--gallery", NULL);
@@ -242,7 +246,7 @@ int main(int argc, char **argv) {
     if (rc == 0) {
         tally *t = w->v.t[0];
         t->csv = csv ? fopen(csv, "w") : NULL;
-        if (t->csv) fputs(tally_csv_head, t->csv);
+        if (t->csv) tally_csv_head(t->csv);
         run_cases(w, &p, atoi(bench_option(argc, argv, "--from", "0")),
                   atoi(bench_option(argc, argv, "--cases", "1")));
         run_cases(w, &dense, 0, atoi(bench_option(argc, argv, "--dense-cases", "0")));
