@@ -87,7 +87,7 @@ typedef struct dm_fit_args {
     float cortex_more; /* and by this share of the sac; set for every cell from its walls */
 } dm_fit_args;
 
-enum { DM_FIT_P, DM_FIT_B, DM_FIT_COST, DM_FIT_THICK, DM_FIT_HEIGHT, DM_FIT_GAIN, DM_FIT_DURA, DM_FIT_BONE, DM_FIT_N };
+enum { DM_FIT_P, DM_FIT_B, DM_FIT_COST, DM_FIT_THICK, DM_FIT_HEIGHT, DM_FIT_GAIN, DM_FIT_N };
 enum { DM_FIT_MAX = 56, DM_FIT_PAD = 24 };
 
 /* Normal distribution function, absolute error below 2e-4 (logistic form of Bowling et al. 2009). */
@@ -274,7 +274,7 @@ DM_FN int dm_faces_body(dm_map_args a, int t, float angle) {
 /* Least cost over the two shifts for one cell. `p` profile, s = sac - tissue at this cell. out: pool (share of the sac), bone
  * (share), cost (chi-square), thickness (mm where what is left after both edges exceeds half of the pool's height), height that
  * a pool of 1 would reach between the blurred edges: near 0 in a narrow gap, where a pool is a guess; gain = fall of the cost
- * against the best fit without a pool; mm by which the two edges stand outside of the surfaces found. A cell without a complete profile gets pool 0 and cost -1. */
+ * against the best fit without a pool. A cell without a complete profile gets pool 0 and cost -1. */
 DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, dm_walls w, float tissue, float s,
                        DM_GLOBAL float *out) {
     const float rd = w.dura, rb = w.bone, seen = w.seen, q = w.q;
@@ -291,8 +291,6 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     out[DM_FIT_THICK] = 0.0f;
     out[DM_FIT_HEIGHT] = 0.0f;
     out[DM_FIT_GAIN] = 0.0f;
-    out[DM_FIT_DURA] = 0.0f;
-    out[DM_FIT_BONE] = 0.0f;
     if (n < 6 || k0 + n > a.nr || !(s > 0.0f)) return;
     for (int k = 0; k < n; k++) {
         if (dm_is_outside(p[k0 + k])) return;
@@ -331,8 +329,6 @@ DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_f
     out[DM_FIT_THICK] = best.pool > 0.05f ? thick : 0.0f;
     out[DM_FIT_HEIGHT] = best.height;
     out[DM_FIT_GAIN] = none - best.cost;
-    out[DM_FIT_DURA] = (float)best.m1 * a.dr;
-    out[DM_FIT_BONE] = (float)best.m2 * a.dr;
 }
 
 /* ---- MR: a pool that the dura's surface has swallowed ----

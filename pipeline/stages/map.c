@@ -28,7 +28,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, fat_fill, "1", 0.1, 0.9, 0.34, "MR: or when two thirds of such gaps are filled with more than this share of the sac, along half of it or more: veins of the epidural plexus stay below a third."),
     DM_PARAM_FLOAT(dm_map_params, fat_rank, "1", 0.3, 0.95, 0.8, "Rank of the shell's darkest value that counts as tissue where fat is bright: a pool must exceed the fat."),
     DM_PARAM_FLOAT(dm_map_params, null_share, "1", 0.2, 0.5, 0.35, "Rank of the valley among cells of the same gap that counts as usual: below the half that a long collection may fill."),
-    DM_PARAM_FLOAT(dm_map_params, valley_gain, "1", 1, 5, 2.5, "Factor on the valley before it is compared with the fit: the blur halves the floor of a thin pool."),
+    DM_PARAM_FLOAT(dm_map_params, valley_gain, "1", 1, 10, 5, "Factor on the valley before it is compared with the fit: the blur halves the floor of a thin pool."),
     DM_PARAM_FLOAT(dm_map_params, least_excess_hu, "HU", 0, 200, 50, "Less above tissue than this is muscle, vein or noise on CT, not contrast."),
     DM_PARAM_FLOAT(dm_map_params, dent, "mm", 0.2, 5, 1.0, "The dura lies at most this far inside the convex outline of its slice (in front: inside the median of 55 degrees): what dents deeper is a nerve root."),
     DM_PARAM_FLOAT(dm_map_params, end_margin, "mm", 0, 30, 8, "Nearer to the line's ends nothing is assessed: the surfaces have neighbours on one side only, and the scan may be cut obliquely."),
@@ -42,7 +42,6 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, fit_beyond, "mm", 0.5, 4, 2, "The profile is explained this far beyond the bone's edge: a pool ends there, while bone that touches the dura goes on."),
     DM_PARAM_FLOAT(dm_map_params, body_beyond, "mm", 0.5, 4, 3, "CT: the same in front, where the bone is a body and its marrow lies behind a thin cortex."),
     DM_PARAM_FLOAT(dm_map_params, dark_bone, "mm", 0, 1.5, 1, "MR: nearer to bone than this its dark rim shows through the blur, and a pool need not be bright."),
-    DM_PARAM_FLOAT(dm_map_params, blur_error, "1", 1, 2, 1.1, "The blur along an oblique wall or between slices may be this much wider than the study's: a pool must be seen with either."),
     DM_PARAM_FLOAT(dm_map_params, edge_least, "1", 0.05, 1, 0.15, "CT: the bone's edge is trusted at least this far; where it is weaker than 1 the bone may reach in towards the dura, its expected error divided by its strength."),
     DM_PARAM_FLOAT(dm_map_params, body_angle, "deg", 0, 90, 60, "CT: bodies lie within this angle of straight ahead; pedicles and laminae further back are thick cortex."),
     DM_PARAM_FLOAT(dm_map_params, cortex, "mm", 0, 2, 0.75, "CT: thickness of the cortex of a body's back wall; brighter than its marrow, it looks like a pool when blurred. 0 = bodies are even."),
@@ -94,7 +93,7 @@ typedef struct work {
     const dm_map_params *p;
     dm_study *st;
     size_t n; /* cells */
-    float *polar, *cells, *fit, *wide, *valley, *r_dura, *r_bone, *gap; /* gap: mm between the two */
+    float *polar, *cells, *fit, *valley, *r_dura, *r_bone, *gap; /* gap: mm between the two */
     float *cortex; /* of every row, dm_walls.cortex */
     uint8_t *use, *some;
     dm_references ref;
@@ -103,7 +102,7 @@ typedef struct work {
 } work;
 
 static void work_free(work *w) {
-    free(w->polar), free(w->cells), free(w->fit), free(w->wide), free(w->valley), free(w->r_dura), free(w->r_bone), free(w->gap), free(w->cortex), free(w->use), free(w->some);
+    free(w->polar), free(w->cells), free(w->fit), free(w->valley), free(w->r_dura), free(w->r_bone), free(w->gap), free(w->cortex), free(w->use), free(w->some);
     dm_references_free(&w->ref);
     dm_profiles_close(&w->pr);
 }
@@ -157,11 +156,10 @@ static float fitted(const dm_map_params *p, const float *fit) {
     return fit[DM_FIT_P] * sure * fmaxf(0, fminf(1, fit[DM_FIT_GAIN] / (float)p->gain_least));
 }
 
-/* One shape of pool: E = min(fit, gain * valley, fit with a wider blur), kept where it beats what other shapes gave; the last is
- * asked only where the others do. */
+/* One shape of pool: E = min(fit, gain * valley), kept where it beats what other shapes gave. */
 static dm_status one_shape(work *w, int shape, int dark) {
     dm_map *m = &w->st->map;
-    dm_fit_args f = fit_args(w, w->width, shape), wide = fit_args(w, w->width * w->p->blur_error, shape);
+    dm_fit_args f = fit_args(w, w->width, shape);
     for (size_t c = 0; c < w->n; c++) {
         /* A pool on the bone is told from the bone only where that is known to be there. */
         int bone = !w->st->canal.no_bone[c] && w->st->canal.q_bone[c] >= (float)w->p->bone_least;
@@ -171,14 +169,8 @@ static dm_status one_shape(work *w, int shape, int dark) {
     DM_TRY(dm_valley(w->p, w->st, w->gap, w->cells, dark, &w->ref, w->some, w->width, w->valley));
     for (size_t c = 0; c < w->n; c++) {
         const float *fit = w->fit + c * DM_FIT_N;
-        w->valley[c] = fminf(fitted(w->p, fit), (float)w->p->valley_gain * w->valley[c]);
-        w->some[c] = w->some[c] && fit[DM_FIT_COST] >= 0 && w->valley[c] > m->e[c];
-    }
-    DM_TRY(dm_profiles_fit(&w->pr, &wide, w->some, w->wide));
-    for (size_t c = 0; c < w->n; c++) {
-        const float *fit = w->fit + c * DM_FIT_N;
-        if (!w->some[c]) continue;
-        float e = fminf(w->valley[c], fitted(w->p, w->wide + c * DM_FIT_N));
+        if (!w->some[c] || fit[DM_FIT_COST] < 0) continue;
+        float e = fminf(fitted(w->p, fit), (float)w->p->valley_gain * w->valley[c]);
         float above = e * (w->ref.sac_cell[c] - w->ref.tissue_cell[c]);
         if (w->st->modality == DM_CT && above < (float)w->p->least_excess_hu) continue;
         if (e > m->e[c]) m->e[c] = e, m->thickness[c] = fit[DM_FIT_THICK];
@@ -276,14 +268,13 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     const dm_spine *sp = &w->st->spine;
     w->cells = malloc(w->n * DM_CELL_N * sizeof(float));
     w->fit = malloc(w->n * DM_FIT_N * sizeof(float));
-    w->wide = malloc(w->n * DM_FIT_N * sizeof(float));
     w->valley = malloc(w->n * sizeof(float));
     w->r_dura = malloc(w->n * sizeof(float));
     w->r_bone = malloc(w->n * sizeof(float));
     w->gap = malloc(w->n * sizeof(float));
     w->cortex = malloc((size_t)w->st->spine.n * sizeof(float));
     w->use = malloc(w->n), w->some = malloc(w->n);
-    if (!w->cells || !w->fit || !w->wide || !w->valley || !w->r_dura || !w->r_bone || !w->gap || !w->cortex || !w->use || !w->some)
+    if (!w->cells || !w->fit || !w->valley || !w->r_dura || !w->r_bone || !w->gap || !w->cortex || !w->use || !w->some)
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for %zu cells of the dura map", w->n);
     DM_TRY(dm_curved_polar(gpu, &w->st->crop.raw, sp, 0, sp->ds, sp->n, 0, w->p->step, nr, &w->polar));
     dm_outline(w->st->canal.r_dura, sp->n, w->p->dent, w->r_dura);

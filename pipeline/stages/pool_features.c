@@ -139,11 +139,13 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * above soft tissue only what anatomy says: whether fat is as bright as fluid, that on CT what is brighter
  * than the sac itself is bone, or sac beside a lost surface, that below S1 the sac tapers, surfaces fail and
  * leaks are rare, that on MR a pool is fluid and not blood in the plexus, which comes in pairs, that neither
- * other vertebrae nor the other side show the same, and that on CT the corner where body and pedicle meet is bright in a narrow gap: a ventral
- * collection lies across the middle. */
+ * other vertebrae nor the other side show the same, that on CT the corner where body and pedicle meet is bright in a narrow gap: a ventral
+ * collection lies across the middle, that laminae come nearest to the dura between side and back, where settled roots dent it too, that
+ * a pool lies outside of a dura that is seen, and that a gap of about the blur's full width (CT) reads as its walls make it. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
+    const double full_width = 2.355; /* of a Gaussian at half its height, s.d. */
     int lateral = f->side == DM_LEFT || f->side == DM_RIGHT, mr = st->modality == DM_MR;
     double alike = lateral ? 1 - fmax(q->mirror, 0) / fmax(q->p90, fmax(q->mirror, 0.05)) : 0;
     const double terms[DM_ODDS] = {1,
@@ -156,7 +158,11 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    q->usual,
                                    mr ? 0 : alike,
                                    st->modality == DM_CT && f->side == DM_VENTRAL ? fmin(fmax((fabs(f->theta) - 15) / 25, 0), 1) : 0,
-                                   mr ? fmin(fmax((alike - 0.6) / 0.3, 0), 1) : 0};
+                                   mr ? fmin(fmax((alike - 0.6) / 0.3, 0), 1) : 0,
+                                   fmax(1 - fabs(fabs(f->theta) - 125) / 30, 0),
+                                   q->edges,
+                                   mr ? 0 : fmin(fmax((1.3 - q->gap_mm / (full_width * st->map.blur)) / 0.5, 0), 1.5),
+                                   q->roots};
     memcpy(x, terms, sizeof terms);
 }
 
@@ -165,7 +171,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
                                   p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner,
-                                  p->odds_pair};
+                                  p->odds_pair,   p->odds_behind, p->odds_edge, p->odds_narrow, p->odds_roots};
     double x[DM_ODDS];
     dm_pool_terms(p, st, f, x);
     return dm_probability(odds, x, DM_ODDS);

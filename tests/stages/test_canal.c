@@ -334,7 +334,7 @@ END_TEST
 
 /* Roots fill the back half of the sac: the dura is behind them, 40 mm and more below the line's upper end (nearer to it up to 2.6 mm off). */
 START_TEST(settled_roots_are_inside) {
-    dura_is_found(&SETTLED, 80, 0.3, 1.3, 1);
+    dura_is_found(&SETTLED, 80, 0.3, 1.6, 1);
 }
 END_TEST
 

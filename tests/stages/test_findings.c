@@ -82,7 +82,7 @@ START_TEST(what_every_vertebra_has_counts_less) {
         const dm_levels *l = &st->levels;
         for (int k = 0; k < l->n; k++)
             for (int i = (int)l->v[k].s_from + 1; i < l->v[k].s_from + 14 && i < st->map.n; i++)
-                for (int t = 20; t <= 32 && i >= 0; t++)
+                for (int t = 12; t <= 24 && i >= 0; t++)
                     if (all || k == l->n / 2) st->map.e[i * DM_NT + t] = st->map.e[i * DM_NT + DM_NT - t] = 0.5f;
         s = model_run(gpu, "findings", st);
         ck_assert_msg(dm_good(s), "%s", s.text);
