@@ -57,7 +57,8 @@ static void place_site(const bench_case *b, const dm_ph_leak *k, lesion *l) {
                          .high = f->site_to - s,
                          .side_right = strcmp(k->side, dm_side_name(f->side)) == 0,
                          .levels_off = levels_between(b->st, k, s, f->s),
-                         .accepted = f->accepted};
+                         .accepted = f->accepted,
+                         .unplaced = f->unplaced};
     }
 }
 

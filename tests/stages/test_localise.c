@@ -331,19 +331,23 @@ START_TEST(roots_and_clock) {
 }
 END_TEST
 
+/* The peak of a noisy line is where it is likely; an even line says nothing. */
 START_TEST(cusp_is_found) {
+    const dm_site_params p = {.end_margin = 5, .alike = 5, .density_error = 0.03};
     float v[100];
-    double cost[100];
+    double like[100];
     uint64_t state = 77;
     for (int i = 0; i < 100; i++) v[i] = (float)(0.2 + 0.5 * exp(-abs(i - 63) / 22.0) + 0.03 * model_normal(&state));
-    double gain = dm_cusp_fit(v, 100, 1, 5, cost);
-    int best = 5;
-    for (int i = 5; i < 95; i++)
-        if (cost[i] < cost[best]) best = i;
+    for (int i = 30; i < 40; i++) v[i] = NAN; /* a gap */
+    dm_site_cusp(&p, v, 100, 1, like);
+    int best = 0;
+    for (int i = 0; i < 100; i++)
+        if (like[i] > like[best]) best = i;
     ck_assert_int_le(abs(best - 63), 2);
-    ck_assert(gain > 3);
+    ck_assert_msg(like[63] > 100 * like[40], "%g at the peak, %g beside it", like[63], like[40]);
     for (int i = 0; i < 100; i++) v[i] = (float)(0.4 + 0.03 * model_normal(&state));
-    ck_assert(dm_cusp_fit(v, 100, 1, 5, cost) < 3);
+    dm_site_cusp(&p, v, 100, 1, like);
+    for (int i = 0; i < 100; i++) ck_assert_msg(like[i] > 0.05 && like[i] < 3, "%g at %d of an even line", like[i], i);
 }
 END_TEST
 

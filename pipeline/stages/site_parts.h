@@ -1,0 +1,26 @@
+/* Parts of dm_site_find. */
+#ifndef DM_SITE_PARTS_H
+#define DM_SITE_PARTS_H
+
+#include "site.h"
+
+/* A pool whose site is sought, and the pieces of the same collection. */
+typedef struct dm_site_search {
+    const dm_site_params *p;
+    const dm_study *st;
+    const dm_finding *f;
+    int lateral;
+    int n_pieces;
+    const dm_finding *piece[DM_MAX_FINDINGS];
+    int from, to;   /* rows from the first of the pieces to the last */
+    double *weight; /* probability of each row of the line, not normed; what follows multiplies it */
+} dm_site_search;
+
+/* Degrees between the map's column t and theta. */
+double dm_site_turn(int t, double theta);
+
+dm_status dm_site_density(dm_gpu *gpu, const dm_site_search *w);
+void dm_site_spurs(const dm_site_search *w, const dm_spur_line *spurs);
+dm_status dm_site_foramina(dm_gpu *gpu, const dm_site_search *w);
+
+#endif
