@@ -40,8 +40,8 @@ static void line(const tally *t, const group *g, double least, int placed) {
 
 void tally_sites(const tally *t) {
     double least = tally_score_at(t, 0.25);
-    printf("site, pools above %.2f (.25 false marks a study)\n"
-           "                          n  error mm: median, 90 %%, worst | held by the interval | its mm: median, 90 %% | level same, +-1 | side\n",
+    printf("site, pools above %.2f (.25 false marks a study); error: median, 90 %%, worst; held by the interval; its length: median, "
+           "90 %%\n                          n  error, mm          held  length    level: same, +-1; side right\n",
            least);
     for (size_t k = 0; k < sizeof groups / sizeof *groups; k++)
         for (int placed = 0; placed < 2; placed++) line(t, &groups[k], least, placed);

@@ -215,19 +215,19 @@ static void answer(const dm_localise_params *p, dm_study *st) {
 }
 
 static dm_status find_sites(dm_gpu *gpu, const dm_localise_params *p, dm_study *st) {
-    dm_spur_line spurs = {0};
+    dm_site_seen seen = {0};
     dm_status status = dm_ok;
-    int ventral = 0;
-    for (int i = 0; i < st->findings.n; i++) ventral |= st->findings.f[i].side == DM_VENTRAL;
-    if (ventral) DM_TRY_OUT(dm_site_spurs_seen(gpu, st, &spurs));
+    int pools = 0;
+    for (int i = 0; i < st->findings.n; i++) pools += st->findings.f[i].class_ != DM_FISTULA;
+    if (pools) DM_TRY_OUT(dm_site_look(gpu, st, &seen));
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
         if (f->class_ == DM_FISTULA) continue;
-        DM_TRY_OUT(dm_site_find(gpu, &p->site, st, &spurs, f));
+        DM_TRY_OUT(dm_site_find(&p->site, st, &seen, f));
         f->unplaced = segments_of(&st->levels, f->site_from, f->site_to) > p->placed_segments;
     }
 out:
-    free(spurs.z);
+    dm_site_seen_free(&seen);
     return status;
 }
 

@@ -46,7 +46,8 @@ static void find_pieces(dm_site_search *w) {
  * is against what such collections measure. */
 static void within(const dm_site_search *w) {
     const dm_site_params *p = w->p;
-    double ds = w->st->spine.ds, length = (w->to - w->from) * ds, usual = w->lateral ? p->typical_lateral : w->st->modality == DM_MR ? p->typical_mr : p->typical;
+    double ds = w->st->spine.ds, length = (w->to - w->from) * ds, usual = w->st->modality == DM_MR ? p->typical_mr : p->typical;
+    if (w->lateral) usual = p->typical_lateral;
     double reach = p->beyond + p->beyond_short * fmax(usual - length, 0);
     for (int i = 0; i < w->st->map.n; i++) {
         double u = (i - w->from + 0.5) / (w->to - w->from + 1), out = ds * fmax(fmax(w->from - i, i - w->to), 0);
@@ -135,20 +136,18 @@ static void summarise(const dm_site_search *w, dm_finding *f) {
     f->site_to = to * ds + w->p->interval_extra;
 }
 
-dm_status dm_site_find(dm_gpu *gpu, const dm_site_params *p, const dm_study *st, const dm_spur_line *spurs, dm_finding *f) {
-    dm_site_search w = {.p = p, .st = st, .f = f, .lateral = f->side == DM_LEFT || f->side == DM_RIGHT};
+dm_status dm_site_find(const dm_site_params *p, const dm_study *st, const dm_site_seen *seen, dm_finding *f) {
+    dm_site_search w = {.p = p, .st = st, .seen = seen, .f = f, .lateral = f->side == DM_LEFT || f->side == DM_RIGHT};
     find_pieces(&w);
     if (w.from < 0 || w.to >= st->map.n || w.to < w.from) return dm_fail(DM_STUDY, "bad_extent", "a pool beyond the centre line");
     w.weight = malloc((size_t)st->map.n * sizeof *w.weight);
     if (!w.weight) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the site of a pool");
-    dm_status status = dm_ok;
     within(&w);
     if (w.lateral || f->side == DM_VENTRAL) at_places(&w), by_level(&w);
-    if (st->modality == DM_CT) DM_TRY_OUT(dm_site_density(gpu, &w));
-    if (f->side == DM_VENTRAL) dm_site_spurs(&w, spurs);
-    if (w.lateral) DM_TRY_OUT(dm_site_foramina(gpu, &w));
-    summarise(&w, f);
-out:
+    if (f->side == DM_VENTRAL) dm_site_spurs(&w);
+    if (w.lateral) dm_site_foramina(&w);
+    dm_status status = st->modality == DM_CT ? dm_site_density(&w) : dm_ok;
+    if (dm_good(status)) summarise(&w, f);
     free(w.weight);
     return status;
 }

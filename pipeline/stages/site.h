@@ -13,13 +13,16 @@ typedef struct dm_site_params {
     double interval_extra;
 } dm_site_params;
 
-/* What stands into the canal from in front, at every millimetre of the line: how many s.d. of the study's own walls. n = 0: not
- * looked for. */
-typedef struct dm_spur_line {
-    int n;
-    float *z; /* owned */
-} dm_spur_line;
-dm_status dm_site_spurs_seen(dm_gpu *gpu, const dm_study *study, dm_spur_line *out);
+/* What is looked at once for all pools of a study. */
+typedef struct dm_site_seen {
+    int n;                         /* millimetres of the line */
+    float *spur;                   /* n: what stands into the canal from in front, in s.d. of the study's own walls; owned */
+    float *shell;                  /* map.n * DM_NT (shell.h); NULL on MR, which shows no dye; owned */
+    double left[DM_MAX_VERTEBRAE]; /* how much brighter the foramen below a vertebra is on the left, in the usual difference; NaN */
+} dm_site_seen;
+/* Fills *out, which dm_site_seen_free frees, also after a failure. */
+dm_status dm_site_look(dm_gpu *gpu, const dm_study *study, dm_site_seen *out);
+void dm_site_seen_free(dm_site_seen *seen);
 
 /* Fills s, site_from and site_to of a pool. A probability over the rows of the line is made of what is known before the scan is
  * looked at (a tear lies in its collection or just beyond what is seen of it, seldom at its ends; a ventral one at a disc, a lateral
@@ -27,7 +30,7 @@ dm_status dm_site_spurs_seen(dm_gpu *gpu, const dm_study *study, dm_spur_line *o
  * away from the tear on CT, in every pass; spurs in a ventral collection; contrast that leaves by a foramen on one side alone. The
  * site is where most of it lies close together, the interval the shortest that holds 90 %. Where nothing shows the tear it is as long
  * as the collection. */
-dm_status dm_site_find(dm_gpu *gpu, const dm_site_params *p, const dm_study *study, const dm_spur_line *spurs, dm_finding *f);
+dm_status dm_site_find(const dm_site_params *p, const dm_study *study, const dm_site_seen *seen, dm_finding *f);
 
 /* How likely the line v[0..n), at steps of ds mm, NaN where nothing was measured, is with its peak at each sample against an even
  * line: like[i] of the fit of A + C exp(-|s - s_i|/L), C >= 0, L from 10 to 95 mm, averaged over L. The noise is not known

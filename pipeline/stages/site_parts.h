@@ -8,6 +8,7 @@
 typedef struct dm_site_search {
     const dm_site_params *p;
     const dm_study *st;
+    const dm_site_seen *seen;
     const dm_finding *f;
     int lateral;
     int n_pieces;
@@ -19,8 +20,8 @@ typedef struct dm_site_search {
 /* Degrees between the map's column t and theta. */
 double dm_site_turn(int t, double theta);
 
-dm_status dm_site_density(dm_gpu *gpu, const dm_site_search *w);
-void dm_site_spurs(const dm_site_search *w, const dm_spur_line *spurs);
-dm_status dm_site_foramina(dm_gpu *gpu, const dm_site_search *w);
+dm_status dm_site_density(const dm_site_search *w);
+void dm_site_spurs(const dm_site_search *w);
+void dm_site_foramina(const dm_site_search *w);
 
 #endif
