@@ -140,14 +140,18 @@ dm_status dm_site_find(const dm_site_params *p, const dm_study *st, const dm_sit
     dm_site_search w = {.p = p, .st = st, .seen = seen, .f = f, .lateral = f->side == DM_LEFT || f->side == DM_RIGHT};
     find_pieces(&w);
     if (w.from < 0 || w.to >= st->map.n || w.to < w.from) return dm_fail(DM_STUDY, "bad_extent", "a pool beyond the centre line");
-    w.weight = malloc((size_t)st->map.n * sizeof *w.weight);
-    if (!w.weight) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the site of a pool");
-    within(&w);
-    if (w.lateral || f->side == DM_VENTRAL) at_places(&w), by_level(&w);
-    if (f->side == DM_VENTRAL) dm_site_spurs(&w);
-    if (w.lateral) dm_site_foramina(&w);
-    dm_status status = st->modality == DM_CT ? dm_site_density(&w) : dm_ok;
+    int ct = st->modality == DM_CT, good;
+    w.weight = malloc((size_t)st->map.n * sizeof *w.weight), w.line = malloc((size_t)st->map.n * sizeof *w.line);
+    good = w.weight && w.line && (!ct || dm_site_grow(&w));
+    dm_status status = good ? dm_ok : dm_fail(DM_STUDY, "out_of_memory", "no memory for the site of a pool");
+    if (good) {
+        within(&w);
+        if (w.lateral || f->side == DM_VENTRAL) at_places(&w), by_level(&w);
+        if (f->side == DM_VENTRAL) dm_site_spurs(&w);
+        if (w.lateral) dm_site_foramina(&w);
+        if (ct) status = dm_site_density(&w);
+    }
     if (dm_good(status)) summarise(&w, f);
-    free(w.weight);
+    free(w.weight), free(w.line);
     return status;
 }

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "places.h"
-#include "ranks.h"
 #include "site_parts.h"
 
 /* ---- density ---- */
@@ -54,49 +53,11 @@ void dm_site_cusp(const dm_site_params *p, const float *v, int n, double ds, dou
     free(o.x), free(o.y), free(fall);
 }
 
-/* The density of each row of the collection: a high rank over the cells near its angle that the map shows, or next to such. */
-static void line_of(const dm_site_search *w, const float *shell, float *out) {
-    const dm_map *m = &w->st->map;
-    int n = w->to - w->from + 1, near = (int)lround(3 / w->st->spine.ds);
-    for (int i = 0; i < n; i++) {
-        float window[DM_NT];
-        size_t count = 0;
-        for (int t = 0; t < DM_NT; t++) {
-            int row = w->from + i;
-            float shown = 0, value = shell[i * DM_NT + t];
-            for (int j = row > near ? row - near : 0; j <= row + near && j < m->n; j++)
-                if (m->assessed[j * DM_NT + t]) shown = fmaxf(shown, m->e[j * DM_NT + t]);
-            if (dm_site_turn(t, w->f->theta) <= w->p->window_angle && value > -20000 && shown > 0.1f) window[count++] = value;
-        }
-        out[i] = count >= 3 ? dm_rank(window, count, 0.75) : NAN;
-    }
-}
-
-static int in_piece(const dm_site_search *w, double s) {
-    for (int k = 0; k < w->n_pieces; k++)
-        if (s >= w->piece[k]->s_from && s <= w->piece[k]->s_to) return 1;
-    return 0;
-}
-
-/* Running median over 5 mm of what was measured in the pieces; between them nothing was. */
-static void smooth(const dm_site_search *w, const float *line, float *out) {
-    int n = w->to - w->from + 1, half = (int)lround(2 / w->st->spine.ds);
-    for (int i = 0; i < n; i++) {
-        float window[64];
-        size_t count = 0;
-        for (int j = i > half ? i - half : 0; j <= i + half && j < n && count < 64; j++)
-            if (!isnan(line[j])) window[count++] = line[j];
-        out[i] = isnan(line[i]) || !in_piece(w, (w->from + i) * w->st->spine.ds) ? NAN : dm_rank(window, count, 0.5);
-    }
-}
-
 /* One pass: its density is even, or it has a peak, some millimetres from the tear. */
-static void one_pass(const dm_site_search *w, const float *shell, float *line, double *like) {
+static void one_pass(const dm_site_search *w, const float *line, double *like) {
     int n = w->to - w->from + 1;
     double ds = w->st->spine.ds;
-    line_of(w, shell, line);
-    smooth(w, line, line + n);
-    dm_site_cusp(w->p, line + n, n, ds, like);
+    dm_site_cusp(w->p, line + w->from, n, ds, like);
     int reach = (int)lround(3 * w->p->peak_apart / ds);
     for (int row = 0; row < w->st->map.n; row++) {
         int at = row < w->from ? 0 : row > w->to ? n - 1 : row - w->from;
@@ -112,13 +73,17 @@ static void one_pass(const dm_site_search *w, const float *shell, float *line, d
 
 dm_status dm_site_density(const dm_site_search *w) {
     const dm_map *m = &w->st->map;
-    size_t n = (size_t)(w->to - w->from + 1), first = (size_t)w->from * DM_NT;
-    float *line = malloc(2 * n * sizeof *line);
-    double *like = malloc(n * sizeof *like);
+    float *line = malloc((size_t)m->n * sizeof *line);
+    double *like = malloc((size_t)(w->to - w->from + 1) * sizeof *like);
     int good = line && like;
-    if (good && w->seen->shell) one_pass(w, w->seen->shell + first, line, like);
-    for (int k = 0; k < m->n_phases && good; k++)
-        if (m->phase[k].shell) one_pass(w, m->phase[k].shell + first, line, like);
+    if (good) one_pass(w, w->line, like);
+    for (int k = 0; k < m->n_phases && good; k++) {
+        if (!m->phase[k].shell) continue;
+        good = dm_site_line(w, m->phase[k].shell, line);
+        for (int i = 0; i < m->n && good; i++)
+            if (isnan(w->line[i])) line[i] = NAN;
+        if (good) one_pass(w, line, like);
+    }
     free(line), free(like);
     return good ? dm_ok : dm_fail(DM_STUDY, "out_of_memory", "no memory for the density of a pool");
 }

@@ -9,6 +9,7 @@ typedef struct dm_site_search {
     const dm_site_params *p;
     const dm_study *st;
     const dm_site_seen *seen;
+    float *line; /* CT: density of the collection at each row of the line, NaN elsewhere */
     const dm_finding *f;
     int lateral;
     int n_pieces;
@@ -20,6 +21,12 @@ typedef struct dm_site_search {
 /* Degrees between the map's column t and theta. */
 double dm_site_turn(int t, double theta);
 
+/* site_line.c. Brightness of a pass between the surfaces at each row of the line, near the pool's angle, NaN where there is none; and
+ * that of the measured pass into w->line, with from and to moved to where the collection ends by it. 0 = no memory. */
+int dm_site_line(const dm_site_search *w, const float *shell, float *out);
+int dm_site_grow(dm_site_search *w);
+
+/* site_cues.c */
 dm_status dm_site_density(const dm_site_search *w);
 void dm_site_spurs(const dm_site_search *w);
 void dm_site_foramina(const dm_site_search *w);
