@@ -30,6 +30,7 @@ static const dm_param table[] = {
     SITE(density_error, "1", 0.001, 0.3, 0.02, "Share of the sac by which the density of a row may be wrong, beside the noise that the line itself shows."),
     SITE(peak_share, "1", 0, 1, 0.65, "Share of passes on CT whose density falls away from the tear; in the others the collection is full and even."),
     SITE(peak_apart, "mm", 0.5, 20, 5, "The densest place lies this far (s.d.) from the tear."),
+    SITE(before_front, "1", 0.001, 1, 0.1, "Several passes: how likely a tear is where an earlier one shows no contrast yet, against where it shows half of the later density or more."),
     SITE(piece_score, "1", 0, 1, 0.3, "Pools of this score and more may be pieces of one collection, ventral or dorsal."),
     SITE(piece_gap, "mm", 0, 100, 45, "Such pieces lie nearer to each other than this: two thoracic levels, where the dura's ties or a narrow gap hide what joins them."),
     SITE(piece_angle, "deg", 10, 180, 50, "And their angles differ by less."),

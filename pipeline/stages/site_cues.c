@@ -71,6 +71,22 @@ static void one_pass(const dm_site_search *w, const float *line, double *like) {
     }
 }
 
+/* Where a later pass shows the collection and an earlier one shows no contrast yet, the front had not come: the tear is elsewhere. */
+static void not_yet(const dm_site_search *w, const float *early) {
+    for (int i = w->from; i <= w->to; i++) {
+        double room = (double)w->line[i] - w->usual, come = ((double)early[i] - w->usual) / room;
+        if (isnan(come) || room < w->p->line_room) continue;
+        w->weight[i] *= w->p->before_front + (1 - w->p->before_front) * fmin(fmax(2 * come, 0), 1);
+    }
+}
+
+/* 1 = phase k was taken before the measured pass. */
+static int is_earlier(const dm_map *m, int k) {
+    for (int j = 0; j < k; j++)
+        if (m->phase[j].pass == 0) return 0;
+    return m->phase[k].pass != 0;
+}
+
 dm_status dm_site_density(const dm_site_search *w) {
     const dm_map *m = &w->st->map;
     float *line = malloc((size_t)m->n * sizeof *line);
@@ -83,6 +99,7 @@ dm_status dm_site_density(const dm_site_search *w) {
         for (int i = 0; i < m->n && good; i++)
             if (isnan(w->line[i])) line[i] = NAN;
         if (good) one_pass(w, line, like);
+        if (good && is_earlier(m, k)) not_yet(w, line);
     }
     free(line), free(like);
     return good ? dm_ok : dm_fail(DM_STUDY, "out_of_memory", "no memory for the density of a pool");

@@ -61,6 +61,7 @@ int dm_site_grow(dm_site_search *w) {
         return 0;
     }
     double own = rank_of(w->line, w->from, w->to, 0.5, work), usual = rank_of(w->line, 0, n - 1, 0.25, work);
+    w->usual = usual;
     double least = usual + w->p->line_share * (own - usual);
     if (own - usual >= w->p->line_room && !w->lateral) {
         w->from = reach(w->line, n, w->from, -1, least, hole);

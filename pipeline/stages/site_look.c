@@ -69,7 +69,8 @@ static float usual_spread(float *v, size_t n) {
 /* Standing out of the wall, in s.d. of all of the study's, at every millimetre. */
 static int find_spurs(const dm_study *st, const float *polar, int n, float *out) {
     size_t rows = (size_t)n;
-    float *excess = malloc(rows * COLUMNS * sizeof *excess), *all = malloc(rows * COLUMNS * sizeof *all), *work = malloc(rows * 4 * sizeof *work);
+    float *excess = malloc(rows * COLUMNS * sizeof *excess), *all = malloc(rows * COLUMNS * sizeof *all);
+    float *work = malloc(rows * 4 * sizeof *work);
     int good = excess && all && work;
     if (good) {
         for (int j = 0; j < COLUMNS; j++)

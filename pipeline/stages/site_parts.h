@@ -10,6 +10,7 @@ typedef struct dm_site_search {
     const dm_study *st;
     const dm_site_seen *seen;
     float *line; /* CT: density of the collection at each row of the line, NaN elsewhere */
+    double usual; /* CT: brightness between the surfaces along most of the spine at its angle */
     const dm_finding *f;
     int lateral;
     int n_pieces;
