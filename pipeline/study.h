@@ -131,6 +131,7 @@ typedef struct dm_phase {
     double shift[3];   /* LPS mm: what is at p in the frame lies at p + shift in the pass */
     double agreement;  /* correlation of what lies outside the canal at that shift */
     float *e;          /* as dm_map.e; negative = not assessed; owned */
+    float *shell;      /* brightness between the surfaces (stages/shell.h), DM_OUTSIDE = not assessed; NULL for the measured pass; owned */
 } dm_phase;
 
 /* Maps on the unrolled dura, index s_index * DM_NT + theta_index. */
@@ -230,6 +231,7 @@ typedef struct dm_finding {
     double clock;                                /* hours, 12 = dorsal, 3 = the patient's left, 6 = ventral */
     double s, s_from, s_to, theta, r;            /* the site, the extent (mm), the angle (degrees) */
     double site_from, site_to;                   /* interval of s that should hold the site in 90 % */
+    int unplaced;                                /* 1 = it covers so many levels that the site is not known */
     double lps[3];                               /* the site */
     double volume_mm3, peak_ratio, peak_value;   /* peak_value in HU or signal */
     double length_mm, thickness_mm;

@@ -15,11 +15,18 @@ typedef struct mark {       /* a candidate */
     int accepted; /* by localise */
 } mark;
 
+typedef struct placing {       /* of the surest pool beside a leak, whichever its side; score 0 = there is none */
+    double score, error;     /* mm, site less truth, positive = too low */
+    double low, high;        /* ends of its interval less the truth: it holds the site when low <= 0 <= high */
+    int side_right, levels_off, accepted, unplaced;
+} placing;
+
 typedef struct lesion {
     int study, leak, mr;           /* leak: its index in the truth */
     double thickness, ratio, best; /* best: highest score of a mark that hits it, -1 none */
-    double error, length;          /* of that mark: site against truth, interval, mm */
-    int covered, class_right, accepted;
+    double length;                 /* of the true pool, mm */
+    int passes, class_right, accepted;
+    placing site;
     int lost; /* lost_pool.h, were it missed */
 } lesion;
 
@@ -52,6 +59,11 @@ int tally_is_false(const mark *m);
 /* A pool that the goal counts: 1 mm thick and a fifth of the sac's brightness. */
 int tally_is_goal(const lesion *l);
 void tally_report(const tally *t);
+
+/* ---- sites.c ---- */
+
+/* Site, interval, level and side by modality, length and number of passes. */
+void tally_sites(const tally *t);
 
 /* ---- fit.c ---- */
 

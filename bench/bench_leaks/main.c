@@ -112,7 +112,7 @@ static int case_make(dm_gpu *gpu, const plan *p, int c, bench_case *b) {
                       .dense = p->dense};
     if (!subject_of(p, c, b->a, b->sc)) return 0;
     if (p->dense) bench_dense_pools(b);
-    if (!bench_study(gpu, b, p->cache)) return 0;
+    if (!bench_study(gpu, b, p->cache) || !bench_early_pass(gpu, b)) return 0;
     if (p->surfaces && p->frame == BENCH_CANAL) bench_true_surfaces(b, p->surfaces);
     return 1;
 }

@@ -1,6 +1,7 @@
 /* What a study's candidates are against its truth. */
-#include "leaks.h"
 #include "../lost_pool.h"
+#include "leaks.h"
+#include "places.h"
 
 /* s of a position of the anatomy's line on the study's line. */
 static double line_s(const bench_case *b, double s_truth) {
@@ -31,6 +32,34 @@ static int in_sign(const bench_case *b, const dm_finding *f) {
         if (f->side == DM_DORSAL && fabs(f->s - s) < 25) return 1;
     }
     return 0;
+}
+
+/* Discs between two positions; of a tear at the side, foramina. */
+static int levels_between(const dm_study *st, const dm_ph_leak *k, double s0, double s1) {
+    if (strcmp(k->side, "left") == 0 || strcmp(k->side, "right") == 0)
+        return abs(dm_foramen_at(&st->levels, s1) - dm_foramen_at(&st->levels, s0));
+    int upper[2], lower;
+    dm_nearest_disc(&st->levels, s0, &upper[0], &lower);
+    dm_nearest_disc(&st->levels, s1, &upper[1], &lower);
+    return abs(upper[1] - upper[0]);
+}
+
+/* The surest pool beside the leak, whichever its side, against the tear. */
+static void place_site(const bench_case *b, const dm_ph_leak *k, lesion *l) {
+    double s = line_s(b, k->s);
+    for (int i = 0; i < b->st->findings.n; i++) {
+        const dm_finding *f = &b->st->findings.f[i];
+        int beside = f->s_to > line_s(b, k->s_from) && f->s_from < line_s(b, k->s_to);
+        if (f->class_ == DM_FISTULA || f->false_sign || !beside || f->score <= l->site.score) continue;
+        l->site = (placing){.score = f->score,
+                         .error = f->s - s,
+                         .low = f->site_from - s,
+                         .high = f->site_to - s,
+                         .side_right = strcmp(k->side, dm_side_name(f->side)) == 0,
+                         .levels_off = levels_between(b->st, k, s, f->s),
+                         .accepted = f->accepted,
+                         .unplaced = f->unplaced};
+    }
 }
 
 static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const mark *m) {
@@ -80,9 +109,6 @@ static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int f
         if (hits(b, f, q)) m->leak = k, m->sign = 0, l->accepted |= f->accepted;
         if (hits(b, f, q) && f->score > l->best) {
             l->best = f->score;
-            l->error = fabs(f->s - line_s(b, q->s));
-            l->length = f->site_to - f->site_from;
-            l->covered = line_s(b, q->s) >= f->site_from && line_s(b, q->s) <= f->site_to;
             l->class_right = strcmp(q->class_, dm_class_name(f->class_)) == 0 ||
                              (strcmp(q->class_, "diverticulum_leak") == 0 && f->class_ == DM_LATERAL_TEAR);
         }
@@ -122,15 +148,18 @@ void tally_study(tally *t, const bench_case *b) {
     int first = t->n_lesions, leaks = b->a->n_leaks > 0;
     for (int i = 0; i < b->a->n_leaks && t->n_lesions < MOST; i++) {
         const dm_ph_leak *k = &b->a->leak[i];
-        if (is_pool(k))
-            t->lesions[t->n_lesions++] =
-                (lesion){.study = t->studies,
-                         .leak = i,
-                         .mr = st->modality == DM_MR,
-                         .thickness = k->thickness,
-                         .ratio = k->ratio,
-                         .best = -1,
-                         .lost = lost_where(b, k, t->params->hysteresis_high, t->each)};
+        if (!is_pool(k)) continue;
+        lesion *l = &t->lesions[t->n_lesions++];
+        *l = (lesion){.study = t->studies,
+                      .leak = i,
+                      .mr = st->modality == DM_MR,
+                      .thickness = k->thickness,
+                      .ratio = k->ratio,
+                      .length = k->s_to - k->s_from,
+                      .passes = st->map.n_phases > 1 ? st->map.n_phases : 1,
+                      .best = -1,
+                      .lost = lost_where(b, k, t->params->hysteresis_high, t->each)};
+        place_site(b, k, l);
     }
     for (int i = 0; i < st->findings.n; i++) score_mark(t, b, &st->findings.f[i], first);
     t->answer[leaks][st->answer.kind]++;

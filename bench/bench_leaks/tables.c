@@ -60,28 +60,6 @@ static void sensitivity(const tally *t) {
         }
 }
 
-static void sites(const tally *t) {
-    double *error = bench_calloc((size_t)t->n_lesions, sizeof *error),
-           *length = bench_calloc((size_t)t->n_lesions, sizeof *length);
-    double least = tally_score_at(t, 0.25);
-    for (int mr = 0; mr < 2; mr++) {
-        int n = 0, covered = 0, right = 0;
-        for (int i = 0; i < t->n_lesions; i++) {
-            const lesion *l = &t->lesions[i];
-            if (l->mr != mr || l->best <= least) continue;
-            error[n] = l->error, length[n++] = l->length;
-            covered += l->covered, right += l->class_right;
-        }
-        bench_sort(error, n), bench_sort(length, n);
-        if (n)
-            printf("%s site error median %.1f, 90 %% %.1f, worst %.1f mm; interval median %.0f mm holds the "
-                   "site %d/%d; class right %d/%d\n",
-                   mr ? "MR" : "CT", error[n - 1 - n / 2], error[n - 1 - n / 10], error[n - 1],
-                   length[n - 1 - n / 2], covered, n, right, n);
-    }
-    free(error), free(length);
-}
-
 static void misses(const tally *t) {
     double least = tally_score_at(t, 0.25);
     printf("pools >= 1 mm and ratio >= .2 missed at .25 false marks a study:");
@@ -115,7 +93,7 @@ void tally_report(const tally *t) {
     sensitivity(t);
     misses(t);
     calibration(t);
-    sites(t);
+    tally_sites(t);
     for (int k = 0; k < 2; k++)
         printf("%s: answered no_leak %d, leak %d, indeterminate %d\n", k ? "leaking" : "leak-free",
                t->answer[k][DM_NO_LEAK], t->answer[k][DM_LEAK], t->answer[k][DM_CANNOT_TELL]);

@@ -89,18 +89,18 @@ static dm_ph_pool draw_pool(const dm_anatomy *a, dm_ph_rng *r, double site, doub
 }
 
 /* A tear seen twice: in the first pass the front has run 5 to 25 mm to either side, densest at the tear; in
- * the second the collection is full and flat. */
+ * the second contrast fills the collection evenly. The fluid itself was there before the contrast: the dura lies
+ * alike in both. */
 static void two_phase(const dm_anatomy *a, dm_ph_rng *r, double site, dm_ph_pool *p, dm_ph_leak *k) {
     double up = dm_ph_uniform(r, 5, 25), down = dm_ph_uniform(r, 5, 25), full = p->to, top = p->from;
     p->reach = 0.0;
     k->early_from = fmax(site - up, top);
     k->early_to = fmin(site + down, full);
     if (!a->early) return;
-    p->from = k->early_from;
-    p->to = k->early_to;
+    p->front_from = k->early_from;
+    p->front_to = k->early_to;
     p->peak = site;
     p->reach = 12.0;
-    p->taper = 6.0;
 }
 
 static void ventral(dm_anatomy *a, dm_ph_rng *r) {

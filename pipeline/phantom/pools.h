@@ -10,6 +10,7 @@ typedef struct dm_ph_pool {
     double from, to, theta, half, thickness, ratio, peak, reach, taper, phase;
     double ragged; /* 0 = smooth; share of the thickness that comes and goes over 7 mm */
     int lies, septum;
+    double front_from, front_to; /* an early pass: contrast has run from .. to; fluid without it fills the rest. 0, 0 = all of it */
 } dm_ph_pool;
 
 /* Draws it into the wall tables; gives the greatest thickness reached (mm) and the volume (mm3). */

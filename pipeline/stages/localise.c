@@ -14,21 +14,41 @@ typedef struct dm_localise_params {
     dm_site_params site;
     double leak_score, doubt_score, vein_leak_score, vein_doubt_score, room_least;
     double filled_least, filled_length_least, unsure_most, assessed_least, front_least, blur_most;
-    double slec_segments, slec_thickness;
+    double slec_segments, slec_thickness, placed_segments;
 } dm_localise_params;
 
 #define SITE(field, unit, low, high, preset, help)                                                             \
     {#field, unit, DM_FLOAT, offsetof(dm_localise_params, site.field), low, high, preset, NULL, help}
 
 static const dm_param table[] = {
-    SITE(window_angle, "deg", 5, 90, 25, "Half width round a collection's angle in which its brightness is followed along the spine."),
-    SITE(spur_strength, "HU mm", 50, 5000, 350, "Weaker ventral spurs are no hint at the site of a tear."),
-    SITE(spur_weight, "1", 0, 50, 8, "How much a spur inside a ventral collection draws the site: 10 of 14 operated tears had one."),
-    SITE(foramen_weight, "1", 0, 100, 10, "How much 0.1 of the sac's brightness beyond the bony wall draws the site to that foramen."),
-    SITE(cusp_gain, "1", 0, 20, 3, "Above this fall of the summed residual the density's peak is believed; below, mostly the extent."),
-    SITE(alike, "mm", 1, 60, 8, "Residuals of neighbours this near say the same thing: that many samples count as one."),
-    SITE(end_margin, "mm", 0, 20, 5, "The site is not sought nearer to the ends of a collection."),
-    SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the 5-95 % interval: half the least tear length."),
+    SITE(window_angle, "deg", 5, 90, 40, "Half width round a collection's angle in which its density is followed along the spine."),
+    SITE(line_share, "1", 0.1, 0.9, 0.6, "CT: a collection goes on beyond what the map shows while its density stays this near to its own, 0 = what is usual at that angle, ..."),
+    SITE(line_room, "1", 0, 1, 0.1, "... if it stands out of the usual by this share of the sac, ..."),
+    SITE(line_hole, "mm", 0, 50, 8, "... over gaps of this length: a pedicle or a tie of the dura."),
+    SITE(end_margin, "mm", 0, 20, 5, "Density is not asked nearer to the ends of a collection: it thins out there."),
+    SITE(alike, "mm", 1, 60, 4, "Densities of neighbours this near say the same thing: that many millimetres count as one sample."),
+    SITE(density_error, "1", 0.001, 0.3, 0.02, "Share of the sac by which the density of a row may be wrong, beside the noise that the line itself shows."),
+    SITE(peak_share, "1", 0, 1, 0.65, "Share of passes on CT whose density falls away from the tear; in the others the collection is full and even."),
+    SITE(peak_apart, "mm", 0.5, 20, 5, "The densest place lies this far (s.d.) from the tear."),
+    SITE(before_front, "1", 0.001, 1, 0.1, "Several passes: how likely a tear is where an earlier one shows no contrast yet, against where it shows half of the later density or more."),
+    SITE(piece_score, "1", 0, 1, 0.25, "Pools of this score and more may be pieces of one collection, ventral or dorsal."),
+    SITE(piece_gap, "mm", 0, 100, 45, "Such pieces lie nearer to each other than this: two thoracic levels, where the dura's ties or a narrow gap hide what joins them."),
+    SITE(piece_angle, "deg", 10, 180, 50, "And their angles differ by less."),
+    SITE(typical, "mm", 10, 400, 150, "Length of a ventral or dorsal collection: 7 levels on CT myelography (medical notes 1.3). Of a shorter one the map has missed a part."),
+    SITE(typical_mr, "mm", 10, 600, 268, "The same on MR, which shows the fluid and not the dye in it: 12 levels."),
+    SITE(typical_lateral, "mm", 5, 200, 40, "The same of fluid along root sleeves: 1.5 to 2.2 levels."),
+    SITE(ends, "1", 0, 1, 0.3, "How likely a tear is at the end of its collection, against its middle: fluid runs both ways."),
+    SITE(beyond, "mm", 1, 50, 10, "A tear beyond what is seen of its collection grows less likely over this distance, ..."),
+    SITE(beyond_short, "1", 0, 1, 0.03, "... and this share of what the collection is shorter than typical."),
+    SITE(disc_share, "1", 0, 1, 0.7, "Share of ventral tears at a disc: a spur of its rim was seen at 10 of 14 operated ones (medical notes 1.3)."),
+    SITE(disc_sd, "mm", 1, 15, 3.5, "And how far from its middle (s.d.), the error of the disc's own place included."),
+    SITE(foramen_share, "1", 0, 1, 0.9, "Share of lateral tears at the sleeve of a root: axilla 68 %, shoulder 24 % of 53 (medical notes 1.2)."),
+    SITE(foramen_sd, "mm", 1, 15, 4.5, "And how far from the middle of its foramen (s.d.)."),
+    SITE(level_trust, "1", 0, 1, 0.5, "How far the shares of levels in the series of patients are believed (medical notes 1.2); levels without an anchor: not at all."),
+    SITE(spur_share, "1", 0, 1, 0.71, "Share of ventral tears with a spur: 10 of 14."),
+    SITE(spur_most, "1", 1, 20, 4, "However clear a spur, it makes a site at most this many times as likely: spurs lie at other discs too."),
+    SITE(foramen_weight, "1", 0, 20, 1, "How much each s.d. by which a foramen is brighter than its other side, from the second to the fourth, draws a lateral site."),
+    SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the interval: half the least tear length."),
     DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.5, "Answer leak from this score of a pool: one false mark in 6 of 286 phantoms, each left out of the fit, none in 21 scans painted into a real thorax (README)."),
     DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.25, "Between this (0.4 false marks a phantom, 0.14 a painted scan there) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.8, "The same for veins: in 44 scans painted into a real thorax after the fit false ones reach 0.77, true ones 0.74 and 0.93."),
@@ -42,6 +62,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, blur_most, "mm", 0.5, 3, 1.15, "A blur of more than this (s.d.), as measured or of slices of 4 mm or voxels with two edges of 2 mm, hides the gap round the dura and makes facets look like pools: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, slec_segments, "1", 1, 10, 2, "A collection over this many vertebral segments is a long extradural collection."),
     DM_PARAM_FLOAT(dm_localise_params, slec_thickness, "mm", 0, 5, 1, "And at least this thick."),
+    DM_PARAM_FLOAT(dm_localise_params, placed_segments, "1", 0.5, 20, 3, "A site whose interval covers more vertebral segments than this cannot be placed: not even the level beside it is sure."),
 };
 
 static void place(const dm_study *st, dm_finding *f) {
@@ -193,18 +214,33 @@ static void answer(const dm_localise_params *p, dm_study *st) {
     }
     if (!doubtful) a->best = -1;
     if (a->best >= 0) a->interval_mm = best->site_to - best->site_from;
+    if (a->best >= 0 && best->unplaced) dm_study_flag(st, "site_unplaced");
     long_collection(p, st);
+}
+
+static dm_status find_sites(dm_gpu *gpu, const dm_localise_params *p, dm_study *st) {
+    dm_site_seen seen = {0};
+    dm_status status = dm_ok;
+    int pools = 0;
+    for (int i = 0; i < st->findings.n; i++) pools += st->findings.f[i].class_ != DM_FISTULA;
+    if (pools) DM_TRY_OUT(dm_site_look(gpu, st, &seen));
+    for (int i = 0; i < st->findings.n; i++) {
+        dm_finding *f = &st->findings.f[i];
+        if (f->class_ == DM_FISTULA) continue;
+        DM_TRY_OUT(dm_site_find(&p->site, st, &seen, f));
+        f->unplaced = segments_of(&st->levels, f->site_from, f->site_to) > p->placed_segments;
+    }
+out:
+    dm_site_seen_free(&seen);
+    return status;
 }
 
 static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
     const dm_localise_params *p = params;
     if (st->map.n != st->spine.n || st->map.n == 0 || st->canal.n != st->spine.n)
         return dm_fail(DM_STUDY, "no_map", "an answer needs the dura map of the whole centre line");
-    for (int i = 0; i < st->findings.n; i++) {
-        dm_finding *f = &st->findings.f[i];
-        if (f->class_ != DM_FISTULA) DM_TRY(dm_site_find(gpu, &p->site, st, f));
-        place(st, f);
-    }
+    DM_TRY(find_sites(gpu, p, st));
+    for (int i = 0; i < st->findings.n; i++) place(st, &st->findings.f[i]);
     answer(p, st);
     return dm_ok;
 }

@@ -7,6 +7,7 @@
 #include "crop_parts.h"
 #include "frame.h"
 #include "ranks.h"
+#include "shell.h"
 
 static const double search = 6;     /* mm: a patient who moves further between passes lies differently */
 static const double floor_hu = 150; /* fainter contrast than this tells nothing about its neighbours */
@@ -130,9 +131,9 @@ static void fill_of(const dm_study *st, const dm_volume *v, const double shift[3
     }
 }
 
-/* The map of volume v on the study's surfaces moved by `shift`; e is negative where not assessed. */
+/* The map of volume v on the study's surfaces moved by `shift`; e is negative where not assessed. shell may be NULL. */
 static dm_status map_of(dm_gpu *gpu, const dm_map_params *p, const dm_study *st, const dm_volume *v,
-                        const double shift[3], float *e) {
+                        const double shift[3], float *e, float *shell) {
     int n = st->spine.n;
     dm_study other = {
         .modality = st->modality, .contrast = st->contrast, .spine = st->spine, .canal = st->canal};
@@ -149,6 +150,7 @@ static dm_status map_of(dm_gpu *gpu, const dm_map_params *p, const dm_study *st,
     fill_of(st, v, shift, other.canal.filled);
     DM_TRY_OUT(dm_map_measure(gpu, p, &other));
     for (size_t c = 0; c < (size_t)n * DM_NT; c++) e[c] = other.map.assessed[c] ? other.map.e[c] : -1;
+    if (shell) DM_TRY_OUT(dm_shell_measure(gpu, &other, 0, n, shell));
 out:
     free(other.spine.p), free(other.canal.filled);
     dm_map_clear(&other.map);
@@ -172,7 +174,7 @@ static dm_status subtract(dm_gpu *gpu, const dm_map_params *p, dm_study *st, con
                 float w = dm_volume_sample(pre, q);
                 left.v[at] = w < -20000 || raw->v[at] < -20000 ? DM_OUTSIDE : raw->v[at] - w;
             }
-    dm_status status = map_of(gpu, p, st, &left, none, e);
+    dm_status status = map_of(gpu, p, st, &left, none, e, NULL);
     for (size_t c = 0; dm_good(status) && c < (size_t)st->spine.n * DM_NT; c++)
         if (e[c] >= 0) st->map.e[c] = fminf(st->map.e[c], e[c]);
     dm_volume_clear(&left);
@@ -192,15 +194,16 @@ static dm_status further_pass(dm_gpu *gpu, const dm_map_params *p, dm_study *st,
     dm_volume v = {0};
     dm_status status = box_of(gpu, st, &st->pass[pass].scan, &v);
     if (!v.v) return status;
-    *out = (dm_phase){.pass = pass, .e = malloc((size_t)st->spine.n * DM_NT * sizeof *out->e)};
-    if (!out->e) {
+    size_t cells = (size_t)st->spine.n * DM_NT;
+    *out = (dm_phase){.pass = pass, .e = malloc(cells * sizeof *out->e), .shell = malloc(cells * sizeof *out->shell)};
+    if (!out->e || !out->shell) {
         status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the map of a further pass");
         goto out;
     }
     out->agreement = dm_phase_shift(st, &v, out->shift);
     if (out->agreement < 0.5) dm_study_flag(st, "pass_not_aligned");
     DM_TRY_OUT(is_pre(&st->pass[pass]) ? subtract(gpu, p, st, &v, out->shift, out->e)
-                                       : map_of(gpu, p, st, &v, out->shift, out->e));
+                                       : map_of(gpu, p, st, &v, out->shift, out->e, out->shell));
 out:
     dm_volume_clear(&v);
     return status;
@@ -252,7 +255,7 @@ dm_status dm_phases_measure(dm_gpu *gpu, const dm_map_params *p, dm_study *st) {
             m->phase[m->n_phases++] = other;
             continue;
         }
-        free(other.e);
+        free(other.e), free(other.shell);
         if (status.severity > DM_WARN) return status;
     }
     if (!m->n_phases) return dm_ok;

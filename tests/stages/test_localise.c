@@ -62,6 +62,36 @@ START_TEST(ventral_tear_is_placed) {
 }
 END_TEST
 
+/* The accepted ventral finding of a collection at s = 30 .. 150 mm that is equally dense all along, with a spur of bone on the disc at
+ * 110 mm or without. */
+static dm_study *even_collection(int spur) {
+    model m = plain;
+    m.length = 180;
+    m.n_pools = spur ? 2 : 1;
+    m.pool[0] = (model_pool){30, 150, 0, 40, 5, 0.6, 0, 0};
+    m.pool[1] = (model_pool){108, 112, 0, 18, 5, 0, 0, 1000};
+    dm_study *st = run_model(&m, DM_T1, 71);
+    ck_assert_int_eq(st->answer.kind, DM_LEAK);
+    ck_assert_int_eq(st->findings.f[st->answer.best].side, DM_VENTRAL);
+    return st;
+}
+
+/* A collection that is equally dense all along does not show its tear, and the answer says so; a spur says where it may be. */
+START_TEST(even_collections_are_not_placed) {
+    dm_study *st = even_collection(0);
+    const dm_finding *f = &st->findings.f[st->answer.best];
+    ck_assert_msg(f->site_to - f->site_from > 66, "even, but site from %.0f to %.0f", f->site_from, f->site_to);
+    ck_assert(f->unplaced && strstr(st->qc, "site_unplaced"));
+    double width = f->site_to - f->site_from;
+    drop(st);
+    st = even_collection(1);
+    f = &st->findings.f[st->answer.best];
+    ck_assert_msg(fabs(f->s - 108) < 8, "spur at 108 mm of the line, site at %.0f", f->s); /* the line begins 2 mm below the end */
+    ck_assert_msg(f->site_to - f->site_from < width, "%.0f mm with a spur, %.0f without", f->site_to - f->site_from, width);
+    drop(st);
+}
+END_TEST
+
 /* An early pass shows the pool only round its tear: the site lies there, however long the pool is later. */
 START_TEST(the_first_phase_places_the_tear) {
     const double shift[3] = {1, 1, -2};
@@ -331,19 +361,23 @@ START_TEST(roots_and_clock) {
 }
 END_TEST
 
+/* The peak of a noisy line is where it is likely; an even line says nothing. */
 START_TEST(cusp_is_found) {
+    const dm_site_params p = {.end_margin = 5, .alike = 5, .density_error = 0.03};
     float v[100];
-    double cost[100];
+    double like[100];
     uint64_t state = 77;
     for (int i = 0; i < 100; i++) v[i] = (float)(0.2 + 0.5 * exp(-abs(i - 63) / 22.0) + 0.03 * model_normal(&state));
-    double gain = dm_cusp_fit(v, 100, 1, 5, cost);
-    int best = 5;
-    for (int i = 5; i < 95; i++)
-        if (cost[i] < cost[best]) best = i;
+    for (int i = 30; i < 40; i++) v[i] = NAN; /* a gap */
+    dm_site_cusp(&p, v, 100, 1, like);
+    int best = 0;
+    for (int i = 0; i < 100; i++)
+        if (like[i] > like[best]) best = i;
     ck_assert_int_le(abs(best - 63), 2);
-    ck_assert(gain > 3);
+    ck_assert_msg(like[63] > 100 * like[40], "%g at the peak, %g beside it", like[63], like[40]);
     for (int i = 0; i < 100; i++) v[i] = (float)(0.4 + 0.03 * model_normal(&state));
-    ck_assert(dm_cusp_fit(v, 100, 1, 5, cost) < 3);
+    dm_site_cusp(&p, v, 100, 1, like);
+    for (int i = 0; i < 100; i++) ck_assert_msg(like[i] > 0.05 && like[i] < 3, "%g at %d of an even line", like[i], i);
 }
 END_TEST
 
@@ -353,6 +387,7 @@ int main(void) {
     tcase_set_timeout(t, 120);
     tcase_add_test(t, healthy_spines_do_not_leak);
     tcase_add_test(t, ventral_tear_is_placed);
+    tcase_add_test(t, even_collections_are_not_placed);
     tcase_add_test(t, the_first_phase_places_the_tear);
     tcase_add_test(t, sides_are_the_patients);
     tcase_add_test(t, false_signs_are_flagged_and_kept);
