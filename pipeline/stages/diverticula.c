@@ -200,6 +200,7 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
                                .score = score,
                                .prominent = 2 * b->r_bare > p->prominent};
     memcpy(out->d.lps, b->c, sizeof out->d.lps);
+    memcpy(out->d.ball, x, sizeof x);
 }
 
 static dm_status look(dm_search *s, const dm_diverticula_params *p, const place *at, const dm_study *st,
