@@ -157,6 +157,7 @@ static const char help[] =
     "  --fit FILE,FILE            coefficients of the veins' score (findings.vein_odds_*) from such files\n"
     "  --balls FILE               appends what is weighed of every listed diverticulum\n"
     "  --fit-balls FILE,FILE      coefficients of the diverticula's score (findings.diverticulum_odds_*)\n"
+    "  --near                     with either: starts from the coefficients of now and changes them as far as the files say\n"
     "  --help                     this text\n"
     "\n"
     "example:\n"
@@ -166,9 +167,9 @@ int main(int argc, char **argv) {
     if (bench_help(argc, argv, help)) return 0;
     char files[4000];
     snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit", ""));
-    if (*files) return fit_veins(files);
+    if (*files) return fit_veins(bench_has(argc, argv, "--near"), files);
     snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit-balls", ""));
-    if (*files) return fit_balls(files);
+    if (*files) return fit_balls(bench_has(argc, argv, "--near"), files);
     const char *path = bench_option(argc, argv, "--host", NULL);
     job j = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
              .protocol = protocol_of(bench_option(argc, argv, "--protocol", "ctm")),

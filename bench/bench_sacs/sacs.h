@@ -72,9 +72,9 @@ void score_veins(const bench *b);
 void report(totals *t);
 
 /* fit.c: coefficients of the score of veins, and of diverticula, from files of readings, named with commas
- * between. 0 = done. */
-int fit_veins(char *paths);
-int fit_balls(char *paths);
+ * between; near: the coefficients change little. 0 = done. */
+int fit_veins(int near, char *paths);
+int fit_balls(int near, char *paths);
 
 /* seen.c: renders the study twice. Returns 0 when it cannot. */
 int look_without(dm_gpu *gpu, const bench *b, shown *out);
