@@ -25,6 +25,7 @@ typedef struct row {
 typedef struct model {
     const char *prefix, *names[MOST_TERMS];
     int terms, alone; /* alone: candidates of a study speak against each other (dm_vein_alone) */
+    unsigned held;    /* bit i: term i stays as it is: phantoms have too little of what it tells apart */
 } model;
 
 /* New studies change coefficients that were fitted to more: each is expected within this share of what it is
@@ -35,12 +36,14 @@ static const model of_veins = {"vein_odds",
                                {"base", "bright", "short", "long", "far", "own", "root", "calcium", "tube", "usual",
                                 "wide", "front", "out", "upper"},
                                DM_VEIN_TERMS,
-                               1};
+                               1,
+                               0};
 static const model of_balls = {"diverticulum_odds",
                                {"base", "size", "edge", "uneven", "round", "joined", "way", "cross", "behind", "lift",
                                 "value", "over", "rim", "ct"},
                                DM_BALL_TERMS,
-                               0};
+                               0,
+                               1u << DM_BALL_WAY | 1u << DM_BALL_LIFT | 1u << DM_BALL_VALUE};
 
 /* The coefficients as they stand. */
 static void presets_of(const model *m, double *w) {
@@ -97,7 +100,10 @@ static void fit(const model *m, const double *now, const row *rows, int n, const
     for (const row *r = rows; r < rows + n; r++)
         if (is_fitted(r) && (!without || strcmp(r->group, without) != 0))
             s[used++] = (bench_sample){r->x, r->kind == 1};
-    for (int i = 0; now && i < m->terms; i++) width[i] = now[i] == 0 ? 3 : fmax(near_share * fabs(now[i]), near_least);
+    for (int i = 0; now && i < m->terms; i++) {
+        width[i] = now[i] == 0 ? 3 : fmax(near_share * fabs(now[i]), near_least);
+        if (m->held >> i & 1) width[i] = 1e-6;
+    }
     if (now)
         bench_logistic_near(s, used, m->terms, now, width, w);
     else
