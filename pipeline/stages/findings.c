@@ -78,7 +78,7 @@ static const dm_param table[] = {
     DIVERTICULUM_AT(root, score, "1", 0.01, 1, 0.07, "Balls at a root that stand out less are not measured."),
     DIVERTICULUM_AT(root, free_edge, "1", 0, 1, 0.25, "Least share of their edge that falls to something darker: the rest may touch bone."),
     DIVERTICULUM_AT(root, rim, "1", 0, 1, 0.25, "Most by which their rim may be brighter than their middle."),
-    ODDS(base, DM_BALL_ONE, -30, 30, 10.5, "Probability of a diverticulum = 1 / (1 + exp(-x)), x = this + ... Fitted on 144 studies, then from there on 50 (bench_sacs --near; 24 painted into one real thorax); odds_lift, odds_value, odds_way by hand, ..."),
+    ODDS(base, DM_BALL_ONE, -30, 30, 10.5, "Probability of a diverticulum = 1 / (1 + exp(-x)), x = this + ... Fitted on 144 studies, then on from there on 50 (bench_sacs --near); odds_lift, odds_value, odds_way by hand, ..."),
     ODDS(size, DM_BALL_SIZE, 0, 20, 6.9, "... + this * ln(diameter / 6 mm), from 8 mm on alike, ..."),
     ODDS(edge, DM_BALL_EDGE, 0, 10, 4.3, "... + this * ln(share of the edge that is seen, times how even it is inside), ..."),
     ODDS(uneven, DM_BALL_UNEVEN, -30, 0, -19.3, "... + this * standard deviation inside along the rays that leave it free, share of its value: bone is uneven, ..."),
