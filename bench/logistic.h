@@ -24,15 +24,15 @@ static inline void bench_solve(double a[BENCH_MOST_TERMS][BENCH_MOST_TERMS], dou
     for (int i = 0; i < n; i++) b[i] /= a[i][i];
 }
 
-/* Newton's method; a coefficient is expected within +-3 of 0, the first one, the base, within +-`base`. Fills
- * w. */
-static inline void bench_logistic(const bench_sample *s, int n, int terms, double base, double *w) {
-    memset(w, 0, (size_t)terms * sizeof *w);
+/* Newton's method; coefficient i is expected within +-width[i] of middle[i]. Fills w. */
+static inline void bench_logistic_near(const bench_sample *s, int n, int terms, const double *middle,
+                                       const double *width, double *w) {
+    memcpy(w, middle, (size_t)terms * sizeof *w);
     for (int round = 0; round < 30; round++) {
         double h[BENCH_MOST_TERMS][BENCH_MOST_TERMS] = {{0}}, g[BENCH_MOST_TERMS];
         for (int i = 0; i < terms; i++) {
-            double ridge = i ? 1.0 / 9 : 1 / (base * base);
-            h[i][i] = ridge, g[i] = -w[i] * ridge;
+            double ridge = 1 / (width[i] * width[i]);
+            h[i][i] = ridge, g[i] = (middle[i] - w[i]) * ridge;
         }
         for (int m = 0; m < n; m++) {
             double p = dm_probability(w, s[m].x, terms);
@@ -44,6 +44,13 @@ static inline void bench_logistic(const bench_sample *s, int n, int terms, doubl
         bench_solve(h, g, terms);
         for (int i = 0; i < terms; i++) w[i] += g[i];
     }
+}
+
+/* The same, a coefficient within +-3 of 0, the first one, the base, within +-`base`. */
+static inline void bench_logistic(const bench_sample *s, int n, int terms, double base, double *w) {
+    double middle[BENCH_MOST_TERMS] = {0}, width[BENCH_MOST_TERMS];
+    for (int i = 0; i < terms; i++) width[i] = i ? 3 : base;
+    bench_logistic_near(s, n, terms, middle, width, w);
 }
 
 #endif

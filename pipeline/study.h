@@ -244,12 +244,34 @@ typedef struct dm_finding {
     double early_late;                           /* brightness in the first pass as a share of the last's; NaN with one pass */
 } dm_finding;
 
+/* What is weighed of a ball that may be a diverticulum. */
+typedef enum dm_ball_term {
+    DM_BALL_ONE,  /* 1 */
+    DM_BALL_SIZE, /* ln(diameter / 6 mm), from 8 mm on alike: sleeves are 3 to 5 mm wide */
+    DM_BALL_EDGE, /* ln(score of the Hough transform): share of its edge that is seen, times how even it is */
+    DM_BALL_UNEVEN, /* s.d. inside along free rays, share of its value: marrow, cortex */
+    DM_BALL_ROUND,  /* how far the free rays' ends lie from one radius, share of it: knobs of bone are no
+                       spheres */
+    DM_BALL_JOINED, /* share of the rays that go on as bright: bone goes on as bone */
+    DM_BALL_WAY,    /* ln(darkest of the way to the sac, share of its value): fat or joint between them */
+    DM_BALL_CROSS,  /* CT: by how much the brightest of that way exceeds the sac: cortex between them */
+    DM_BALL_BEHIND, /* CT: 1 = bone behind it, 0 = muscle: the articular processes bound a foramen from
+                     * behind, and have nothing but muscle behind themselves */
+    DM_BALL_LIFT,   /* ln(brighter than the same place at other foramina, share of the sac) */
+    DM_BALL_VALUE,  /* ln(its brightness, share of the sac): ganglia are dim */
+    DM_BALL_OVER,   /* CT: by how much it is itself brighter than the sac */
+    DM_BALL_RIM,    /* what its rim is brighter than its middle: bone under its cortex; contrast is blurred */
+    DM_BALL_CT,     /* 1 on CT */
+    DM_BALL_TERMS
+} dm_ball_term;
+
 typedef struct dm_diverticulum {
     int root; /* level of the root */
     dm_side side;
     double s, lps[3], diameter_mm, volume_mm3, score;
     double other_mm; /* width of the sleeve or diverticulum at the same root on the other side; NaN where none shows */
     int prominent, leaking;
+    double ball[DM_BALL_TERMS]; /* 0 for a cyst in the sacrum */
 } dm_diverticulum;
 
 typedef struct dm_findings {

@@ -79,7 +79,7 @@ int kept_map(const char *path, dm_study *st) {
     if (!f) return 0;
     int good = fread(&st->map, sizeof st->map, 1, f) == 1;
     if (good) {
-        st->map = (dm_map){.n = st->map.n, .fat_bright = st->map.fat_bright};
+        st->map = (dm_map){.n = st->map.n, .blur = st->map.blur, .fat_bright = st->map.fat_bright};
         good = map_arrays(f, 0, &st->map);
     }
     fclose(f);

@@ -3,7 +3,7 @@
  * stages: what was found and its size, free-response figures of veins, false signs. --host paints them into a
  * real CT without contrast instead (as `duramap phantom --host` does; kinds that its levels do not allow are
  * left out). --readings FILE appends what is weighed of every candidate of a vein; --fit FILE,FILE makes the
- * coefficients of the score (findings.vein_odds_*) from such files. --cache keeps each study
+ * coefficients of the score (findings.vein_odds_*) from such files; --balls and --fit-balls do so for diverticula. --cache keeps each study
  * as the stage levels left it, so that the stages after it cost a second a study. --fair leaves out fistulas
  * whose vein the scan does not show. --seen renders each study
  * again without its diverticula and veins, to tell what the scan itself does not show. */
@@ -73,14 +73,14 @@ typedef struct job {
     uint64_t seed;
     dm_ph_protocol protocol;
     const char *cache, *set, *pictures, *dump;
-    int each, fair, seen;
-    FILE *readings; /* NULL: not asked for */
+    int each, fair, seen, bright_fat;
+    FILE *readings, *balls; /* NULL: not asked for */
     totals *t;
 } job;
 
 static void score_case(const job *j, const dm_anatomy *a, const dm_ph_scanner *sc, const dm_study *st) {
     shown what;
-    bench b = {a, sc, st, j->t, j->each, NULL, j->readings};
+    bench b = {a, sc, st, j->t, j->each, NULL, j->readings, j->balls};
     if (j->seen && a->n_blebs + a->n_veins > 0 && look_without(j->gpu, &b, &what)) b.shown = &what;
     j->t->studies++;
     score_blebs(&b), score_veins(&b), score_signs(&b);
@@ -90,13 +90,18 @@ static void score_case(const job *j, const dm_anatomy *a, const dm_ph_scanner *s
         printf("  answer %s score %.2f qc %s\n", dm_answer_name(st->answer.kind), st->answer.score, st->qc);
 }
 
+/* As it was drawn (body.c), whatever the stages make of it. */
+static int fat_is_bright(const dm_anatomy *a) {
+    return (double)a->mat[PH_M_FAT] > 0.3 * a->sac_level;
+}
+
 static int one_case(const job *j, int number, const char *kind) {
     dm_anatomy *a = calloc(1, sizeof *a);
     dm_study *st = calloc(1, sizeof *st);
     dm_ph_scanner *sc = calloc(1, sizeof *sc);
     int good = a && st && sc && bench_subject(j->host, j->seed, number, kind, j->protocol, a, sc);
     for (int i = 0; good && i < a->n_veins && j->fair; i++) good = is_fair(sc, &a->vein[i]);
-    good = good && make_study(j->gpu, a, sc, j->cache, j->set, st);
+    good = good && (!j->bright_fat || fat_is_bright(a)) && make_study(j->gpu, a, sc, j->cache, j->set, st);
     if (j->each && good)
         printf("case %d %s %s noise %.0f sac %.0f pixel %.2f %.2f kvp %.0f age %.0f\n", number, kind,
                sc->field, sc->noise, a->sac_level, sc->pixel, sc->slice, sc->kvp, a->age);
@@ -129,7 +134,7 @@ static int run(const job *j, int argc, char **argv) {
 }
 
 static const char help[] =
-    "usage: bench_sacs [options]  or  bench_sacs --fit FILE,FILE\n"
+    "usage: bench_sacs [options]  or  bench_sacs --fit FILE,FILE  or  bench_sacs --fit-balls FILE,FILE\n"
     "Diverticula, fistula veins and misleading signs on digital phantoms, always with the frame of the real stages.\n"
     "\n"
     "  --seed S --from I --cases N --protocol ctm|mrm --kinds K,K   which phantoms\n"
@@ -137,11 +142,15 @@ static const char help[] =
     "  --cache DIR                keeps each study as the stage levels left it\n"
     "  --set STAGE.KEY=VALUE,...  parameters\n"
     "  --fair                     leaves out fistulas whose vein the scan does not show\n"
+    "  --bright-fat               of MR only studies without fat suppression (three of ten)\n"
     "  --seen                     renders each study again without them, to tell what the scan does not show\n"
     "  --each                     truth and findings of every study\n"
     "  --dump DIR --pictures DIR  straightened boxes as numbers; the pictures of every study\n"
     "  --readings FILE            appends what is weighed of every candidate of a vein\n"
     "  --fit FILE,FILE            coefficients of the veins' score (findings.vein_odds_*) from such files\n"
+    "  --balls FILE               appends what is weighed of every listed diverticulum\n"
+    "  --fit-balls FILE,FILE      coefficients of the diverticula's score (findings.diverticulum_odds_*)\n"
+    "  --near                     with either: starts from the coefficients of now and changes them as far as the files say\n"
     "  --help                     this text\n"
     "\n"
     "example:\n"
@@ -151,7 +160,9 @@ int main(int argc, char **argv) {
     if (bench_help(argc, argv, help)) return 0;
     char files[4000];
     snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit", ""));
-    if (*files) return fit_veins(files);
+    if (*files) return fit_veins(bench_has(argc, argv, "--near"), files);
+    snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit-balls", ""));
+    if (*files) return fit_balls(bench_has(argc, argv, "--near"), files);
     const char *path = bench_option(argc, argv, "--host", NULL);
     job j = {.seed = strtoull(bench_option(argc, argv, "--seed", "1"), NULL, 10),
              .protocol = protocol_of(bench_option(argc, argv, "--protocol", "ctm")),
@@ -162,10 +173,13 @@ int main(int argc, char **argv) {
              .each = bench_has(argc, argv, "--each"),
              .fair = bench_has(argc, argv, "--fair"),
              .seen = bench_has(argc, argv, "--seen"),
+             .bright_fat = bench_has(argc, argv, "--bright-fat"),
              .t = calloc(1, sizeof(totals))};
-    const char *readings = bench_option(argc, argv, "--readings", NULL);
+    const char *readings = bench_option(argc, argv, "--readings", NULL),
+               *balls = bench_option(argc, argv, "--balls", NULL);
     dm_host_frame frame = {0};
     if (readings && !(j.readings = fopen(readings, "a"))) return 4;
+    if (balls && !(j.balls = fopen(balls, "a"))) return 4;
     if (!j.t || !dm_good(dm_gpu_open(NULL, 0, &j.gpu))) return 4;
     dm_status s = path ? dm_host_open(j.gpu, path, &frame) : dm_ok;
     j.host = path ? &frame.host : NULL;
@@ -173,6 +187,7 @@ int main(int argc, char **argv) {
     int rc = dm_good(s) ? run(&j, argc, argv) : 4;
     dm_host_clear(&frame);
     if (j.readings) fclose(j.readings);
+    if (j.balls) fclose(j.balls);
     free(j.t);
     dm_gpu_close(j.gpu);
     return rc;

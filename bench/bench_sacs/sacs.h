@@ -45,7 +45,7 @@ typedef struct bench {
     totals *t;
     int each;
     const shown *shown; /* NULL: not asked for */
-    FILE *readings;     /* NULL: not asked for */
+    FILE *readings, *balls; /* NULL: not asked for */
 } bench;
 
 /* Between two LPS points, mm. */
@@ -66,8 +66,10 @@ void score_blebs(const bench *b);
 void score_veins(const bench *b);
 void report(totals *t);
 
-/* fit.c: coefficients of the veins' score from files of readings, named with commas between. 0 = done. */
-int fit_veins(char *paths);
+/* fit.c: coefficients of the score of veins, and of diverticula, from files of readings, named with commas
+ * between; near: the coefficients change little. 0 = done. */
+int fit_veins(int near, char *paths);
+int fit_balls(int near, char *paths);
 
 /* seen.c: renders the study twice. Returns 0 when it cannot. */
 int look_without(dm_gpu *gpu, const bench *b, shown *out);

@@ -31,6 +31,27 @@ static int at_lateral_leak(const bench *b, const double p[3], dm_side side) {
     return 0;
 }
 
+/* A row as fit.c reads it, in the study's own coordinates. */
+static void write_row(FILE *f, const bench *b, int kind, const char *root, const char *side, const char *sign,
+                      double score, const double lps[3], const double *x, int terms) {
+    char where[64];
+    place_of(b->st, lps, where);
+    fprintf(f, "%s_%d_%llu_%d,%d,%s,%s,%s,%.4f,%s", b->a->host ? "host" : "drawn", (int)b->a->protocol,
+            (unsigned long long)b->a->seed, b->a->number, kind, root, side, sign, score, where);
+    for (int i = 0; i < terms; i++) fprintf(f, ",%.4f", x ? x[i] : 0.0);
+    fprintf(f, "\n");
+    fflush(f);
+}
+
+/* Kind: 2 = a true one of the goal (its width in place of the score), 1 = a row on one, -1 = on a smaller one or
+ * on the way of a leak, 0 = false. */
+static void write_ball(const bench *b, int kind, const dm_diverticulum *d) {
+    int cyst = d->ball[DM_BALL_ONE] <= 0; /* its score is another */
+    if (b->balls && !cyst)
+        write_row(b->balls, b, kind, dm_level_name(d->root), dm_side_name(d->side), "", d->score, d->lps, d->ball,
+                  DM_BALL_TERMS);
+}
+
 void score_blebs(const bench *b) {
     const dm_findings *f = &b->st->findings;
     int claimed[DM_MAX_DIVERTICULA] = {0};
@@ -45,14 +66,16 @@ void score_blebs(const bench *b) {
             if (!claimed[k] && distance(p, f->d[k].lps) < 8 &&
                 (best < 0 || distance(p, f->d[k].lps) < distance(p, f->d[best].lps)))
                 best = k;
-        if (best >= 0) claimed[best] = 1;
+        if (best >= 0) claimed[best] = 1, write_ball(b, q->diameter < 5 ? -1 : 1, &f->d[best]);
+        if (b->balls && q->diameter >= 5)
+            write_row(b->balls, b, 2, q->level_root, q->side, "", q->diameter, p, NULL, DM_BALL_TERMS);
         place_of(b->st, p, where);
         if (b->each)
-            printf("  %s bleb %s %s d %.1f leaking %d at %s: %.1f score %.2f\n",
+            printf("  %s bleb %s %s d %.1f fill %.2f leaking %d at %s: %.1f score %.2f\n",
                    best >= 0         ? "HIT "
                    : q->diameter < 5 ? "miss"
                                      : "MISS",
-                   q->level_root, q->side, q->diameter, q->leaking, where,
+                   q->level_root, q->side, q->diameter, q->fill, q->leaking, where,
                    best >= 0 ? f->d[best].diameter_mm : 0.0, best >= 0 ? f->d[best].score : 0.0);
         if (b->each && b->shown) printf("    the scan shows %.2f of it\n", b->shown->bleb[i]);
         if (q->diameter < 5) continue;
@@ -67,6 +90,7 @@ void score_blebs(const bench *b) {
         if (claimed[k]) continue;
         int arm = at_lateral_leak(b, f->d[k].lps, f->d[k].side);
         b->t->arms += arm, b->t->bleb_false += !arm;
+        write_ball(b, arm ? -1 : 0, &f->d[k]);
         place_of(b->st, f->d[k].lps, where);
         if (b->each)
             printf("  %s bleb %s %s d %.1f score %.2f leaking %d at %s\n", arm ? "arm  " : "FALSE",
@@ -99,14 +123,8 @@ static double off_course(const bench *b, const dm_ph_vein *v, const double lps[3
  * is weighed. Kind: 1 = on a vein of the goal, 0 = further than half a segment from any, -1 = between, or on
  * a vein below the goal. */
 static void write_reading(const bench *b, int kind, const dm_finding *q) {
-    char where[64];
-    place_of(b->st, q->lps, where);
-    fprintf(b->readings, "%s_%llu_%d,%d,%s,%s,%s,%.4f,%s", b->a->host ? "host" : "drawn",
-            (unsigned long long)b->a->seed, b->a->number, kind, dm_level_name(q->root), dm_side_name(q->side),
-            dm_false_sign_name(q->false_sign), q->score, where);
-    for (int i = 0; i < DM_VEIN_TERMS; i++) fprintf(b->readings, ",%.4f", q->vein[i]);
-    fprintf(b->readings, "\n");
-    fflush(b->readings);
+    write_row(b->readings, b, kind, dm_level_name(q->root), dm_side_name(q->side), dm_false_sign_name(q->false_sign),
+              q->score, q->lps, q->vein, DM_VEIN_TERMS);
 }
 
 /* Of a candidate, see write_reading; `hit` = it counts as a mark of some vein. */

@@ -36,7 +36,7 @@ typedef struct dm_ph_leak {
 } dm_ph_leak;
 typedef struct dm_ph_bleb {
     char level_root[8], side[10];
-    double p[3], diameter, volume;
+    double p[3], diameter, volume, fill; /* fill: share of the sac's brightness */
     int leaking;
     int first_prim, n_prims; /* its pieces among the primitives */
 } dm_ph_bleb;

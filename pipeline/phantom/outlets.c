@@ -36,6 +36,8 @@ dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, 
            rd = dm_ph_wall_at(a, PH_RD, s - 5, deg), at = rb + radius + dm_ph_uniform(r, -1.5, 2.5);
     int part = dm_ph_chance(r, 0.3), layered = dm_ph_chance(r, 0.3) && a->protocol == PH_CTM;
     double fill = part ? dm_ph_uniform(r, 0.2, 0.6) : dm_ph_uniform(r, 0.7, 1.0);
+    /* Contrast may reach it in part only; MR shows its fluid whether or not anything reached it. */
+    if (part && a->protocol == PH_MRM) fill = 0.7 + 0.75 * (fill - 0.2);
     const double centre[3] = {at * c, at * si, s};
     int first = a->n_prims;
     dm_ph_capsule_add(a, (double[]){(rd - 1) * c, (rd - 1) * si, s - 5}, centre, 1.6, 1.6, 1.0, PH_OVER,
@@ -45,6 +47,7 @@ dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, 
     if (a->n_blebs >= PH_MAX_TRUTH) return NULL;
     dm_ph_bleb *b = &a->bleb[a->n_blebs++];
     *b = (dm_ph_bleb){.diameter = 2 * radius,
+                      .fill = fill,
                       .volume = 4.18879 * radius * radius * radius,
                       .first_prim = first,
                       .n_prims = a->n_prims - first};

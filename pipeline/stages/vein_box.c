@@ -129,12 +129,16 @@ static int near_end(const work *w, int x, int y, int z) {
     return 0;
 }
 
-/* 1 and 2: brighter than solid_hu after the first blur; 2: joined to something of 500 HU. */
+/* HU that no vein has: cortex, and contrast undiluted. */
+static const float BONE = 500;
+
+/* 1 and 2: brighter than solid_hu after the first blur, or as scanned than any vein, which is how the cortex of a
+ * rib is, thinner than that blur; 2: joined to such. */
 static void find_solid(work *w) {
     size_t n = (size_t)NL * NA * (size_t)w->nz;
-    for (size_t at = 0; at < n; at++) w->solid[at] = w->smooth[at] > (float)w->p->solid_hu;
+    for (size_t at = 0; at < n; at++) w->solid[at] = w->smooth[at] > (float)w->p->solid_hu || w->box[at] > BONE;
     for (size_t seed = 0; seed < n; seed++) {
-        if (w->solid[seed] != 1 || w->box[seed] < 500) continue;
+        if (w->solid[seed] != 1 || w->box[seed] < BONE) continue;
         size_t depth = 0;
         w->solid[seed] = 2, w->stack[depth++] = (int)seed;
         while (depth) {

@@ -25,11 +25,17 @@ typedef struct scene {
     int rim;
     double cyst;
     int everywhere; /* the same ball at every foramen, on both sides */
+    int knobs;      /* eight bright balls round it, as small as sleeves: bone */
     int tail;       /* in the sacrum, the sac tapers on for 25 mm below the last row that counts as filled */
 } scene;
 
 static int sacral(const scene *c) {
     return c->cyst > 0 || c->tail;
+}
+
+static double knobs(double x, double y, double z) {
+    double dx = fabs(x - 15) - 4, dy = fabs(y) - 6, dz = fabs(z + 57.5) - 5.5;
+    return inside(sqrt(dx * dx + dy * dy + dz * dz) - 2.1);
 }
 
 static double clean_value(double x, double y, double z, const scene *c) {
@@ -44,6 +50,7 @@ static double clean_value(double x, double y, double z, const scene *c) {
     double cyst =
         c->cyst > 0 ? inside(sqrt((x - 3) * (x - 3) + (y - 2) * (y - 2) + (z + 82) * (z + 82)) - c->cyst) : 0;
     double bright = fmax(fmax(sac, cyst), fmax(stalk, sleeve)), v = -90 + 690 * bright + 500 * bone;
+    if (c->knobs) v += 600 * knobs(x, y, z);
     if (ball > 0) v = v * (1 - ball) + ball * (c->fill * 600);
     if (c->rim) v += 700 * (inside(d - c->radius) - inside(d - c->radius + 1.2));
     return v;
@@ -132,6 +139,16 @@ START_TEST(what_is_none) {
 }
 END_TEST
 
+/* Contrast that reaches it in part, among bone that stands out more. */
+START_TEST(a_dim_one_among_bone) {
+    dm_study *st = find_in(&(scene){.radius = 3.6, .fill = 0.33, .knobs = 1});
+    ck_assert_int_eq(st->findings.n_diverticula, 1);
+    ck_assert_double_eq_tol(st->findings.d[0].lps[0], 15, 1);
+    ck_assert_double_eq_tol(st->findings.d[0].diameter_mm, 7.2, 0.8);
+    drop(st);
+}
+END_TEST
+
 /* The same ball alone and at every foramen: what is usual is no finding. */
 START_TEST(what_is_usual_is_none) {
     dm_study *st = find_in(&(scene){.radius = 3, .fill = 0.6});
@@ -189,6 +206,7 @@ int main(void) {
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, found_and_measured, 0, 3);
     tcase_add_loop_test(t, what_is_none, 0, 3);
+    tcase_add_test(t, a_dim_one_among_bone);
     tcase_add_test(t, what_is_usual_is_none);
     tcase_add_test(t, the_end_of_the_sac_is_no_cyst);
     tcase_add_test(t, a_cyst_below_the_end_of_the_sac);
