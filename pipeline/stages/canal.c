@@ -13,7 +13,7 @@
 typedef struct params {
     double floor_hu, faint_hu, share, radius, mr_share, step, reach, persist;
     double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, ventral_gap, dura_dent, dura_dent_most, neighbourhood, dura_dead, bone_dead;
-    double along, round_dura, round_bone, line_seed, line_grow, line_outward, line_ends, line_roots, root_layer, move_smooth, move_most, rest, edge_least, fat_most;
+    double along, round_dura, round_bone, line_seed, line_grow, line_outward, line_ends, line_roots, root_layer, root_hu, move_smooth, move_most, rest, edge_least, fat_most;
     int rounds;
 } params;
 
@@ -47,6 +47,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "MR: no such line within this distance of the line's upper end: the cisterns are no tube."),
     DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "MR: nor further down than this below the middle of T11, the lower end of T12: roots leave the cord there and make lines of their own."),
     DM_PARAM_FLOAT(params, root_layer, "mm", 0.5, 30, 2, "Below the cord a dim layer of this thickness under a level surface of bright fluid is settled roots, inside the dura. 30 = never."),
+    DM_PARAM_FLOAT(params, root_hu, "HU", 0, 1000, 200, "CT: and in fluid brighter than this: roots take up a quarter of its contrast, so that a layer of them is darker by more than noise."),
     DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
     DM_PARAM_FLOAT(params, move_most, "mm", 0, 8, 4, "Largest move of the line in one round."),
     DM_PARAM_FLOAT(params, edge_least, "1", 0, 1, 0.2, "Where the surfaces stand on less of an edge than this, as a mean round the line, it is not in a canal and marked as unsure."),
@@ -255,7 +256,7 @@ static dm_status divide(const params *p, work *w) {
 
 /* Where the sac ends and how wide it is was read from the wrong dura then, too. */
 static dm_status settle(const params *p, work *w, int last) {
-    const dm_settled_params roots = {p->root_layer, w->edge.tissue, w->edge.mr ? 0.0f : w->edge.faint, last};
+    const dm_settled_params roots = {p->root_layer, w->edge.tissue, w->edge.mr ? 0.0f : (float)p->root_hu, last};
     DM_TRY(dm_settled_roots(&w->u, &roots, w->level, w->rd, w->qd, w->roots));
     if (last && memchr(w->roots, 1, (size_t)w->n * DM_NT)) dm_sac_places(&w->u, w->level, w->rd, w->edge.tissue, w->place);
     return dm_ok;
