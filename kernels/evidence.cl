@@ -19,9 +19,9 @@ __kernel void evidence_disc(__global const float *restrict v, __global float *re
 }
 
 __kernel void evidence_mask(__global const float *restrict v, __global const float *restrict opened,
-                            __global uchar *restrict mask, dm_ev_args a) {
+                            __global const float *restrict filled, __global uchar *restrict mask, dm_ev_args a) {
     CELL;
-    mask[at] = dm_ev_mask(v[at], opened[at], &a);
+    mask[at] = dm_ev_mask(v[at], opened[at], filled[at], &a);
 }
 
 __kernel void evidence_rays(__global const float *restrict v, __global const float *restrict filled,

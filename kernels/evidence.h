@@ -92,13 +92,15 @@ DM_FN float dm_ev_disc(DM_GLOBAL const float *DM_RESTRICT v, const dm_ev_args *a
     return sign * best;
 }
 
-DM_FN uchar dm_ev_mask(float v, float opened, const dm_ev_args *a) {
+/* filled: the columns closed over their holes. What is less bright than the column of contrast round it is cord or roots, which blur and
+ * contrast that went into it make as bright as cancellous bone. */
+DM_FN uchar dm_ev_mask(float v, float opened, float filled, const dm_ev_args *a) {
     uint m = 0;
     if (dm_is_outside(v)) return (uchar)(DM_EV_STOP | DM_EV_OUT);
     if (v < a->air) m |= DM_EV_STOP;
     if (v > a->wall) m |= DM_EV_WALL;
     if (opened > a->fluid) m |= DM_EV_FLUID;
-    if (v > a->bone) m |= DM_EV_BONE;
+    if (v > a->bone && !(filled > a->fluid && v < 0.8f * filled)) m |= DM_EV_BONE;
     if (v < a->fat) m |= DM_EV_FAT;
     return (uchar)m;
 }

@@ -85,8 +85,8 @@ static dm_status cues(work *w) {
     DM_TRY(dm_buf_new(w->gpu, w->cells, "bone mask", &w->mask));
     DM_TRY(dm_buf_new(w->gpu, w->cells * 4, "ray bits", &w->bits));
     DM_TRY(dm_buf_new(w->gpu, w->cells * 8, "ray shapes", &w->shapes));
-    dm_arg mask[] = {DM_ARG_BUF(w->v), DM_ARG_BUF(w->opened), DM_ARG_BUF(w->mask), DM_ARG_VAL(w->a)};
-    DM_TRY(launch(w, "evidence_mask", mask, 4));
+    dm_arg mask[] = {DM_ARG_BUF(w->v), DM_ARG_BUF(w->opened), DM_ARG_BUF(w->filled), DM_ARG_BUF(w->mask), DM_ARG_VAL(w->a)};
+    DM_TRY(launch(w, "evidence_mask", mask, 5));
     dm_arg rays[] = {DM_ARG_BUF(w->v), DM_ARG_BUF(w->filled), DM_ARG_BUF(w->mask), DM_ARG_BUF(w->table),
                      DM_ARG_BUF(w->bits), DM_ARG_BUF(w->shapes), DM_ARG_VAL(w->a)};
     DM_TRY(launch(w, "evidence_rays", rays, 7));
@@ -261,7 +261,7 @@ static int reference_value(const dm_ev_args *a, const float *v, float *out) {
         reference_open(a, v, out, r.opened);
         reference_disc(a, r.opened, 2, 1.0f, out);
         reference_disc(a, out, 2, -1.0f, r.filled);
-        for (size_t i = 0; i < n; i++) r.mask[i] = dm_ev_mask(v[i], r.opened[i], a);
+        for (size_t i = 0; i < n; i++) r.mask[i] = dm_ev_mask(v[i], r.opened[i], r.filled[i], a);
         EACH_CELL(*a) {
             dm_ev_cell c;
             size_t at = dm_ev_at(a, x, y, z);
