@@ -116,12 +116,44 @@ START_TEST(edges_tell_where_a_canal_is) {
 }
 END_TEST
 
+/* Radius of the dura after dm_unbias_dura: true walls at 7 and 7 + gap mm, a sac of 400 HU, fat, bone of 900, blurred by 0.6 mm; found at rd
+ * and rb, with edges of strength q. */
+static float unbiased(double gap, float rd, float rb, float q) {
+    const dm_surf_args a = {1, DM_NT, 60, 0.25f};
+    const dm_edge_args edge = {.tissue = 30, .min_r = 2.5f, .dura_drop = 0.5f, .passed = 0.5f, .dark = 1.5f, .cord = 1.5f, .cord_from = 3.5f,
+                               .bone_rise = 250, .bone_low = 100, .wall = 180, .faint = 320, .wall_depth = 1.5f, .ligament = 120};
+    dm_unrolled u = {.a = a, .step = 1, .s = malloc(DM_NT * 60 * sizeof(float))};
+    float found[DM_NT], wall[DM_NT], strength[DM_NT], level = 400;
+    for (int t = 0; t < DM_NT; t++) {
+        found[t] = rd, wall[t] = rb, strength[t] = q;
+        for (int k = 0; k < 60; k++) {
+            double r = 0.25 * k, sac = 0.5 * erfc((r - 7) / 0.85), bone = 0.5 * erfc((7 + gap - r) / 0.85);
+            u.s[dm_ray_of(a, 0, t) + (size_t)k] = (float)(400 * sac - 80 * (1 - sac - bone) + 900 * bone);
+        }
+    }
+    const dm_walls_found w = {found, wall, strength};
+    ck_assert(dm_good(dm_unbias_dura(&u, &edge, &level, &w)));
+    ck_assert(found[0] == rd); /* in front */
+    free(u.s);
+    return found[DM_NT / 2];
+}
+
+/* A gap of 1 mm reads 1.8 mm wide, the dura half a millimetre too far in; a wide one reads as it is; an edge that was not seen is left. */
+START_TEST(bone_near_the_dura_draws_it_in) {
+    float narrow = unbiased(1, 6.45f, 8.2f, 0.9f), wide = unbiased(3, 6.9f, 10, 0.9f);
+    ck_assert_msg(fabsf(narrow - 7) < 0.25f, "behind 1 mm of fat: %.2f", (double)narrow);
+    ck_assert_msg(fabsf(wide - 7) < 0.15f, "behind 3 mm: %.2f", (double)wide);
+    ck_assert(unbiased(1, 6.45f, 8.2f, 0.1f) == 6.45f);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("canal_parts");
     TCase *c = tcase_create("canal_parts");
     tcase_add_test(c, places_by_cord_and_sac);
     tcase_add_test(c, edges_tell_where_a_canal_is);
     tcase_add_test(c, fat_inside_is_no_dura);
+    tcase_add_test(c, bone_near_the_dura_draws_it_in);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);
     srunner_set_fork_status(r, CK_NOFORK);
