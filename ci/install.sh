@@ -5,7 +5,7 @@ packages="build-essential cmake ninja-build pkg-config ca-certificates
  ocl-icd-opencl-dev opencl-headers pocl-opencl-icd
  libdcmtk-dev libopenjp2-7-dev libarchive-dev libdeflate-dev zlib1g-dev libinih-dev libcjson-dev libpng-dev libnifti-dev libcsv-dev libssl-dev
  libboost-math-dev libcairo2-dev fonts-dejavu-core check"
-[ "${1:-}" = "--with-checkers" ] && packages="$packages oclgrind clang clang-tidy libclang-rt-dev zstd libfaketime"
+[ "${1:-}" = "--with-checkers" ] && packages="$packages oclgrind clang clang-tidy libclang-rt-dev zstd libfaketime slurmctld slurmd slurm-client munge"
 
 missing=""
 for p in $packages; do
