@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "crop_parts.h"
+#include "evidence.h"
 #include "gpu.h"
 #include "stage.h"
 
@@ -64,6 +65,17 @@ START_TEST(coarse_grid_lies_where_the_scan_lies) {
     ck_assert_int_eq(off, 0);
     free(g.v);
     dm_scan_clear(&s);
+}
+END_TEST
+
+/* A thin cord in a ring of contrast reads 150 to 500 HU on the coarse grid; so does marrow, which no column of contrast surrounds. */
+START_TEST(cord_in_contrast_is_no_bone) {
+    const dm_ev_args a = {.wall = 200, .air = -250, .bone = 130, .fat = -40, .fluid = 350};
+    ck_assert(!(dm_ev_mask(150, 0, 700, &a) & DM_EV_BONE));
+    ck_assert(!(dm_ev_mask(500, 0, 700, &a) & DM_EV_BONE));
+    ck_assert(dm_ev_mask(650, 0, 700, &a) & DM_EV_BONE);
+    ck_assert(dm_ev_mask(275, 0, 0, &a) & DM_EV_BONE);
+    ck_assert(dm_ev_mask(150, 0, 300, &a) & DM_EV_BONE); /* no brighter than cancellous bone persists */
 }
 END_TEST
 
@@ -192,6 +204,7 @@ int main(void) {
     tcase_add_test(tc, dense_sacrum_in_front_is_no_contrast);
     tcase_add_test(tc, coarse_column_that_bends_is_a_column);
     tcase_add_test(tc, fat_behind_a_thin_rim_is_no_canal);
+    tcase_add_test(tc, cord_in_contrast_is_no_bone);
     tcase_add_test(tc, box_keeps_its_place_when_averaged);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
