@@ -117,9 +117,8 @@ DM_FN void dm_fit_add_bone(dm_fit_sums *s, float z, float b, float c) {
     s->cc += c * c;
 }
 
-/* The sums with bone that has as much cortex as it may (more + k * bone) in place of even bone. */
+/* The sums with bone that has as much cortex as it may (more + k * bone) in place of even bone; zz stays. */
 DM_FN dm_fit_sums dm_fit_full(dm_fit_sums s, float k, float more) {
-    s.zz += more * (more * s.cc - 2.0f * s.zc);
     s.zb += k * (s.zc - more * s.cc) - more * s.bc;
     s.zp -= more * s.cp;
     s.bb = s.bb + 2.0f * k * s.bc + k * k * s.cc;
@@ -278,9 +277,12 @@ DM_FN int dm_faces_body(dm_map_args a, int t, float angle) {
 DM_FN void dm_fit_cell(DM_GLOBAL const float *DM_RESTRICT p, dm_map_args a, dm_fit_args f, dm_walls w, float tissue, float s,
                        DM_GLOBAL float *out) {
     const float rd = w.dura, rb = w.bone, seen = w.seen, q = w.q;
-    if (w.body) f.beyond = f.body_beyond;
-    else f.cortex = 0.0f;
-    f.cortex_more = s > 0.0f ? w.cortex / s : 0.0f;
+    if (w.body) {
+        f.beyond = f.body_beyond;
+        f.cortex_more = s > 0.0f ? w.cortex / s : 0.0f;
+    } else {
+        f.cortex = 0.0f;
+    }
     const int shift[7] = {-5, -3, -1, 0, 1, 3, 5};
     float y[DM_FIT_MAX], sac[DM_FIT_MAX + 2 * DM_FIT_PAD], bone[DM_FIT_MAX + 2 * DM_FIT_PAD];
     int k0 = dm_max((int)dm_floor((rd - 1.2f) / a.dr + 0.5f), 0);

@@ -1,4 +1,5 @@
 /* The score's coefficients from the candidates of all studies. */
+#include "../fields.h"
 #include "../logistic.h"
 #include "leaks.h"
 
@@ -26,13 +27,9 @@ enum { LABEL = 6 };
 
 /* The row's label (tally_csv_head), -1 where it is not fitted to; its last TERMS columns into x. */
 static int parse(char *line, double x[TERMS]) {
-    char *field[200];
-    int n = 0;
-    for (char *p = line; p && n < 200; n++) {
-        field[n] = p;
-        p = strchr(p, ',');
-        if (p) *p++ = 0;
-    }
+    enum { MOST_FIELDS = 200 };
+    char *field[MOST_FIELDS], *rest;
+    int n = bench_fields(line, field, MOST_FIELDS, &rest);
     if (n < LABEL + 1 + TERMS) return -1;
     for (int i = 0; i < TERMS; i++) x[i] = atof(field[n - TERMS + i]);
     return strcmp(field[LABEL], "1") == 0 ? 1 : strcmp(field[LABEL], "0") == 0 ? 0 : -1;

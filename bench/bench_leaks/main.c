@@ -81,8 +81,8 @@ static int subject_of(const plan *p, int c, dm_anatomy *a, dm_ph_scanner *sc) {
     for (int k = 0; !p->kinds && !p->dense && dm_phantom_kinds[k]; k++)
         used += (size_t)snprintf(words + used, sizeof words - used, "%s,", dm_phantom_kinds[k]);
     if (used == 0) snprintf(words, sizeof words, "%s", p->kinds ? p->kinds : "none");
-    int n = bench_kinds_of(words, p->host, kind, MOST_KINDS);
-    return n > 0 && bench_subject(p->host, p->seed, c, kind[c % n], bench_protocol(p->protocol, c, n), a, sc);
+    int n = bench_kinds_of(words, p->host, kind, MOST_KINDS), turn = p->kinds ? n : bench_kinds();
+    return n > 0 && bench_subject(p->host, p->seed, c, kind[c % n], bench_protocol(p->protocol, c, turn), a, sc);
 }
 
 static void draw(const plan *p, const bench_case *b) {

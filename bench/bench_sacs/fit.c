@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../fields.h"
 #include "../logistic.h"
 #include "sacs.h"
 #include "stage.h"
@@ -59,14 +60,8 @@ static void presets_of(const model *m, double *w) {
 
 /* One line into *r; 0 = it is none of the model's. */
 static int parse(const model *m, char *line, row *r) {
-    char *field[BEFORE + MOST_TERMS], *p = line;
-    int n = 0;
-    for (; p && n < BEFORE + m->terms; n++) {
-        field[n] = p;
-        p = strchr(p, ',');
-        if (p) *p++ = 0;
-    }
-    if (n != BEFORE + m->terms || p) return 0;
+    char *field[BEFORE + MOST_TERMS], *rest;
+    if (bench_fields(line, field, BEFORE + m->terms, &rest) != BEFORE + m->terms || rest) return 0;
     *r = (row){.kind = atoi(field[1]), .flagged = *field[4] != 0, .host = strncmp(field[0], "host", 4) == 0};
     snprintf(r->study, NAME, "%s", field[0]), snprintf(r->side, sizeof r->side, "%s", field[3]);
     if (sscanf(field[6], "s %lf", &r->s) != 1) return 0;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blurred.h"
 #include "map_parts.h"
 #include "patches.h"
 #include "ranks.h"
@@ -11,7 +12,7 @@ enum { TERMS = DM_MEMBRANE_TERMS, K = DM_MEMBRANE_K, ROW = DM_MEMBRANE_ROW, MOST
 static const double blur = 0.45; /* mm, s.d.: half of a millimetre voxel */
 
 static double edge(double x) {
-    return 0.5 * erfc(-x / blur / 1.4142135623730951);
+    return dm_blurred_step(x, blur);
 }
 
 /* Gauss-Jordan of a symmetric positive matrix; its prior keeps it well conditioned. */

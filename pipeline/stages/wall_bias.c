@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "blurred.h"
 #include "canal_parts.h"
 
 enum { SACS = 6, BONES = 5, GAPS = 13, NR = 64 };
@@ -19,13 +20,9 @@ typedef struct table {
     double found[GAPS], inside[GAPS];
 } table;
 
-static double step(double x, double blur) {
-    return 0.5 * erfc(-x / blur / 1.4142135623730951);
-}
-
 static void profile(double sac, double bone, double gap, double blur, float *s, float *o) {
     for (int k = 0; k < NR; k++) {
-        double r = 0.25 * k, in = step(dura_at - r, blur), out = step(r - dura_at - gap, blur);
+        double r = 0.25 * k, in = dm_blurred_step(dura_at - r, blur), out = dm_blurred_step(r - dura_at - gap, blur);
         o[k] = (float)(sac * in + fat_hu * (1.0 - in));
         s[k] = (float)(sac * in + fat_hu * (1.0 - in - out) + bone * out);
     }
@@ -91,6 +88,19 @@ static dm_status blur_of(const dm_unrolled *u, const dm_walls_found *w, double *
     return dm_ok;
 }
 
+/* Row i; of_sac: the tables of its sac. */
+static void unbias_row(const dm_unrolled *u, const dm_edge_args *edge, const table of_sac[BONES], int i, const dm_walls_found *w) {
+    for (int k = 0; k < DM_NT; k++) {
+        size_t ray = (size_t)i * DM_NT + (size_t)k;
+        /* In front the dura stands on the dip before the bone already, where there is a cord. */
+        if (dm_in_front(u->a, k) || w->qd[ray] < 0.15f) continue;
+        int at = (int)(w->rb[ray] / u->a.dr);
+        float outer = dm_ray_mean(u->s + dm_ray_of(u->a, i, k), u->a.nr, at + 1, at + dm_mm(1.0f, u->a.dr));
+        if (dm_is_outside(outer) || outer < edge->wall) continue;
+        w->rd[ray] += (float)read_back(&of_sac[nearest(bone_hu, BONES, outer)], (double)(w->rb[ray] - w->rd[ray]));
+    }
+}
+
 dm_status dm_unbias_dura(const dm_unrolled *u, const dm_edge_args *edge, const float *level, const dm_walls_found *w) {
     table(*t)[BONES] = malloc(SACS * sizeof *t);
     double blur = 0.6;
@@ -98,15 +108,7 @@ dm_status dm_unbias_dura(const dm_unrolled *u, const dm_edge_args *edge, const f
     for (int k = 0; k < SACS * BONES && dm_good(status); k++)
         fill(edge, (double)sac_hu[k / BONES], (double)bone_hu[k % BONES], blur, &t[k / BONES][k % BONES]);
     for (int i = 0; i < u->a.ns && dm_good(status); i++)
-        for (int k = 0; k < DM_NT; k++) {
-            size_t ray = (size_t)i * DM_NT + (size_t)k;
-            int at = (int)(w->rb[ray] / u->a.dr);
-            float outer = dm_ray_mean(u->s + dm_ray_of(u->a, i, k), u->a.nr, at + 1, at + dm_mm(1.0f, u->a.dr));
-            /* In front the dura stands on the dip before the bone already, where there is a cord. */
-            if (dm_is_outside(level[i]) || dm_in_front(u->a, k) || w->qd[ray] < 0.15f || dm_is_outside(outer) || outer < edge->wall) continue;
-            const table *row = &t[nearest(sac_hu, SACS, level[i])][nearest(bone_hu, BONES, outer)];
-            w->rd[ray] += (float)read_back(row, (double)(w->rb[ray] - w->rd[ray]));
-        }
+        if (!dm_is_outside(level[i])) unbias_row(u, edge, t[nearest(sac_hu, SACS, level[i])], i, w);
     free(t);
     return status;
 }
