@@ -49,7 +49,7 @@ static const dm_param table[] = {
     SITE(spur_most, "1", 1, 20, 4, "However clear a spur, it makes a site at most this many times as likely: spurs lie at other discs too."),
     SITE(foramen_weight, "1", 0, 20, 1, "How much each s.d. by which a foramen is brighter than its other side, from the second to the fourth, draws a lateral site."),
     SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the interval: half the least tear length."),
-    DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.5, "Answer leak from this score of a pool: one false mark in 6 of 286 phantoms, each left out of the fit, none in 21 scans painted into a real thorax (README)."),
+    DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.5, "Answer leak from this score of a pool: one false mark in 6 phantoms (286, each left out of the fit), none in 21 scans painted into a real thorax (README)."),
     DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.25, "Between this (0.4 false marks a phantom, 0.14 a painted scan there) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.8, "The same for veins: in 44 scans painted into a real thorax after the fit false ones reach 0.77, true ones 0.74 and 0.93."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 1, 0.15, "And for doubtful veins: a fifth of a false mark a study there."),
