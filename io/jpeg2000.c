@@ -1,8 +1,25 @@
 #include "jpeg2000.h"
 
+#include <assert.h>
 #include <openjpeg.h>
+#include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* OpenJPEG 2.5.0, as Debian 12 builds it, asserts of a damaged HTJ2K code block what later versions refuse (ht_dec.c, mel_init:
+ * a byte above 0x8F behind 0xFF), and so would end the whole reader for one bad slice. The byte's place is known only once the packets
+ * are parsed, thus nothing before the decoder can look at it. So the C library's reporter of failed assertions is ours, in the
+ * executable, which comes before the C library's: within a decode, and in its thread, a failed assertion means "damaged" and
+ * nothing else; anywhere else it says what it always said and aborts. What the decoder held of that one block is lost. */
+static _Thread_local jmp_buf *decoding;
+
+/* NOLINTNEXTLINE(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-inconsistent-declaration-parameter-name) */
+void __assert_fail(const char *assertion, const char *file, unsigned line, const char *function) {
+    if (decoding) longjmp(*decoding, 1);
+    (void)fprintf(stderr, "%s:%u: %s: Assertion `%s' failed.\n", file, line, function, assertion);
+    abort();
+}
 
 typedef struct span {
     const unsigned char *bytes;
@@ -77,7 +94,7 @@ int dm_jpeg2000_decode(const void *bytes, size_t size, int rows, int columns, in
     span s = {bytes, size, 0};
     opj_codec_t *codec = make_codec(bytes, size);
     opj_stream_t *stream = codec ? opj_stream_create(size < 1 << 16 ? 1 << 16 : 1 << 20, OPJ_TRUE) : NULL;
-    int good = 0;
+    volatile int good = 0; /* volatile: read after a longjmp */
     if (stream) {
         opj_stream_set_user_data(stream, &s, NULL);
         opj_stream_set_user_data_length(stream, size);
@@ -85,7 +102,10 @@ int dm_jpeg2000_decode(const void *bytes, size_t size, int rows, int columns, in
         opj_stream_set_skip_function(stream, skip);
         opj_stream_set_seek_function(stream, seek);
         opj_decoder_set_strict_mode(codec, OPJ_TRUE);
-        good = decode(stream, codec, rows, columns, out, precision, is_signed);
+        jmp_buf damaged;
+        decoding = &damaged;
+        if (setjmp(damaged) == 0) good = decode(stream, codec, rows, columns, out, precision, is_signed); /* NOLINT(cert-err52-cpp) */
+        decoding = NULL;
     }
     if (stream) opj_stream_destroy(stream);
     if (codec) opj_destroy_codec(codec);
