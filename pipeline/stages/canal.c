@@ -65,6 +65,7 @@ typedef struct work {
     float *place;                 /* n: dm_sac_places */
     uint8_t *filled;              /* n */
     uint8_t *roots;               /* n * DM_NT: roots hide the dura */
+    uint8_t *sharp;               /* n * DM_NT, CT: the bone stands on a rise of its own */
     uint8_t *bone_leads;          /* n: 1 = bone is surer than the dura: nothing fills the sac, or faintly */
     float *rd, *rb, *qd, *qb;     /* n * DM_NT */
     float *md, *mb;               /* medians of the neighbourhood, 0 = none */
@@ -73,7 +74,7 @@ typedef struct work {
 
 static void work_clear(work *w) {
     dm_unrolled_clear(&w->u);
-    free(w->level), free(w->bone_level), free(w->place), free(w->filled), free(w->roots), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
+    free(w->level), free(w->bone_level), free(w->place), free(w->filled), free(w->roots), free(w->sharp), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
     free(w->md), free(w->mb), free(w->guide);
     *w = (work){0};
 }
@@ -133,8 +134,9 @@ static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, 
     w->filled = calloc(n, 1);
     w->bone_leads = calloc(n, 1);
     w->roots = calloc(rays, 1);
+    w->sharp = calloc(rays, 1);
     float **per_ray[] = {&w->rd, &w->rb, &w->qd, &w->qb, &w->md, &w->mb};
-    int bad = !w->level || !w->bone_level || !w->place || !w->filled || !w->bone_leads || !w->roots;
+    int bad = !w->level || !w->bone_level || !w->place || !w->filled || !w->bone_leads || !w->roots || !w->sharp;
     for (int i = 0; i < 6; i++) bad |= !(*per_ray[i] = calloc(rays, sizeof(float)));
     w->guide = malloc(rays * 4 * sizeof(float));
     if (bad || !w->guide) return dm_fail(DM_STUDY, "out_of_memory", "no memory for surfaces of %d positions", w->n);
@@ -279,8 +281,10 @@ static dm_status solve(const params *p, work *w, int last) {
     DM_TRY(divide(p, w));
     DM_TRY(settle(p, w, last));
     DM_TRY(solve_bone(p, w, 1));
-    const dm_walls_found walls = {w->rd, w->rb, w->qd};
-    return w->edge.mr ? dm_ok : dm_unbias_dura(&w->u, &w->edge, w->level, &walls);
+    if (w->edge.mr) return dm_ok;
+    const dm_walls_found walls = {w->rd, w->rb, w->qd, w->sharp};
+    DM_TRY(dm_sharpen_bone(&w->u, &w->edge, (float)p->gap, &walls));
+    return dm_unbias_walls(&w->u, &w->edge, w->level, &walls);
 }
 
 /* The surfaces' first harmonic is how far the line is from their middle. Weight: how much of the ring stands on edges. */

@@ -105,15 +105,28 @@ typedef struct dm_settled_params {
  * level, rd, qd: as above. roots: per ray, is set to 1 where roots hide the dura that way, else left. */
 dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, uint8_t *roots);
 
-/* ---- wall_bias.c ---- */
-
 typedef struct dm_walls_found { /* per ray; radii in mm */
-    float *rd;
-    const float *rb, *qd;
+    float *rd, *rb;
+    const float *qd;
+    uint8_t *sharp; /* 1 = rb stands on a rise of its own */
 } dm_walls_found;
 
-/* CT: moves rd out by what the blur of the bone behind a narrow gap drew it in. level: HU per position, DM_OUTSIDE = not filled. */
-dm_status dm_unbias_dura(const dm_unrolled *u, const dm_edge_args *edge, const float *level, const dm_walls_found *w);
+/* ---- bone_edge.c ---- */
+
+/* CT. The steepest rise within 0.75 mm of `near` mm along one ray s: 1 and its radius in *r, to a part of a sample; 0 where none is
+ * half of e.bone_rise high. */
+int dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float near, float *r);
+
+/* CT: the solver keeps the bone smooth and near to where it is expected, and so beside its edges where they are clear. Moves rb to the
+ * steepest rise nearby, where there is one (sharp is set), and by what its neighbours within some 2 mm and 10 degrees moved elsewhere; not
+ * nearer to rd than `gap` mm. */
+dm_status dm_sharpen_bone(const dm_unrolled *u, const dm_edge_args *edge, float gap, const dm_walls_found *w);
+
+/* ---- wall_bias.c ---- */
+
+/* CT: moves rd out by what the blur of the bone behind a narrow gap drew it in, and rb by what the blur of its thin cortex, or of the
+ * sac, moved the rise it stands on (where sharp). level: HU per position, DM_OUTSIDE = not filled. */
+dm_status dm_unbias_walls(const dm_unrolled *u, const dm_edge_args *edge, const float *level, const dm_walls_found *w);
 
 /* ---- ellipse.c ---- */
 

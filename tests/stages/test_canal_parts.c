@@ -116,7 +116,7 @@ START_TEST(edges_tell_where_a_canal_is) {
 }
 END_TEST
 
-/* Radius of the dura after dm_unbias_dura: true walls at 7 and 7 + gap mm, a sac of 400 HU, fat, bone of 900, blurred by 0.6 mm; found at rd
+/* Radius of the dura after dm_unbias_walls: true walls at 7 and 7 + gap mm, a sac of 400 HU, fat, bone of 900, blurred by 0.6 mm; found at rd
  * and rb, with edges of strength q. */
 static float unbiased(double gap, float rd, float rb, float q) {
     const dm_surf_args a = {1, DM_NT, 60, 0.25f};
@@ -131,8 +131,9 @@ static float unbiased(double gap, float rd, float rb, float q) {
             u.s[dm_ray_of(a, 0, t) + (size_t)k] = (float)(400 * sac - 80 * (1 - sac - bone) + 900 * bone);
         }
     }
-    const dm_walls_found w = {found, wall, strength};
-    ck_assert(dm_good(dm_unbias_dura(&u, &edge, &level, &w)));
+    uint8_t sharp[DM_NT] = {0};
+    const dm_walls_found w = {found, wall, strength, sharp};
+    ck_assert(dm_good(dm_unbias_walls(&u, &edge, &level, &w)));
     ck_assert(found[0] == rd); /* in front */
     free(u.s);
     return found[DM_NT / 2];
