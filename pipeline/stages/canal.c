@@ -210,7 +210,9 @@ static dm_status solve_bone(const params *p, work *w, int last) {
             seen[ray] = sure ? w->rd[ray] : 0.0f;
             g[0] = sure ? w->rd[ray] + (float)p->gap : (float)p->min_radius + 1.0f;
             g[1] = far;
-            g[2] = w->bone_leads[i] || w->rd[ray] <= 0.0f ? widest(t) : ring[t] + usual_gap(p, w, i, t); /* 0: not yet solved */
+            /* Nowhere a dura yet (0), or none that says more than the bone itself: until the last solution, where contrast is faint. */
+            int unknown = w->rd[ray] <= 0.0f || (last ? !w->filled[i] : w->bone_leads[i]);
+            g[2] = unknown ? widest(t) : ring[t] + usual_gap(p, w, i, t);
             g[3] = last ? w->mb[ray] : 0.0f;
         }
     }
