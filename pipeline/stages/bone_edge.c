@@ -10,7 +10,7 @@ static float rise_at(const float *s, dm_surf_args a, dm_edge_args e, int k) {
     return dm_bone_rise(s, a, e, 0.0f, 0.0f, k);
 }
 
-int dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float near, float *r) {
+float dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float near, float *r) {
     const int reach = dm_mm(0.75f, a.dr), middle = (int)(near / a.dr + 0.5f);
     float best = 0.5f * e.bone_rise;
     int at = -1;
@@ -19,11 +19,11 @@ int dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float near,
         float here = rise_at(s, a, e, k);
         if (!dm_is_outside(here) && here > best) best = here, at = k;
     }
-    if (at < 0) return 0;
+    if (at < 0) return 0.0f;
     float l = rise_at(s, a, e, at - 1), h = rise_at(s, a, e, at + 1), bend = l - 2.0f * best + h;
-    if (dm_is_outside(l) || dm_is_outside(h) || l >= best || h >= best) return 0; /* it goes on rising: the edge of something else */
+    if (dm_is_outside(l) || dm_is_outside(h) || l >= best || h >= best) return 0.0f; /* it goes on rising: the edge of something else */
     *r = a.dr * ((float)at + 0.5f * (l - h) / bend);
-    return 1;
+    return best;
 }
 
 /* How far rays near ray (i, t) moved, on the whole: weights of a Gaussian of 2 mm along the line and 5 degrees round it. A tenth of a ray
@@ -49,8 +49,9 @@ dm_status dm_sharpen_bone(const dm_unrolled *u, const dm_edge_args *edge, float 
     float *moved = malloc(rays * sizeof *moved);
     if (!moved) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the edges of %zu rays", rays);
     for (size_t ray = 0; ray < rays; ray++) {
-        float r = w->rb[ray];
-        w->sharp[ray] = (uint8_t)dm_steepest_rise(u->s + ray * (size_t)u->a.nr, u->a, *edge, r, &r);
+        float r = w->rb[ray], rise = dm_steepest_rise(u->s + ray * (size_t)u->a.nr, u->a, *edge, r, &r);
+        w->sharp[ray] = rise > 0.0f;
+        w->qb[ray] = fmaxf(w->qb[ray], fminf(rise / edge->bone_rise, 1.0f));
         moved[ray] = r - w->rb[ray];
     }
     for (size_t ray = 0; ray < rays; ray++) {

@@ -106,19 +106,19 @@ typedef struct dm_settled_params {
 dm_status dm_settled_roots(const dm_unrolled *u, const dm_settled_params *p, const float *level, float *rd, float *qd, uint8_t *roots);
 
 typedef struct dm_walls_found { /* per ray; radii in mm */
-    float *rd, *rb;
+    float *rd, *rb, *qb; /* qb, qd: 0..1 */
     const float *qd;
     uint8_t *sharp; /* 1 = rb stands on a rise of its own */
 } dm_walls_found;
 
 /* ---- bone_edge.c ---- */
 
-/* CT. The steepest rise within 0.75 mm of `near` mm along one ray s: 1 and its radius in *r, to a part of a sample; 0 where none is
- * half of e.bone_rise high. */
-int dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float near, float *r);
+/* CT. The steepest rise within 0.75 mm of `near` mm along one ray s, HU in 1 mm, and its radius in *r, to a part of a sample; 0 where none
+ * is half of e.bone_rise high. */
+float dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float near, float *r);
 
 /* CT: the solver keeps the bone smooth and near to where it is expected, and so beside its edges where they are clear. Moves rb to the
- * steepest rise nearby, where there is one (sharp is set), and by what its neighbours within some 2 mm and 10 degrees moved elsewhere; not
+ * steepest rise nearby, where there is one (sharp is set, qb is its strength), and by what its neighbours within some 2 mm and 10 degrees moved elsewhere; not
  * nearer to rd than `gap` mm. */
 dm_status dm_sharpen_bone(const dm_unrolled *u, const dm_edge_args *edge, float gap, const dm_walls_found *w);
 

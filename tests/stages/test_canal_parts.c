@@ -132,7 +132,7 @@ static float unbiased(double gap, float rd, float rb, float q) {
         }
     }
     uint8_t sharp[DM_NT] = {0};
-    const dm_walls_found w = {found, wall, strength, sharp};
+    const dm_walls_found w = {found, wall, strength, strength, sharp};
     ck_assert(dm_good(dm_unbias_walls(&u, &edge, &level, &w)));
     ck_assert(found[0] == rd); /* in front */
     free(u.s);
