@@ -35,6 +35,12 @@ typedef enum count_id {
     N_RIGHT_ANCHORED,
     N_NEAR_UNANCHORED,
     N_RIGHT_UNANCHORED,
+    N_NEAR_ENDS, /* by what is in view: C2 or the sacrum, else first or last rib, else none; each followed by those right */
+    N_RIGHT_ENDS,
+    N_NEAR_RIBS,
+    N_RIGHT_RIBS,
+    N_NEAR_NOTHING,
+    N_RIGHT_NOTHING,
     N_RAYS_SAC,
     N_RAYS_SAC_SEEN,
     N_RAYS_CANAL,
@@ -55,6 +61,8 @@ typedef enum count_id {
     N_SIDE_RIGHT,
     N_LEVEL_RIGHT,
     N_LEVEL_NEAR,
+    N_KNOWN, /* of N_PLACED those whose site the program says it can place */
+    N_KNOWN_NEAR,
     N_INTERVALS,
     N_INTERVALS_HOLD,
     N_SIGNS,
@@ -89,6 +97,7 @@ typedef enum sample_id {
     S_CANAL_GAP,
     S_SITE, /* along the true line, accepted findings of the right side */
     S_SITE_GOAL,
+    S_SITE_KNOWN, /* of sites that the program says it can place */
     S_INTERVAL,
     S_POOL_BEST,  /* best score of a listed candidate per true pool; -1 = none */
     S_POOL_FALSE, /* scores of unflagged candidates without truth */

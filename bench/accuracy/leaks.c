@@ -142,6 +142,11 @@ static void score_placing(const pair *p, const cJSON *leak, const match *m, tall
     t->count[N_SIDE_RIGHT] += strcmp(text_of(leak, "side"), text_of(f, "side")) == 0;
     t->count[N_LEVEL_RIGHT] += here && here == there;
     t->count[N_LEVEL_NEAR] += here && abs(here - there) <= 1;
+    if (number_of(f, "placed") == 1) {
+        t->count[N_KNOWN]++;
+        t->count[N_KNOWN_NEAR] += here && abs(here - there) <= 1;
+        if (m->found) sample_keep(&t->list[S_SITE_KNOWN], m->error);
+    }
     score_interval(p, leak, f, t);
 }
 

@@ -88,6 +88,9 @@ static void put_levels(const page *p, const tally *t) {
           t->count[N_NEAR_ANCHORED]);
     share(p, "of these labelled right, unanchored studies", t->count[N_RIGHT_UNANCHORED],
           t->count[N_NEAR_UNANCHORED]);
+    share(p, "vertebrae right with C2 or the sacrum in view", t->count[N_RIGHT_ENDS], t->count[N_NEAR_ENDS]);
+    share(p, "with the place of the first or last rib alone", t->count[N_RIGHT_RIBS], t->count[N_NEAR_RIBS]);
+    share(p, "with neither in view", t->count[N_RIGHT_NOTHING], t->count[N_NEAR_NOTHING]);
 }
 
 static int descending(const void *a, const void *b) {
@@ -135,6 +138,8 @@ static void put_leaks(const page *p, tally *t) {
     share(p, "side right", c[N_SIDE_RIGHT], c[N_PLACED]);
     share(p, "level right", c[N_LEVEL_RIGHT], c[N_PLACED]);
     share(p, "level right or one beside", c[N_LEVEL_NEAR], c[N_PLACED]);
+    share(p, "sites said to be placed: level right or one beside", c[N_KNOWN_NEAR], c[N_KNOWN]);
+    quantiles(p, "site error where it is said to be placed", &t->list[S_SITE_KNOWN], "mm");
 }
 
 static void put_rest(const page *p, tally *t) {

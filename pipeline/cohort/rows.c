@@ -65,9 +65,11 @@ static void best_finding(cJSON *row, const dm_study *s) {
     if (a->best < 0 || a->best >= s->findings.n || a->kind != DM_LEAK) return;
     const dm_finding *f = &s->findings.f[a->best];
     text(row, "class", dm_class_name(f->class_));
-    level_of(f, 0, level);
-    text(row, "level", level);
-    if (s->levels.alt_shift) {
+    if (!f->unplaced) {
+        level_of(f, 0, level);
+        text(row, "level", level);
+    }
+    if (!f->unplaced && s->levels.alt_shift) {
         level_of(f, s->levels.alt_shift, level);
         text(row, "level_alt", level);
     }
@@ -216,6 +218,7 @@ static void findings_rows(cJSON *tables, const dm_study *s) {
         number(row, "first_pass", f->first_pass);
         number(row, "site_from_mm", f->site_from);
         number(row, "site_to_mm", f->site_to);
+        number(row, "placed", !f->unplaced);
         number(row, "early_late", f->class_ == DM_FISTULA ? (double)NAN : f->early_late); /* not followed in veins */
     }
 }

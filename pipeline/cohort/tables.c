@@ -27,7 +27,7 @@ static const dm_column studies[] = {
     NUMBER("score", 3, "1", "score of the finding that decides: its probability, calibrated on digital phantoms"),
     NUMBER("n_leaks", 0, "1", "accepted findings"),
     TEXT("class", CLASSES, "class of the best accepted finding"),
-    TEXT("level", "", "its level: disc for ventral and dorsal sites, root for lateral ones and fistulas"),
+    TEXT("level", "", "its level: disc for ventral and dorsal sites, root for lateral ones and fistulas; empty where the site cannot be placed (site_unplaced in qc)"),
     TEXT("level_alt", "", "the level under the second best numbering of the spine"),
     TEXT("side", SIDES, "its side, the patient's"),
     NUMBER("clock", 1, "h", "its angle round the canal: 12 dorsal, 3 the patient's left, 6 ventral"),
@@ -98,6 +98,7 @@ static const dm_column findings[] = {
     NUMBER("first_pass", 0, "1", "first pass in which it is seen"),
     NUMBER("site_from_mm", 1, "mm", "upper end of the stretch that should hold the site in nine of ten studies, along the centre line"),
     NUMBER("site_to_mm", 1, "mm", "its lower end"),
+    NUMBER("placed", 0, "1", "0 = that stretch covers more than three vertebrae: the site is not known, and disc, root and s_mm are the middle of what is possible"),
     NUMBER("early_late", 2, "1", "brightness in the first pass as a share of the last's; empty with one pass"),
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "frame.h"
+#include "places.h"
 
 static const double rad = 0.017453292519943295;
 
@@ -172,18 +173,35 @@ static void map_piece(const sheet *h) {
     dm_canvas_ring(h->c, x, y_of(h, h->f->s), 9, dm_orange);
 }
 
+/* Where it is: disc and root, or the discs between which it may be anywhere. */
+static void where(const sheet *h, char *out, size_t size) {
+    const dm_finding *f = h->f;
+    char disc[2][16];
+    int upper, lower;
+    if (!f->unplaced) {
+        dm_disc_name(f->upper, f->lower, disc[0], sizeof disc[0]);
+        snprintf(out, size, "disc %s, root %s", disc[0], dm_level_name(f->root));
+        return;
+    }
+    for (int k = 0; k < 2; k++) {
+        dm_nearest_disc(&h->st->levels, k ? f->site_to : f->site_from, &upper, &lower);
+        dm_disc_name(upper, lower, disc[k], sizeof disc[k]);
+    }
+    snprintf(out, size, "not placed: anywhere from %s to %s", disc[0], disc[1]);
+}
+
 static void words(const sheet *h) {
     const dm_finding *f = h->f;
-    char disc[16];
-    dm_disc_name(f->upper, f->lower, disc, sizeof disc);
-    dm_canvas_text(h->c, 8, 20, dm_orange, 16, "%s, %s, disc %s, root %s, clock %.0f: %s %.2f%s%s",
-                   dm_class_name(f->class_), dm_side_name(f->side), disc, dm_level_name(f->root), f->clock < 0.5 ? 12.0 : f->clock,
+    char place[80];
+    where(h, place, sizeof place);
+    dm_canvas_text(h->c, 8, 20, dm_orange, 16, "%s, %s, %s, clock %.0f: %s %.2f%s%s",
+                   dm_class_name(f->class_), dm_side_name(f->side), place, f->clock < 0.5 ? 12.0 : f->clock,
                    f->class_ == DM_FISTULA ? "score" : "probability", f->score,
                    f->accepted ? "" : ", not accepted", f->false_sign ? ", misleading: " : "");
     if (f->false_sign) dm_canvas_text(h->c, 8, 38, dm_magenta, 13, "%s", dm_false_sign_name(f->false_sign));
     dm_canvas_text(h->c, f->false_sign ? 90 : 8, 38, dm_white, 12,
-                   "%.1f mm thick, %.0f mm long, brightness %.2f of the sac; site s %.1f mm (%.0f to %.0f)",
-                   f->thickness_mm, f->length_mm, f->peak_ratio, f->s, f->site_from, f->site_to);
+                   "%.1f mm thick, %.0f mm long, brightness %.2f of the sac; %s s %.1f mm (%.0f to %.0f)",
+                   f->thickness_mm, f->length_mm, f->peak_ratio, f->unplaced ? "shown here:" : "site", f->s, f->site_from, f->site_to);
     int y = TOP + HIGH;
     dm_canvas_text(h->c, 8, y + 20, dm_grey, 12, "%s  %s  window %.0f / %.0f %s", h->st->study_id,
                    h->st->protocol, h->window.centre, h->window.width, h->window.unit);

@@ -265,25 +265,36 @@ START_TEST(the_answer_of_a_leak) {
 }
 END_TEST
 
-/* Level and second best level of a lateral tear at a root. */
-static void root_is(int root, int shift, const char *level, const char *alt) {
+/* Level and second best level of a lateral tear at a root that is placed, or not. */
+static void root_of(int unplaced, int root, int shift, const char *level, const char *alt) {
     dm_study *s = study_of("rrrr");
     add_line(s);
     add_surfaces(s);
     add_levels(s);
     add_findings(s);
-    s->findings.f[0].root = root;
+    s->findings.f[0].root = root, s->findings.f[0].unplaced = unplaced;
     s->levels.alt_shift = shift;
     dm_account a = account_of(s, "d", dm_ok);
     cJSON *record = dm_record_of(&a);
     const cJSON *row = cJSON_GetArrayItem(cJSON_GetObjectItem(cJSON_GetObjectItem(record, "tables"), "studies"), 0);
-    ck_assert_str_eq(cJSON_GetObjectItem(row, "level")->valuestring, level);
-    const cJSON *other = cJSON_GetObjectItem(row, "level_alt");
+    const cJSON *one = cJSON_GetObjectItem(row, "level"), *other = cJSON_GetObjectItem(row, "level_alt");
+    ck_assert_str_eq(one ? one->valuestring : "", level);
     ck_assert_str_eq(other ? other->valuestring : "", alt);
+    row = cJSON_GetArrayItem(cJSON_GetObjectItem(cJSON_GetObjectItem(record, "tables"), "findings"), 0);
+    ck_assert_int_eq(cJSON_GetObjectItem(row, "placed")->valueint, !unplaced);
     cJSON_Delete(record);
     dm_study_clear(s);
     free(s);
 }
+
+static void root_is(int root, int shift, const char *level, const char *alt) {
+    root_of(0, root, shift, level, alt);
+}
+
+START_TEST(what_cannot_be_placed_has_no_level) {
+    root_of(1, DM_T12, 1, "", "");
+}
+END_TEST
 
 START_TEST(roots_count_c8) {
     root_is(DM_C8, 0, "C8", "");
@@ -488,6 +499,7 @@ int main(void) {
     tcase_add_test(c, one_row_per_study_sorted);
     tcase_add_test(c, the_answer_of_a_leak);
     tcase_add_test(c, roots_count_c8);
+    tcase_add_test(c, what_cannot_be_placed_has_no_level);
     tcase_add_test(c, measures_of_levels);
     tcase_add_test(c, columns_are_those_of_the_sidecars);
     tcase_add_test(c, every_key_has_its_column);
