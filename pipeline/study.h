@@ -142,7 +142,8 @@ typedef struct dm_map {
     float *thickness;  /* mm of the shell at E > half the cell's E */
     uint8_t *assessed; /* 1 = E means something here */
     float *sac;        /* n: upper envelope of the sac, HU or signal, DM_OUTSIDE where not filled */
-    float *tissue;     /* DM_NT: tissue reference by theta */
+    float *tissue;     /* DM_NT: tissue reference by theta, over the whole study */
+    float *beside;     /* the reference of every cell: on CT tissue is that of the same region */
     double blur;       /* mm, s.d. of the scan's own blur round the dura, or of its voxels (long slices, two long edges) where that is more; 0 where nothing was assessed */
     int fat_bright;    /* 1 = MR without fat suppression: fat behind the sac and in the sacrum looks like fluid */
     int n_phases;      /* 0 with one pass; else all passes with contrast in order of time, the measured one among them */
@@ -200,6 +201,8 @@ typedef struct dm_pool_features {
     double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
     double open_bone; /* share of its cells without bone beyond them */
     double noise;    /* s.d. of the noise, share of the sac */
+    double wall;     /* strength of the bone's edge behind it, 0..1 */
+    double busy;     /* 90th percentile of the low rank of E on its face elsewhere in the study */
 } dm_pool_features;
 
 /* What is weighed of a tube that may be a fistula's vein. */

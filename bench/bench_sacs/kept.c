@@ -71,7 +71,8 @@ static int map_arrays(FILE *f, int write, dm_map *m) {
     size_t n = (size_t)m->n, cells = n * DM_NT;
     return array(f, write, &m->e, cells * sizeof(float)) && array(f, write, &m->d, cells * sizeof(float)) &&
            array(f, write, &m->thickness, cells * sizeof(float)) && array(f, write, &m->assessed, cells) &&
-           array(f, write, &m->sac, n * sizeof(float)) && array(f, write, &m->tissue, DM_NT * sizeof(float));
+           array(f, write, &m->sac, n * sizeof(float)) && array(f, write, &m->tissue, DM_NT * sizeof(float)) &&
+           array(f, write, &m->beside, cells * sizeof(float));
 }
 
 int kept_map(const char *path, dm_study *st) {

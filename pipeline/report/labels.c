@@ -52,7 +52,7 @@ static int shown_pool(const dm_study *st, double s) {
 static int in_pool(const dm_study *st, const spot *q) {
     if (!st->map.e || q->sample >= st->map.n) return 0;
     size_t cell = (size_t)q->sample * DM_NT + (size_t)q->column;
-    double e = (double)st->map.e[cell], tissue = (double)st->map.tissue[q->column],
+    double e = (double)st->map.e[cell], tissue = (double)st->map.beside[cell],
            sac = (double)st->map.sac[q->sample];
     if (!st->map.assessed[cell] || e < least_ratio || !shown_pool(st, q->sample * st->spine.ds)) return 0;
     return (double)dm_volume_sample(&st->crop.clean, q->lps) > tissue + 0.5 * e * (sac - tissue);

@@ -4,6 +4,7 @@
 
 #include "diverticula.h"
 #include "gpu.h"
+#include "places.h"
 #include "study.h"
 #include "traps.h"
 #include "veins.h"
@@ -20,10 +21,6 @@ typedef struct dm_findings_params {
     dm_diverticula_params diverticula;
     dm_veins_params vein;
 } dm_findings_params;
-
-typedef struct dm_rows {
-    int from, to;
-} dm_rows;
 
 /* Pools outside the dura: components of the map with their features, best score first, appended to study->findings.
  * Levels, site and place are left to localise. */

@@ -21,6 +21,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, rim_least, "1", 0.1, 1, 0.4, "MR: that fluid is taken to be at least this share of the sac; 1 = as bright as the sac everywhere."),
     DM_PARAM_FLOAT(dm_map_params, rim_front, "1", 0.1, 1, 0.75, "CT: the same in front, where the cord leans towards the bodies: a blur of 0.6 mm leaves this of a layer of 1.4 mm; healthy fluid is rarely thinner, beside a pool that pushes the sac it is."),
     DM_PARAM_FLOAT(dm_map_params, tissue_share, "1", 0.1, 0.5, 0.35, "Rank of the darkest shell value at one angle that counts as tissue: below the half that a long collection may fill."),
+    DM_PARAM_FLOAT(dm_map_params, tissue_half, "mm", 30, 1000, 75, "CT: half length along the spine over which that rank is taken, four vertebrae: veins, ligament and muscle fill the epidural space of the neck, fat that of the loins."),
     DM_PARAM_FLOAT(dm_map_params, tissue_high_hu, "HU", 40, 200, 110, "Tissue is at most this bright on CT: ligament and enhanced muscle."),
     DM_PARAM_FLOAT(dm_map_params, tissue_high_share, "1", 0.05, 0.5, 0.25, "Tissue is at most this share of the sac on T2 MR."),
     DM_PARAM_FLOAT(dm_map_params, fat_share, "1", 0.1, 0.6, 0.25, "MR: fat is not suppressed when a fifth of what lies 4 mm beyond the bone's edge is brighter than this share of the sac."),
@@ -67,8 +68,9 @@ static dm_status make_maps(int n, dm_map *m) {
                   .thickness = calloc(count, sizeof(float)),
                   .assessed = calloc(count, 1),
                   .sac = malloc((size_t)n * sizeof(float)),
-                  .tissue = calloc(DM_NT, sizeof(float))};
-    if (!m->e || !m->d || !m->thickness || !m->assessed || !m->sac || !m->tissue) {
+                  .tissue = calloc(DM_NT, sizeof(float)),
+                  .beside = calloc(count, sizeof(float))};
+    if (!m->e || !m->d || !m->thickness || !m->assessed || !m->sac || !m->tissue || !m->beside) {
         dm_map_clear(m);
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura map of %d positions", n);
     }
@@ -183,6 +185,7 @@ static void finish(work *w) {
     memcpy(m->assessed, w->use, w->n);
     memcpy(m->sac, w->ref.base, (size_t)m->n * sizeof(float));
     memcpy(m->tissue, w->ref.tissue, sizeof w->ref.tissue);
+    memcpy(m->beside, w->ref.tissue_cell, w->n * sizeof(float));
     for (size_t c = 0; c < w->n; c++)
         if (w->use[c])
             m->d[c] = w->cells[c * DM_CELL_N + DM_CELL_RISE] / (w->ref.sac_cell[c] - w->ref.tissue_cell[c]);

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "dura_map.h"
+#include "places.h"
 #include "study.h"
 
 typedef struct dm_map_params {
@@ -11,7 +12,7 @@ typedef struct dm_map_params {
     double end_margin, reach_half, reach_dent;
     double envelope_share, envelope_half, layering_limit;
     double rim_half, rim_angle, rim_least, rim_front;
-    double tissue_share, tissue_high_hu, tissue_high_share;
+    double tissue_share, tissue_half, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
     double gap_least, model_error, shift_sd, fit_beyond, dark_bone, edge_least, body_beyond, body_angle, cortex, cortex_most, cortex_hu, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_gap, fat_fill, fat_rank;
     double phase_least;

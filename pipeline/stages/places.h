@@ -1,8 +1,13 @@
-/* Names for a position along the spine. */
+/* Positions along the spine and their names. */
 #ifndef DM_PLACES_H
 #define DM_PLACES_H
 
 #include "study.h"
+
+/* Positions of the line, both ends among them; to < from = none. */
+typedef struct dm_rows {
+    int from, to;
+} dm_rows;
 
 /* s of the upper edge of a level (middle of the disc above). 0 when the level is not among the vertebrae. */
 int dm_level_top(const dm_levels *levels, int level, double *s);

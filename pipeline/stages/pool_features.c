@@ -13,7 +13,7 @@
 #define PI 3.14159265358979323846
 
 /* Lists of one figure per cell of the pool; their ranks become the features. */
-enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, LISTS };
+enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, WALL, LISTS };
 
 typedef struct cells {
     float *list[LISTS];
@@ -41,8 +41,8 @@ static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
     const dm_levels *l = &st->levels;
     const dm_map *m = &st->map;
     double ds = st->spine.ds, s = i * ds;
-    float value[2 * (2 * LEVELS + 1)];
-    size_t n = 0;
+    float value[2 * (2 * LEVELS + 1)], own_side[2 * LEVELS + 1];
+    size_t n = 0, n_own = 0;
     int here = 0;
     while (here < l->n && s >= l->v[here].s_to) here++;
     if (here == l->n || s < l->v[here].s_from) return 0;
@@ -53,10 +53,11 @@ static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
         if (at < 0 || at >= m->n) continue;
         size_t same = (size_t)at * DM_NT + (size_t)t,
                other = (size_t)at * DM_NT + (size_t)((DM_NT - t) % DM_NT);
-        if (m->assessed[same]) value[n++] = m->e[same];
+        if (m->assessed[same]) value[n++] = own_side[n_own++] = m->e[same];
         if (m->assessed[other]) value[n++] = m->e[other];
     }
-    return n >= 4 ? (double)dm_rank(value, n, 0.5) : 0;
+    double both = n >= 4 ? (double)dm_rank(value, n, 0.5) : 0;
+    return n_own >= 4 ? fmax((double)dm_rank(own_side, n_own, 0.5), both) : both;
 }
 
 /* 1 where roots have settled before the dura at this angle within 15 mm along the line. */
@@ -72,7 +73,7 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     const dm_map *m = &st->map;
     size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT),
            n = o->n++;
-    double tissue = (double)m->tissue[t], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
+    double tissue = (double)m->beside[c], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
     double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
     o->list[E][n] = m->e[c];
     o->list[LOW][n] = (float)low;
@@ -83,6 +84,7 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     o->list[USUAL][n] = (float)usual_at(st, own, i, t);
     o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
     o->list[EDGE][n] = st->canal.q_dura[c];
+    o->list[WALL][n] = st->canal.q_bone[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
     o->area += st->spine.ds * rd * arc;
     o->volume += st->spine.ds * (rd + th / 2) * arc * th;
@@ -188,6 +190,21 @@ static double rank(cells *o, int which, double share) {
     return (double)dm_rank(o->list[which], o->n, share);
 }
 
+/* What else the study shows on this face, further than 25 mm from the pool: 90th percentile of the low rank of E. */
+static double elsewhere(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, const cells *o, dm_side side, float *work) {
+    size_t n = 0;
+    int far = (int)lround(25 / st->spine.ds), lateral = side == DM_LEFT || side == DM_RIGHT;
+    for (int i = 0; i < st->map.n; i++) {
+        if (i > o->from - far && i < o->to + far) continue;
+        for (int t = 0; t < DM_NT; t++) {
+            dm_side here = dm_side_of(p, t < DM_NT / 2 ? 5.0 * t : 5.0 * t - 360);
+            size_t c = (size_t)i * DM_NT + (size_t)t;
+            if (st->map.assessed[c] && (here == side || (lateral && (here == DM_LEFT || here == DM_RIGHT)))) work[n++] = in->low[c];
+        }
+    }
+    return n > 200 ? (double)dm_rank(work, n, 0.9) : 0;
+}
+
 static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) {
     double ds = st->spine.ds, n = (double)o->n;
     f->s_from = ds * o->from, f->s_to = ds * o->to, f->s = (f->s_from + f->s_to) / 2;
@@ -209,7 +226,8 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .roots = o->roots / n,
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,
-                                 .noise = rank(o, NOISE, 0.5)};
+                                 .noise = rank(o, NOISE, 0.5),
+                                 .wall = rank(o, WALL, 0.5)};
 }
 
 /* In which pass the pool is first seen, and how bright against the last: 90th percentiles over its cells. */
@@ -243,6 +261,7 @@ dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const
     f->length_mm = 0;
     if (o.n) {
         summarise(st, &o, room + LISTS * n, f);
+        f->pool.busy = elsewhere(p, st, in, &o, f->side, room + LISTS * n);
         f->class_ = class_of(st, f, f->side);
         f->score = probability(p, st, f);
         phases_of(p, st, in->label, which, room, f);

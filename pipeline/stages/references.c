@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
 #include "map_parts.h"
 #include "ranks.h"
@@ -54,23 +55,23 @@ static double layering(const dm_map_params *p, int n, const float *cells, const 
     return fmax(-p->layering_limit, fmin(p->layering_limit, slope));
 }
 
-/* Tissue by angle: behind fat stands the ligamentum flavum, beside it muscle; a leak must stand out from what is usual at
- * its own angle. */
+/* Tissue by angle in `rows`, both ends among them: behind fat stands the ligamentum flavum, beside it muscle; a leak must stand out from
+ * what is usual at its own angle. pool: room for their cells. out stays as it is where too few are known. */
 static void tissue_by_angle(const dm_map_params *p, const dm_study *st, const float *cells, const uint8_t *use,
-                            double sac, int fat_bright, float *pool, float out[DM_NT]) {
+                            double sac, int fat_bright, dm_rows rows, float *pool, float out[DM_NT]) {
     float raw[DM_NT], low[DM_NT];
-    int n = st->spine.n;
     size_t all = 0;
-    for (int i = 0; i < n; i++)
+    for (int i = rows.from; i <= rows.to; i++)
         for (int t = 0; t < DM_NT; t++)
             if (use[i * DM_NT + t]) pool[all++] = cell(cells, i, t)[DM_CELL_DARK];
+    if (all < DM_NT) return;
     float whole = dm_rank(pool, all, 0.2);
     double rank = fat_bright ? p->fat_rank : p->tissue_share;
     float high = (float)(st->modality == DM_CT ? p->tissue_high_hu : (fat_bright ? 0.75 : p->tissue_high_share) * sac);
     if (high < whole) high = whole;
     for (int t = 0; t < DM_NT; t++) {
         size_t count = 0;
-        for (int i = 0; i < n; i++)
+        for (int i = rows.from; i <= rows.to; i++)
             if (use[i * DM_NT + t]) pool[count++] = cell(cells, i, t)[DM_CELL_DARK];
         raw[t] = count > 20 ? dm_rank(pool, count, rank) : whole;
     }
@@ -81,6 +82,19 @@ static void tissue_by_angle(const dm_map_params *p, const dm_study *st, const fl
     for (int t = 0; t < DM_NT; t++) {
         float mean = (low[(t + DM_NT - 1) % DM_NT] + low[t] + low[(t + 1) % DM_NT]) / 3;
         out[t] = dm_clampf(mean, whole, high);
+    }
+}
+
+/* On CT tissue is that of the region; on MR, where it is dark beside fluid everywhere, that of the whole study. Made every centimetre. */
+static void tissue_by_cell(const dm_map_params *p, const dm_study *st, const float *cells, const uint8_t *use, double sac, float *pool,
+                           dm_references *out) {
+    int n = st->spine.n, half = (int)lround(p->tissue_half / st->spine.ds), step = (int)fmax(10 / st->spine.ds, 1);
+    for (int i = 0; i < n; i += step) {
+        float here[DM_NT];
+        memcpy(here, out->tissue, sizeof here);
+        const dm_rows rows = {i + step / 2 > half ? i + step / 2 - half : 0, i + step / 2 + half < n ? i + step / 2 + half : n - 1};
+        if (st->modality == DM_CT) tissue_by_angle(p, st, cells, use, sac, out->fat_bright, rows, pool, here);
+        for (int j = i; j < i + step && j < n; j++) memcpy(out->tissue_cell + (size_t)j * DM_NT, here, sizeof here);
     }
 }
 
@@ -159,11 +173,11 @@ dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const f
     out->sac_middle = sac;
     out->fat_bright = st->modality == DM_MR && (bright_beyond_bone(p, count, beyond, sac, pool) ||
                                                 bright_in_wide_gaps(p, st, gap, cells, use, sac, pool));
-    tissue_by_angle(p, st, cells, use, sac, out->fat_bright, pool, out->tissue);
+    tissue_by_angle(p, st, cells, use, sac, out->fat_bright, (dm_rows){0, n - 1}, pool, out->tissue);
+    tissue_by_cell(p, st, cells, use, sac, pool, out);
     for (int i = 0; i < n; i++)
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)i * DM_NT + (size_t)t;
-            out->tissue_cell[c] = out->tissue[t];
             out->sac_cell[c] = dm_is_outside(out->base[i])
                                    ? DM_OUTSIDE
                                    : out->base[i] * (1 + (float)out->layering * cosine_of(t));

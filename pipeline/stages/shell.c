@@ -28,7 +28,7 @@ dm_status dm_shell_measure(dm_gpu *gpu, const dm_study *st, int from, int n, flo
     for (int i = 0; i < n; i++)
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)(from + i) * DM_NT + (size_t)t, at = (size_t)i * DM_NT + (size_t)t;
-            float v = DM_OUTSIDE, sac = st->map.sac[from + i], tissue = st->map.tissue[t];
+            float v = DM_OUTSIDE, sac = st->map.sac[from + i], tissue = st->map.beside[c];
             if (st->map.assessed[c] && sac > tissue + 1)
                 v = middle_of(polar + at * REACH, (double)st->canal.r_dura[c], (double)st->canal.r_bone[c]);
             out[at] = v > -20000 ? (v - tissue) / (sac - tissue) : DM_OUTSIDE;

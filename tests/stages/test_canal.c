@@ -198,7 +198,8 @@ START_TEST(faint_contrast) { check_scene(&FAINT, 0.2, 0.2); }
 END_TEST
 START_TEST(fluid_in_mr) { check_scene(&WATER, 0.15, 0.4); }
 END_TEST
-START_TEST(no_contrast_no_sac) { check_scene(&PLAIN, 0, 0.15); }
+/* The bone of these scenes is even: what a cortex would move its edge by, 0.1 mm and more, is taken off all the same. */
+START_TEST(no_contrast_no_sac) { check_scene(&PLAIN, 0, 0.2); }
 END_TEST
 
 /* Dice of the area inside a surface and inside the true cylinder, ray by ray. */

@@ -59,7 +59,7 @@ static dm_study *make_study(int which) {
                        .e = calloc(cells, 4),
                        .assessed = malloc(cells),
                        .sac = malloc(SAMPLES * 4),
-                       .tissue = calloc(DM_NT, 4)};
+                       .beside = calloc(cells, 4)};
     memset(st->map.assessed, 1, cells);
     for (size_t i = 0; i < cells; i++) st->canal.r_dura[i] = 6, st->canal.r_bone[i] = 9;
     for (int i = 0; i < SAMPLES; i++) {
