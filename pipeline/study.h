@@ -201,8 +201,7 @@ typedef struct dm_pool_features {
     double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
     double open_bone; /* share of its cells without bone beyond them */
     double noise;    /* s.d. of the noise, share of the sac */
-    double wall;     /* strength of the bone's edge behind it, 0..1 */
-    double busy;     /* 90th percentile of the low rank of E on its face elsewhere in the study */
+    double discs;    /* its brightness behind discs, share of that behind bodies; NAN where it is not behind both */
 } dm_pool_features;
 
 /* What is weighed of a tube that may be a fistula's vein. */

@@ -70,9 +70,9 @@ static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const ma
             b->st->map.fat_bright, b->dense, m->sign ? -1 : l != NULL, (int)m->flag, f->score,
             dm_class_name(f->class_), dm_side_name(f->side), f->s, f->length_mm, f->volume_mm3,
             f->thickness_mm, f->theta, l ? l->thickness : 0, l ? l->ratio : 0);
-    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%d,%.3f,%.3f", q->area_mm2,
+    fprintf(t->csv, ",%.1f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%.3f,%d,%.3f", q->area_mm2,
             q->fill, q->p90, q->hard, q->dark_gap, q->mirror, q->beyond, q->gap_mm, q->edges, q->open_bone,
-            q->noise, q->low, q->usual, q->roots, b->st->map.blur, b->a->host != NULL, q->wall, q->busy);
+            q->noise, q->low, q->usual, q->roots, b->st->map.blur, b->a->host != NULL, q->discs);
     for (int i = 0; i < TERMS; i++) fprintf(t->csv, ",%.6g", m->x[i]);
     fputs("\n", t->csv);
 }
@@ -80,7 +80,7 @@ static void csv_row(tally *t, const bench_case *b, const dm_finding *f, const ma
 static const char head[] =
     "seed,case,kind,modality,fat,dense,label,flag,score,class,side,s,length,"
     "volume,thickness,theta,true_thickness,true_ratio,"
-    "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low,usual,roots,blur,painted,wall,busy";
+    "area,fill,p90,hard,dark_gap,mirror,beyond,gap,edges,open_bone,noise,low,usual,roots,blur,painted,discs";
 
 void tally_csv_head(FILE *f) {
     fputs(head, f);

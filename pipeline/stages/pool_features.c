@@ -13,7 +13,7 @@
 #define PI 3.14159265358979323846
 
 /* Lists of one figure per cell of the pool; their ranks become the features. */
-enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, WALL, LISTS };
+enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, LISTS };
 
 typedef struct cells {
     float *list[LISTS];
@@ -84,7 +84,6 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, double low
     o->list[USUAL][n] = (float)usual_at(st, own, i, t);
     o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
     o->list[EDGE][n] = st->canal.q_dura[c];
-    o->list[WALL][n] = st->canal.q_bone[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
     o->area += st->spine.ds * rd * arc;
     o->volume += st->spine.ds * (rd + th / 2) * arc * th;
@@ -143,7 +142,9 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * leaks are rare, that on MR a pool is fluid and not blood in the plexus, which comes in pairs, that neither
  * other vertebrae nor the other side show the same, that on CT the corner where body and pedicle meet is bright in a narrow gap: a ventral
  * collection lies across the middle, that laminae come nearest to the dura between side and back, where settled roots dent it too, that
- * a pool lies outside of a dura that is seen, and that a gap of about the blur's full width (CT) reads as its walls make it. */
+ * a pool lies outside of a dura that is seen, as clearly (CT) as its own brightness beyond it allows, that a gap of about the blur's full
+ * width (CT) reads as its walls make it, and that discs have neither cortex nor marrow: before and behind the sac bone is bright at bodies
+ * and laminae alone. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
@@ -164,7 +165,10 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    fmax(1 - fabs(fabs(f->theta) - 125) / 30, 0),
                                    q->edges,
                                    mr ? 0 : fmin(fmax((1.3 - q->gap_mm / (full_width * st->map.blur)) / 0.5, 0), 1.5),
-                                   q->roots};
+                                   q->roots,
+                                   !mr,
+                                   mr || lateral || isnan(q->discs) ? 0 : fmin(fmax((0.6 - q->discs) / 0.6, 0), 1),
+                                   mr ? 0 : q->edges - fmin(fmax((1 - q->p90) / 0.5, 0), 1)};
     memcpy(x, terms, sizeof terms);
 }
 
@@ -173,7 +177,8 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
 static double probability(const dm_findings_params *p, const dm_study *st, const dm_finding *f) {
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
                                   p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner,
-                                  p->odds_pair,   p->odds_behind, p->odds_edge, p->odds_narrow, p->odds_roots};
+                                  p->odds_pair,   p->odds_behind, p->odds_edge, p->odds_narrow, p->odds_roots,
+                                  p->odds_ct,     p->odds_discs, p->odds_fall};
     double x[DM_ODDS];
     dm_pool_terms(p, st, f, x);
     return dm_probability(odds, x, DM_ODDS);
@@ -190,19 +195,28 @@ static double rank(cells *o, int which, double share) {
     return (double)dm_rank(o->list[which], o->n, share);
 }
 
-/* What else the study shows on this face, further than 25 mm from the pool: 90th percentile of the low rank of E. */
-static double elsewhere(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, const cells *o, dm_side side, float *work) {
-    size_t n = 0;
-    int far = (int)lround(25 / st->spine.ds), lateral = side == DM_LEFT || side == DM_RIGHT;
-    for (int i = 0; i < st->map.n; i++) {
-        if (i > o->from - far && i < o->to + far) continue;
-        for (int t = 0; t < DM_NT; t++) {
-            dm_side here = dm_side_of(p, t < DM_NT / 2 ? 5.0 * t : 5.0 * t - 360);
-            size_t c = (size_t)i * DM_NT + (size_t)t;
-            if (st->map.assessed[c] && (here == side || (lateral && (here == DM_LEFT || here == DM_RIGHT)))) work[n++] = in->low[c];
+/* How bright the pool is behind discs, as a share of what it is behind bodies: medians of E at its angles over the rows within a sixth of a
+ * vertebra of a disc, and over the others. Discs have no cortex and no marrow: what is bright behind bodies alone is bone. NAN where its
+ * extent holds no disc, or no body. */
+static double behind_discs(const dm_study *st, const cells *o, float *work) {
+    const dm_levels *l = &st->levels;
+    double ds = st->spine.ds, middle[2];
+    for (int disc = 0; disc < 2; disc++) {
+        size_t n = 0;
+        for (int i = o->from; i <= o->to; i++) {
+            double s = i * ds, off = 1;
+            for (int k = 0; k < l->n; k++)
+                if (s >= l->v[k].s_from && s < l->v[k].s_to)
+                    off = fmin(s - l->v[k].s_from, l->v[k].s_to - s) / (l->v[k].s_to - l->v[k].s_from);
+            if ((off < 1.0 / 6) != disc) continue;
+            for (int t = 0; t < DM_NT; t++) {
+                size_t c = (size_t)i * DM_NT + (size_t)t;
+                if (o->column[t] && st->map.assessed[c]) work[n++] = st->map.e[c];
+            }
         }
+        middle[disc] = n >= 20 ? (double)dm_rank(work, n, 0.5) : (double)NAN;
     }
-    return n > 200 ? (double)dm_rank(work, n, 0.9) : 0;
+    return middle[1] / fmax(middle[0], 0.02);
 }
 
 static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) {
@@ -226,8 +240,7 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .roots = o->roots / n,
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,
-                                 .noise = rank(o, NOISE, 0.5),
-                                 .wall = rank(o, WALL, 0.5)};
+                                 .noise = rank(o, NOISE, 0.5)};
 }
 
 /* In which pass the pool is first seen, and how bright against the last: 90th percentiles over its cells. */
@@ -261,7 +274,7 @@ dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const
     f->length_mm = 0;
     if (o.n) {
         summarise(st, &o, room + LISTS * n, f);
-        f->pool.busy = elsewhere(p, st, in, &o, f->side, room + LISTS * n);
+        f->pool.discs = behind_discs(st, &o, room + LISTS * n);
         f->class_ = class_of(st, f, f->side);
         f->score = probability(p, st, f);
         phases_of(p, st, in->label, which, room, f);
