@@ -148,6 +148,36 @@ START_TEST(bone_near_the_dura_draws_it_in) {
 }
 END_TEST
 
+/* Bone 9.6 mm from the line, a millimetre of cortex of 900 HU on marrow of 500, behind a wide gap of fat; found at 9.1 mm, and behind the
+ * sac (72 rays, every third of which shows nothing but fat). The radius after dm_sharpen_bone, of a ray with the edge and of one without, and
+ * after dm_unbias_walls. */
+START_TEST(bone_stands_on_its_edge) {
+    enum { NR = 60 };
+    const dm_surf_args a = {1, DM_NT, NR, 0.25f};
+    const dm_edge_args edge = {.tissue = 30, .min_r = 2.5f, .dura_drop = 0.5f, .passed = 0.5f, .dark = 1.5f, .cord = 1.5f, .cord_from = 3.5f,
+                               .bone_rise = 250, .bone_low = 100, .wall = 180, .faint = 320, .wall_depth = 1.5f, .ligament = 120};
+    dm_unrolled u = {.a = a, .step = 1, .s = malloc(DM_NT * NR * sizeof(float))};
+    float rd[DM_NT], rb[DM_NT], qd[DM_NT], qb[DM_NT] = {0}, level = 400;
+    uint8_t sharp[DM_NT];
+    for (int t = 0; t < DM_NT; t++) {
+        rd[t] = 6, rb[t] = 9.1f, qd[t] = 0.9f;
+        for (int k = 0; k < NR; k++) {
+            double r = 0.25 * k, sac = 0.5 * erfc((r - 6) / 0.85), bone = 0.5 * erfc((9.6 - r) / 0.85), marrow = 0.5 * erfc((10.6 - r) / 0.85);
+            double wall = t % 3 ? 900 * bone - 400 * marrow + 80 * bone : 0;
+            u.s[dm_ray_of(a, 0, t) + (size_t)k] = (float)(480 * sac - 80 + wall);
+        }
+    }
+    const dm_walls_found w = {rd, rb, qb, qd, sharp};
+    ck_assert(dm_good(dm_sharpen_bone(&u, &edge, 0.3f, &w)));
+    ck_assert(sharp[31] && !sharp[30] && qb[31] > 0.9f && qb[30] == 0);
+    ck_assert_msg(fabsf(rb[31] - 9.45f) < 0.12f, "on the rise: %.2f", (double)rb[31]); /* before the edge: the cortex is thin */
+    ck_assert_msg(rb[30] > 9.25f && rb[30] < rb[31], "beside it: %.2f", (double)rb[30]);
+    ck_assert(dm_good(dm_unbias_walls(&u, &edge, &level, &w)));
+    ck_assert_msg(fabsf(rb[31] - 9.6f) < 0.1f, "on the edge: %.2f", (double)rb[31]);
+    free(u.s);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("canal_parts");
     TCase *c = tcase_create("canal_parts");
@@ -155,6 +185,7 @@ int main(void) {
     tcase_add_test(c, edges_tell_where_a_canal_is);
     tcase_add_test(c, fat_inside_is_no_dura);
     tcase_add_test(c, bone_near_the_dura_draws_it_in);
+    tcase_add_test(c, bone_stands_on_its_edge);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);
     srunner_set_fork_status(r, CK_NOFORK);

@@ -71,10 +71,11 @@ START_TEST(sleeves_are_no_pools) {
 }
 END_TEST
 
-/* What stands at the same place of every vertebra (22 mm apart) on both sides is anatomy; the same patch alone is a pool. */
+/* What stands at the same place of every vertebra (22 mm apart), on both sides or on one, is anatomy; the same patch alone is a pool. */
 START_TEST(what_every_vertebra_has_counts_less) {
-    double score[2];
-    for (int all = 0; all < 2; all++) {
+    enum { ALONE, BOTH, LEFT, CASES };
+    double score[CASES];
+    for (int all = 0; all < CASES; all++) {
         dm_study *st = malloc(sizeof *st);
         ck_assert(model_make(&plain, DM_T1, 5, st));
         dm_status s = model_run(gpu, "map", st);
@@ -83,13 +84,43 @@ START_TEST(what_every_vertebra_has_counts_less) {
         for (int k = 0; k < l->n; k++)
             for (int i = (int)l->v[k].s_from + 1; i < l->v[k].s_from + 14 && i < st->map.n; i++)
                 for (int t = 12; t <= 24 && i >= 0; t++)
-                    if (all || k == l->n / 2) st->map.e[i * DM_NT + t] = st->map.e[i * DM_NT + DM_NT - t] = 0.5f;
+                    if (all || k == l->n / 2) {
+                        st->map.e[i * DM_NT + t] = 0.5f;
+                        if (all != LEFT) st->map.e[i * DM_NT + DM_NT - t] = 0.5f;
+                    }
         s = model_run(gpu, "findings", st);
         ck_assert_msg(dm_good(s), "%s", s.text);
         score[all] = count_pools(st) ? st->findings.f[0].score : 0; /* the least probable are not listed */
         drop(st);
     }
-    ck_assert_msg(score[0] > 0.3 && score[1] < 0.3 * score[0], "score %.2f, %.2f", score[0], score[1]);
+    ck_assert_msg(score[ALONE] > 0.3 && score[BOTH] < 0.3 * score[ALONE] && score[LEFT] < 0.5 * score[ALONE], "score alone %.2f, all %.2f, all of one side %.2f",
+                  score[ALONE], score[BOTH], score[LEFT]);
+}
+END_TEST
+
+/* The score of a patch in front over three vertebrae: all along, or not within a sixth of a vertebra of a disc. */
+static double score_in_front(int at_discs) {
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(&plain, DM_T1, 5, st));
+    dm_status s = model_run(gpu, "map", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    const dm_levels *l = &st->levels;
+    for (int k = 1; k < 4; k++)
+        for (int i = (int)l->v[k].s_from; i <= l->v[k].s_to; i++) {
+            double off = fmin(i - l->v[k].s_from, l->v[k].s_to - i) / (l->v[k].s_to - l->v[k].s_from);
+            for (int t = -7; t <= 7 && (at_discs || off > 1.0 / 6); t++) st->map.e[i * DM_NT + (t + DM_NT) % DM_NT] = 0.5f;
+        }
+    s = model_run(gpu, "findings", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    double score = count_pools(st) ? st->findings.f[0].score : 0;
+    drop(st);
+    return score;
+}
+
+/* CT: contrast in front goes past the discs; what is bright behind bodies alone is their bone. */
+START_TEST(bone_ends_at_discs) {
+    double all_along = score_in_front(1), at_bodies = score_in_front(0);
+    ck_assert_msg(all_along > 0.6 && at_bodies < 0.7 * all_along, "all along %.2f, at bodies %.2f", all_along, at_bodies);
 }
 END_TEST
 
@@ -180,6 +211,7 @@ int main(void) {
     tcase_add_test(t, pieces_of_one_collection_join);
     tcase_add_test(t, sleeves_are_no_pools);
     tcase_add_test(t, what_every_vertebra_has_counts_less);
+    tcase_add_test(t, bone_ends_at_discs);
     tcase_add_test(t, a_dim_pair_is_plexus);
     tcase_add_test(t, a_patch_cut_by_the_end_must_fill_its_window);
     tcase_add_test(t, muscle_beside_a_weak_sac_is_no_leak);

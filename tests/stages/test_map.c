@@ -44,6 +44,25 @@ START_TEST(healthy_cells_are_dark) {
 }
 END_TEST
 
+/* Muscle beside a weak sac in one part of the spine, fat in the rest: each is its region's tissue. */
+START_TEST(tissue_is_that_of_the_region) {
+    dm_study *st = malloc(sizeof *st);
+    model m = plain;
+    m.length = 330, m.sac = 330, m.muscle_from = 0, m.muscle_to = 110;
+    ck_assert(model_make(&m, DM_T1, 3, st));
+    dm_status s = model_run(gpu, "map", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    double muscle = 0, fat = 0;
+    for (int i = 20; i < 60; i++) muscle += (double)e_at(st, i, -90) / 40;
+    for (int i = 220; i < 260; i++) fat += (double)e_at(st, i, -90) / 40;
+    const float *there = st->map.beside + 40 * DM_NT, *here = st->map.beside + 240 * DM_NT;
+    ck_assert_msg(muscle < 0.1 && fat < 0.1, "muscle %.2f, fat %.2f", muscle, fat);
+    ck_assert_msg(there[54] > 20 && here[54] < 0, "tissue %.0f, %.0f HU", (double)there[54], (double)here[54]);
+    dm_study_clear(st);
+    free(st);
+}
+END_TEST
+
 /* The ratio itself is measured: a pool that fills the gap at 0.5 of the sac reads 0.5 +- 0.15 in its middle. */
 START_TEST(pool_has_its_ratio) {
     const double ratio[] = {0.25, 0.5, 0.8};
@@ -334,6 +353,7 @@ int main(void) {
     tcase_set_timeout(t, 60);
     tcase_add_test(t, kernels_agree_with_references);
     tcase_add_test(t, healthy_cells_are_dark);
+    tcase_add_test(t, tissue_is_that_of_the_region);
     tcase_add_test(t, pool_has_its_ratio);
     tcase_add_test(t, a_swallowed_pool_shows_by_its_line);
     tcase_add_test(t, fluid_that_dims_outwards_is_no_pool);
