@@ -149,7 +149,8 @@ DM_FN void dm_ev_walls(DM_GLOBAL const uchar *DM_RESTRICT mask, DM_GLOBAL const 
 }
 
 /* Edge of the filled column along each ray, 3 to 13.5 mm: where what persists falls, or where bone brighter than the column
- * begins (faint contrast that touches bone). near: angles where bone stands within 9 mm beyond the edge. */
+ * begins (faint contrast that touches bone), or on CT where the ray has seen contrast and comes to what is half as bright: closing the column
+ * over the cord closes it over the fat before a lamina too, and dense laminae persist as sacs do. near: angles where bone stands within 9 mm beyond the edge. */
 DM_FN uint dm_ev_column(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const float *DM_RESTRICT filled,
                         DM_GLOBAL const uchar *DM_RESTRICT mask, DM_GLOBAL const int *DM_RESTRICT table,
                         const dm_ev_args *a, int x, int y, int z, dm_ev_fan *f) {
@@ -158,7 +159,7 @@ DM_FN uint dm_ev_column(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const fl
     f->bits = 0;
     f->known = 0;
     for (int i = 0; i < DM_EV_ANGLES; i++) {
-        int hit = -1, lost = 0;
+        int hit = -1, lost = 0, lit = 0;
         for (int k = 0; k < DM_EV_STEPS && k <= (hit < 0 ? 7 : hit + 6); k++) {
             int px = x + table[2 * (i * DM_EV_STEPS + k)], py = y + table[2 * (i * DM_EV_STEPS + k) + 1];
             uint m = dm_ev_in(a, px, py, z) ? mask[dm_ev_at(a, px, py, z)] : DM_EV_OUT;
@@ -168,7 +169,8 @@ DM_FN uint dm_ev_column(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const fl
             }
             if (hit < 0) {
                 size_t p = dm_ev_at(a, px, py, z);
-                if (filled[p] < edge || v[p] > rise) hit = k;
+                if (filled[p] < edge || v[p] > rise || (lit && v[p] < 0.5f * here)) hit = k;
+                lit = lit || (!a->mr && v[p] > edge);
             }
             if (hit >= 0 && (m & DM_EV_WALL)) near |= 1u << i;
         }
@@ -220,6 +222,9 @@ DM_FN void dm_ev_rays(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const floa
               dm_ev_width(&f);
 }
 
+/* 1 where a cell bars a line along the canal: bone, air, the end of the field. Contrast does not: below the cord it fills the canal. */
+DM_FN int dm_ev_bars(uint m) { return (m & DM_EV_STOP) || ((m & DM_EV_BONE) && !(m & DM_EV_FLUID)); }
+
 /* Raises *enc to what one tilt line gives; a line that is blocked over a quarter of its length gives nothing. */
 DM_FN void dm_ev_wall_line(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const uchar *DM_RESTRICT mask,
                            const dm_ev_args *a, int x, int y, int z, int t, float shape, float *enc) {
@@ -234,7 +239,7 @@ DM_FN void dm_ev_wall_line(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL con
         if (m & DM_EV_OUT) continue;
         n++;
         all |= bits[at];
-        blocked += (m & (DM_EV_BONE | DM_EV_STOP)) != 0;
+        blocked += dm_ev_bars(m);
     }
     if (n <= a->half_line || blocked > most) return;
     float open = dm_clampf(1.0f - 4.0f * (float)blocked / (float)n, 0.0f, 1.0f);
@@ -257,7 +262,7 @@ DM_FN void dm_ev_line(DM_GLOBAL const uint *DM_RESTRICT bits, DM_GLOBAL const fl
         n++;
         all |= bits[at];
         sum += shapes[2 * at + 1];
-        blocked += (m & (DM_EV_BONE | DM_EV_STOP)) != 0;
+        blocked += dm_ev_bars(m);
     }
     if (n <= a->half_line) return;
     size_t here = 2 * dm_ev_at(a, x, y, z);
