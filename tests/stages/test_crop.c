@@ -190,6 +190,26 @@ START_TEST(fat_behind_a_thin_rim_is_no_canal) {
 }
 END_TEST
 
+/* Contrast of 700 HU round a cord of 8 mm that ends at z = 0; 3 mm of fat, and laminae of 650 HU all along, which persist as a sac does; a
+ * body in front. */
+static float hu_of_cord_tip(double x, double y, double z, const double *with) {
+    double r = hypot(x, y);
+    (void)with;
+    if (z > 0 && r < 4) return 60.0f;
+    if (r < 8) return 700.0f;
+    if (r < 11) return -80.0f;
+    int body = y < -11 && y > -40 && fabs(x) < 20 && fmod(z + 115, 30) < 22;
+    return body ? 250.0f : r < 16 && y > -11 ? 650.0f : 50.0f;
+}
+
+/* The canal goes on where its cord ends. */
+START_TEST(canal_goes_on_below_the_cord) {
+    dm_grid e = evidence_of(hu_of_cord_tip, NULL, 0);
+    for (double z = -16; z <= 16; z += 4) ck_assert_msg(evidence_at(&e, 0, z) > 0.45f, "%.2f at %.0f mm", (double)evidence_at(&e, 0, z), z);
+    free(e.v);
+}
+END_TEST
+
 int main(void) {
     dm_status status = dm_gpu_open(NULL, 0, &gpu);
     if (!dm_good(status)) {
@@ -205,6 +225,7 @@ int main(void) {
     tcase_add_test(tc, coarse_column_that_bends_is_a_column);
     tcase_add_test(tc, fat_behind_a_thin_rim_is_no_canal);
     tcase_add_test(tc, cord_in_contrast_is_no_bone);
+    tcase_add_test(tc, canal_goes_on_below_the_cord);
     tcase_add_test(tc, box_keeps_its_place_when_averaged);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
