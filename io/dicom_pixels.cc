@@ -95,23 +95,7 @@ static dm_status plain_part(dm_dicom *d, int frame, size_t bytes, size_t from, s
     return dm_ok;
 }
 
-/* ---- JPEG, JPEG-LS: by DCMTK ---- */
-
-static dm_status library_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
-    DcmElement *pixel = pixel_element(d);
-    Uint32 fragment = frame == d->next_frame ? d->next_fragment : 0;
-    OFString colour;
-    size_t even = bytes + (bytes & 1);
-    std::vector<unsigned char> raw(even); /* cleared: decoders may stop early */
-    if (!pixel || pixel->getUncompressedFrame(d->file.getDataset(), (Uint32)frame, fragment, raw.data(), (Uint32)even, colour).bad())
-        return damaged();
-    d->next_frame = frame + 1;
-    d->next_fragment = fragment;
-    unpack(&d->facts, raw.data(), bytes / (size_t)(d->facts.bits_allocated / 8), out);
-    return dm_ok;
-}
-
-/* ---- RLE and JPEG 2000: the fragments of the frame, joined, to decoders of our own choice ---- */
+/* ---- the fragments of a frame, joined ---- */
 
 static int item_bytes(DcmPixelSequence *sequence, unsigned long i, const Uint8 **bytes, size_t *n) {
     DcmPixelItem *item = NULL;
@@ -170,6 +154,39 @@ static int join_fragments(dm_dicom *d, int frame, std::vector<Uint8> &out) {
     }
     return !out.empty();
 }
+
+/* ---- JPEG, JPEG-LS: by DCMTK ---- */
+
+/* DCMTK 3.6.7 walks the segments before the frame header (scanJpegDataForBitDepth) and never gets past a TEM marker, FF 01, which no
+ * image holds: 1 where it would walk for ever. Its other ways all go forwards or end. */
+static int walks_for_ever(const std::vector<Uint8> &b) {
+    for (size_t at = 0; at + 4 < b.size();) {
+        unsigned marker = b[at] << 8 | b[at + 1];
+        if (marker == 0xff01) return 1;
+        int table = marker == 0xffc4 || marker == 0xffc8 || marker == 0xffcc, frame = marker >= 0xffc0 && marker <= 0xffcf && !table;
+        if (marker <= 0xff00 || frame) return 0;
+        int bare = marker < 0xffc0 || (marker >= 0xffd0 && marker <= 0xffd9);
+        at += bare ? 2u : 2u + (b[at + 2] << 8 | b[at + 3]);
+    }
+    return 0;
+}
+
+static dm_status library_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
+    DcmElement *pixel = pixel_element(d);
+    Uint32 fragment = frame == d->next_frame ? d->next_fragment : 0;
+    OFString colour;
+    size_t even = bytes + (bytes & 1);
+    std::vector<unsigned char> raw(even), stream; /* raw is cleared: decoders may stop early */
+    if (join_fragments(d, frame, stream) && walks_for_ever(stream)) return damaged();
+    if (!pixel || pixel->getUncompressedFrame(d->file.getDataset(), (Uint32)frame, fragment, raw.data(), (Uint32)even, colour).bad())
+        return damaged();
+    d->next_frame = frame + 1;
+    d->next_fragment = fragment;
+    unpack(&d->facts, raw.data(), bytes / (size_t)(d->facts.bits_allocated / 8), out);
+    return dm_ok;
+}
+
+/* ---- RLE and JPEG 2000: by decoders of our own choice ---- */
 
 /* Where header and codestream differ in the sign, a signed codestream is right; an unsigned one under a signed header holds
  * two's complement (pydicom's J2K_pixelrep_mismatch.dcm: padding of -2000 stored as 63536). */
