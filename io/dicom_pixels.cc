@@ -136,16 +136,21 @@ static int fragments_of(DcmPixelSequence *sequence, int frames, int frame, unsig
     return *first > 0 && *end > *first;
 }
 
-static int join_fragments(dm_dicom *d, int frame, std::vector<Uint8> &out) {
+/* NULL where the pixels are not encapsulated. */
+static DcmPixelSequence *sequence_of(dm_dicom *d) {
     DcmPixelData *pixel = dynamic_cast<DcmPixelData *>(pixel_element(d));
     DcmPixelSequence *sequence = NULL;
     E_TransferSyntax syntax = EXS_Unknown;
     const DcmRepresentationParameter *parameter = NULL;
-    unsigned long first, end;
-    if (!pixel) return 0;
+    if (!pixel) return NULL;
     pixel->getOriginalRepresentationKey(syntax, parameter);
-    if (pixel->getEncapsulatedRepresentation(syntax, parameter, sequence).bad() || !sequence) return 0;
-    if (!fragments_of(sequence, d->facts.frames, frame, &first, &end)) return 0;
+    return pixel->getEncapsulatedRepresentation(syntax, parameter, sequence).good() ? sequence : NULL;
+}
+
+static int join_fragments(dm_dicom *d, int frame, std::vector<Uint8> &out) {
+    DcmPixelSequence *sequence = sequence_of(d);
+    unsigned long first, end;
+    if (!sequence || !fragments_of(sequence, d->facts.frames, frame, &first, &end)) return 0;
     for (unsigned long i = first; i < end; i++) {
         const Uint8 *bytes = NULL;
         size_t n = 0;
@@ -159,8 +164,8 @@ static int join_fragments(dm_dicom *d, int frame, std::vector<Uint8> &out) {
 
 /* DCMTK 3.6.7 walks the segments before the frame header (scanJpegDataForBitDepth) and never gets past a TEM marker, FF 01, which no
  * image holds: 1 where it would walk for ever. Its other ways all go forwards or end. */
-static int walks_for_ever(const std::vector<Uint8> &b) {
-    for (size_t at = 0; at + 4 < b.size();) {
+static int walks_for_ever(const Uint8 *b, size_t n) {
+    for (size_t at = 0; at + 4 < n;) {
         unsigned marker = b[at] << 8 | b[at + 1];
         if (marker == 0xff01) return 1;
         int table = marker == 0xffc4 || marker == 0xffc8 || marker == 0xffcc, frame = marker >= 0xffc0 && marker <= 0xffcf && !table;
@@ -171,13 +176,24 @@ static int walks_for_ever(const std::vector<Uint8> &b) {
     return 0;
 }
 
+/* The same of the fragment in which DCMTK begins with a frame: `fragment` where it is not 0, else the frame's first. */
+static int is_endless(dm_dicom *d, int frame, Uint32 fragment) {
+    DcmPixelSequence *sequence = sequence_of(d);
+    unsigned long first = fragment, end;
+    const Uint8 *data = NULL;
+    size_t n = 0;
+    if (!sequence) return 0;
+    if (!fragment && !fragments_of(sequence, d->facts.frames, frame, &first, &end)) first = 1; /* without a table DCMTK begins there */
+    return item_bytes(sequence, first, &data, &n) && walks_for_ever(data, n);
+}
+
 static dm_status library_frame(dm_dicom *d, int frame, size_t bytes, int32_t *out) {
     DcmElement *pixel = pixel_element(d);
     Uint32 fragment = frame == d->next_frame ? d->next_fragment : 0;
     OFString colour;
     size_t even = bytes + (bytes & 1);
-    std::vector<unsigned char> raw(even), stream; /* raw is cleared: decoders may stop early */
-    if (join_fragments(d, frame, stream) && walks_for_ever(stream)) return damaged();
+    std::vector<unsigned char> raw(even); /* cleared: decoders may stop early */
+    if (is_endless(d, frame, fragment)) return damaged();
     if (!pixel || pixel->getUncompressedFrame(d->file.getDataset(), (Uint32)frame, fragment, raw.data(), (Uint32)even, colour).bad())
         return damaged();
     d->next_frame = frame + 1;

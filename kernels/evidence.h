@@ -150,7 +150,8 @@ DM_FN void dm_ev_walls(DM_GLOBAL const uchar *DM_RESTRICT mask, DM_GLOBAL const 
 
 /* Edge of the filled column along each ray, 3 to 13.5 mm: where what persists falls, or where bone brighter than the column
  * begins (faint contrast that touches bone), or on CT where the ray has seen contrast and comes to what is half as bright: closing the column
- * over the cord closes it over the fat before a lamina too, and dense laminae persist as sacs do. near: angles where bone stands within 9 mm beyond the edge. */
+ * over the cord closes it over the fat before a lamina too, and dense laminae persist as sacs do. near: angles where bone
+ * stands within 9 mm beyond the edge. */
 DM_FN uint dm_ev_column(DM_GLOBAL const float *DM_RESTRICT v, DM_GLOBAL const float *DM_RESTRICT filled,
                         DM_GLOBAL const uchar *DM_RESTRICT mask, DM_GLOBAL const int *DM_RESTRICT table,
                         const dm_ev_args *a, int x, int y, int z, dm_ev_fan *f) {

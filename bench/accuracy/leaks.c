@@ -136,15 +136,15 @@ static void score_placing(const pair *p, const cJSON *leak, const match *m, tall
     t->side[side][f ? name_index(side_names, SIDES, text_of(f, "side"), SIDES - 1) : SIDES]++;
     if (!f) return;
     const char *key = lateral(leak) ? "level_root" : "level_disc";
-    int there = level_rank(p->truth, text_of(leak, key)), here = level_rank(p->truth, text_of(f, key));
+    int there = level_rank(p->truth, text_of(leak, key)), here = level_rank(p->truth, text_of(f, key)), near = here && abs(here - there) <= 1;
     t->count[N_PLACED]++;
     t->count[N_CLASS_RIGHT] += strcmp(text_of(leak, "class"), text_of(f, "class")) == 0;
     t->count[N_SIDE_RIGHT] += strcmp(text_of(leak, "side"), text_of(f, "side")) == 0;
     t->count[N_LEVEL_RIGHT] += here && here == there;
-    t->count[N_LEVEL_NEAR] += here && abs(here - there) <= 1;
+    t->count[N_LEVEL_NEAR] += near;
     if (number_of(f, "placed") == 1) {
         t->count[N_KNOWN]++;
-        t->count[N_KNOWN_NEAR] += here && abs(here - there) <= 1;
+        t->count[N_KNOWN_NEAR] += near;
         if (m->found) sample_keep(&t->list[S_SITE_KNOWN], m->error);
     }
     score_interval(p, leak, f, t);

@@ -68,10 +68,10 @@ static void best_finding(cJSON *row, const dm_study *s) {
     if (!f->unplaced) {
         level_of(f, 0, level);
         text(row, "level", level);
-    }
-    if (!f->unplaced && s->levels.alt_shift) {
-        level_of(f, s->levels.alt_shift, level);
-        text(row, "level_alt", level);
+        if (s->levels.alt_shift) {
+            level_of(f, s->levels.alt_shift, level);
+            text(row, "level_alt", level);
+        }
     }
     text(row, "side", dm_side_name(f->side));
     number(row, "clock", f->clock);

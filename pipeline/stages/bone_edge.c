@@ -4,9 +4,8 @@
 
 #include "canal_parts.h"
 
-/* Rise at sample k as dm_bone_rise has it, without a sac in front. */
+/* Rise at sample k, without a sac in front (its dura at 0). */
 static float rise_at(const float *s, dm_surf_args a, dm_edge_args e, int k) {
-    e.behind_blur = 0;
     return dm_bone_rise(s, a, e, 0.0f, 0.0f, k);
 }
 

@@ -32,8 +32,8 @@ static double above_soft_tissue(const dm_findings_params *p, const dm_study *st,
     return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
 }
 
-/* What lies at the same place of other vertebrae, on either side: their median E, 0 where fewer than four can
- * be compared. Root sleeves, laminae that touch the sac, ligaments and the epidural plexus come with every
+/* What lies at the same place of other vertebrae, on either side or on its own: the larger median E, 0 where
+ * fewer than four can be compared. Root sleeves, laminae that touch the sac, ligaments and the epidural plexus come with every
  * vertebra; a tear does not. Vertebrae that `own` reaches are left out, so a collection along all of the
  * spine is compared with nothing. */
 static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
@@ -142,7 +142,7 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * leaks are rare, that on MR a pool is fluid and not blood in the plexus, which comes in pairs, that neither
  * other vertebrae nor the other side show the same, that on CT the corner where body and pedicle meet is bright in a narrow gap: a ventral
  * collection lies across the middle, that laminae come nearest to the dura between side and back, where settled roots dent it too, that
- * a pool lies outside of a dura that is seen, as clearly (CT) as its own brightness beyond it allows, that a gap of about the blur's full
+ * a pool lies outside of a dura that is seen, but (CT) no more clearly than its own brightness beyond it allows, that a gap of about the blur's full
  * width (CT) reads as its walls make it, and that discs have neither cortex nor marrow: before and behind the sac bone is bright at bodies
  * and laminae alone. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
@@ -195,20 +195,22 @@ static double rank(cells *o, int which, double share) {
     return (double)dm_rank(o->list[which], o->n, share);
 }
 
+/* Distance of s from the next disc, share of its vertebra's height; 1 where no vertebra is known. */
+static double from_disc(const dm_levels *l, double s) {
+    for (int k = 0; k < l->n; k++)
+        if (s >= l->v[k].s_from && s < l->v[k].s_to) return fmin(s - l->v[k].s_from, l->v[k].s_to - s) / (l->v[k].s_to - l->v[k].s_from);
+    return 1;
+}
+
 /* How bright the pool is behind discs, as a share of what it is behind bodies: medians of E at its angles over the rows within a sixth of a
  * vertebra of a disc, and over the others. Discs have no cortex and no marrow: what is bright behind bodies alone is bone. NAN where its
  * extent holds no disc, or no body. */
 static double behind_discs(const dm_study *st, const cells *o, float *work) {
-    const dm_levels *l = &st->levels;
-    double ds = st->spine.ds, middle[2];
+    double middle[2];
     for (int disc = 0; disc < 2; disc++) {
         size_t n = 0;
         for (int i = o->from; i <= o->to; i++) {
-            double s = i * ds, off = 1;
-            for (int k = 0; k < l->n; k++)
-                if (s >= l->v[k].s_from && s < l->v[k].s_to)
-                    off = fmin(s - l->v[k].s_from, l->v[k].s_to - s) / (l->v[k].s_to - l->v[k].s_from);
-            if ((off < 1.0 / 6) != disc) continue;
+            if ((from_disc(&st->levels, i * st->spine.ds) < 1.0 / 6) != disc) continue;
             for (int t = 0; t < DM_NT; t++) {
                 size_t c = (size_t)i * DM_NT + (size_t)t;
                 if (o->column[t] && st->map.assessed[c]) work[n++] = st->map.e[c];
@@ -240,7 +242,8 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .roots = o->roots / n,
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,
-                                 .noise = rank(o, NOISE, 0.5)};
+                                 .noise = rank(o, NOISE, 0.5),
+                                 .discs = behind_discs(st, o, work)};
 }
 
 /* In which pass the pool is first seen, and how bright against the last: 90th percentiles over its cells. */
@@ -274,7 +277,6 @@ dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *st, const
     f->length_mm = 0;
     if (o.n) {
         summarise(st, &o, room + LISTS * n, f);
-        f->pool.discs = behind_discs(st, &o, room + LISTS * n);
         f->class_ = class_of(st, f, f->side);
         f->score = probability(p, st, f);
         phases_of(p, st, in->label, which, room, f);

@@ -92,7 +92,7 @@ static void tissue_by_cell(const dm_map_params *p, const dm_study *st, const flo
     for (int i = 0; i < n; i += step) {
         float here[DM_NT];
         memcpy(here, out->tissue, sizeof here);
-        const dm_rows rows = {i + step / 2 > half ? i + step / 2 - half : 0, i + step / 2 + half < n ? i + step / 2 + half : n - 1};
+        const dm_rows rows = {dm_clampi(i + step / 2 - half, 0, n - 1), dm_clampi(i + step / 2 + half, 0, n - 1)};
         if (st->modality == DM_CT) tissue_by_angle(p, st, cells, use, sac, out->fat_bright, rows, pool, here);
         for (int j = i; j < i + step && j < n; j++) memcpy(out->tissue_cell + (size_t)j * DM_NT, here, sizeof here);
     }

@@ -28,6 +28,24 @@ static int count_pools(const dm_study *st) {
     return n;
 }
 
+/* A study whose map is made, for tests that paint into it. */
+static dm_study *with_map(const model *m, uint64_t seed) {
+    dm_study *st = malloc(sizeof *st);
+    ck_assert(model_make(m, DM_T1, seed, st));
+    dm_status s = model_run(gpu, "map", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    return st;
+}
+
+/* Score of the best pool of a painted map, 0 = none listed (the least probable are not); st is dropped. */
+static double best_score(dm_study *st) {
+    dm_status s = model_run(gpu, "findings", st);
+    ck_assert_msg(dm_good(s), "%s", s.text);
+    double score = count_pools(st) ? st->findings.f[0].score : 0;
+    drop(st);
+    return score;
+}
+
 START_TEST(tube_kernels_agree_with_references) {
     dm_status (*const compare[])(dm_gpu *, int, uint64_t, int, dm_check_result *) = {dm_tube_compare_blur,
                                                                                        dm_tube_compare_response};
@@ -76,10 +94,7 @@ START_TEST(what_every_vertebra_has_counts_less) {
     enum { ALONE, BOTH, LEFT, CASES };
     double score[CASES];
     for (int all = 0; all < CASES; all++) {
-        dm_study *st = malloc(sizeof *st);
-        ck_assert(model_make(&plain, DM_T1, 5, st));
-        dm_status s = model_run(gpu, "map", st);
-        ck_assert_msg(dm_good(s), "%s", s.text);
+        dm_study *st = with_map(&plain, 5);
         const dm_levels *l = &st->levels;
         for (int k = 0; k < l->n; k++)
             for (int i = (int)l->v[k].s_from + 1; i < l->v[k].s_from + 14 && i < st->map.n; i++)
@@ -88,10 +103,7 @@ START_TEST(what_every_vertebra_has_counts_less) {
                         st->map.e[i * DM_NT + t] = 0.5f;
                         if (all != LEFT) st->map.e[i * DM_NT + DM_NT - t] = 0.5f;
                     }
-        s = model_run(gpu, "findings", st);
-        ck_assert_msg(dm_good(s), "%s", s.text);
-        score[all] = count_pools(st) ? st->findings.f[0].score : 0; /* the least probable are not listed */
-        drop(st);
+        score[all] = best_score(st);
     }
     ck_assert_msg(score[ALONE] > 0.3 && score[BOTH] < 0.3 * score[ALONE] && score[LEFT] < 0.5 * score[ALONE], "score alone %.2f, all %.2f, all of one side %.2f",
                   score[ALONE], score[BOTH], score[LEFT]);
@@ -100,21 +112,14 @@ END_TEST
 
 /* The score of a patch in front over three vertebrae: all along, or not within a sixth of a vertebra of a disc. */
 static double score_in_front(int at_discs) {
-    dm_study *st = malloc(sizeof *st);
-    ck_assert(model_make(&plain, DM_T1, 5, st));
-    dm_status s = model_run(gpu, "map", st);
-    ck_assert_msg(dm_good(s), "%s", s.text);
+    dm_study *st = with_map(&plain, 5);
     const dm_levels *l = &st->levels;
     for (int k = 1; k < 4; k++)
         for (int i = (int)l->v[k].s_from; i <= l->v[k].s_to; i++) {
             double off = fmin(i - l->v[k].s_from, l->v[k].s_to - i) / (l->v[k].s_to - l->v[k].s_from);
             for (int t = -7; t <= 7 && (at_discs || off > 1.0 / 6); t++) st->map.e[i * DM_NT + (t + DM_NT) % DM_NT] = 0.5f;
         }
-    s = model_run(gpu, "findings", st);
-    ck_assert_msg(dm_good(s), "%s", s.text);
-    double score = count_pools(st) ? st->findings.f[0].score : 0;
-    drop(st);
-    return score;
+    return best_score(st);
 }
 
 /* CT: contrast in front goes past the discs; what is bright behind bodies alone is their bone. */
@@ -129,20 +134,13 @@ END_TEST
 static double score_of_patch(float e, int from, int to, int t, int pair) {
     model m = plain;
     m.mr = 1, m.sac = 800, m.noise = 25;
-    dm_study *st = malloc(sizeof *st);
-    ck_assert(model_make(&m, DM_T1, 6, st));
-    dm_status s = model_run(gpu, "map", st);
-    ck_assert_msg(dm_good(s), "%s", s.text);
+    dm_study *st = with_map(&m, 6);
     for (int i = from; i < to; i++)
         for (int k = t; k < t + 12; k++) {
             st->map.e[i * DM_NT + k] = e;
             if (pair) st->map.e[i * DM_NT + DM_NT - k] = e;
         }
-    s = model_run(gpu, "findings", st);
-    ck_assert_msg(dm_good(s), "%s", s.text);
-    double score = count_pools(st) ? st->findings.f[0].score : 0;
-    drop(st);
-    return score;
+    return best_score(st);
 }
 
 /* MR: veins of the epidural plexus lie on both sides and are dim; fluid is brighter, a tear is on one side. */
