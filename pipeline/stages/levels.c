@@ -206,6 +206,16 @@ static dm_status check_pose(dm_gpu *gpu, dm_study *study, const dm_levels_params
     return dm_ok;
 }
 
+/* A mirrored volume looks like any other where no liver is seen, on MR always: the table says then that left and
+ * right are the header's word alone. */
+static void check_sides(dm_study *study) {
+    dm_sides seen = study->modality == DM_CT
+                        ? dm_sides_seen(&study->crop.coarse, &study->spine, &study->levels)
+                        : DM_SIDES_UNSEEN;
+    if (seen == DM_SIDES_MIRRORED) dm_study_flag(study, "mirrored");
+    if (seen == DM_SIDES_UNSEEN) dm_study_flag(study, "side_from_header");
+}
+
 /* Above the foramen magnum there is no spine: the line has followed the fluid into the cisterns. */
 static void end_at_skull(dm_study *study, const dm_column *c, const dm_anchors *a,
                          const dm_labelling *label) {
@@ -228,9 +238,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
         if (dm_good(status)) end_at_skull(study, &column, &anchors, &label);
         if (dm_good(status)) status = check_pose(gpu, study, params, &label);
-        if (dm_good(status) && study->modality == DM_CT &&
-            dm_sides_mirrored(&study->crop.coarse, &study->spine, &study->levels))
-            dm_study_flag(study, "mirrored");
+        if (dm_good(status)) check_sides(study);
     }
     if (dm_good(status) && !study->levels.anchored) dm_study_flag(study, "unanchored");
     dm_anchors_clear(&anchors);

@@ -213,8 +213,10 @@ dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_pa
  * on scans that lie as told .4 and more (pose.c). NaN where less than 60 mm of either are in view. */
 dm_status dm_bodies_in_front(dm_gpu *gpu, const dm_study *study, double *score);
 
-/* CT: 1 = the largest solid organ before T10 to L2 lies on the left, where the liver should not be; 0 = it
- * does not, or neither belly nor liver is in view. */
-int dm_sides_mirrored(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels);
+/* What a CT shows of left and right: the largest solid organ before T10 to L2, the liver, lies on the right as
+ * the header has it; it lies on the left; neither (no belly or no liver in view, or as much on both sides). */
+typedef enum dm_sides { DM_SIDES_UNSEEN, DM_SIDES_CONFIRMED, DM_SIDES_MIRRORED } dm_sides;
+
+dm_sides dm_sides_seen(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels);
 
 #endif

@@ -66,8 +66,9 @@ static void solid_sides(const dm_grid *coarse, const dm_spine *spine, const dm_l
 
 /* Real scans have 2.9 to 80 times as much on the right. Twice as much on the left is a mirrored volume, or
  * one of the few patients (1 in 10 000) whose organs are: both have their sides doubted. */
-int dm_sides_mirrored(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels) {
+dm_sides dm_sides_seen(const dm_grid *coarse, const dm_spine *spine, const dm_levels *levels) {
     double volume[2];
     solid_sides(coarse, spine, levels, volume);
-    return volume[0] >= LEAST_ML && volume[0] > 2 * volume[1];
+    if (volume[0] >= LEAST_ML && volume[0] > 2 * volume[1]) return DM_SIDES_MIRRORED;
+    return volume[1] >= LEAST_ML && volume[1] > 2 * volume[0] ? DM_SIDES_CONFIRMED : DM_SIDES_UNSEEN;
 }

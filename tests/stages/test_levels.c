@@ -234,7 +234,7 @@ END_TEST
 
 /* A trunk of muscle and fat with one solid organ of 90 mm on one side (+1 = left; 0 = none), a line down its
  * middle. */
-static int mirrored(int side, int wide) {
+static dm_sides sides_of(int side, int wide) {
     dm_study *study = calloc(1, sizeof *study);
     dm_grid g = {.n = {wide, 110, 100},
                  .origin = {-wide + 1, -180, -200},
@@ -255,17 +255,17 @@ static int mirrored(int side, int wide) {
     for (int i = 0; i < 5; i++)
         study->levels.v[study->levels.n++] =
             (dm_vertebra){.level = DM_T1 + 9 + (i < 3 ? i : i + 1), .s_from = 40 * i, .s_to = 40 * i + 40};
-    int answer = dm_sides_mirrored(&g, &study->spine, &study->levels);
+    dm_sides answer = dm_sides_seen(&g, &study->spine, &study->levels);
     free(g.v);
     free_study(study);
     return answer;
 }
 
 START_TEST(the_liver_tells_left_from_right) {
-    ck_assert_int_eq(mirrored(-1, 160), 0);
-    ck_assert_int_eq(mirrored(1, 160), 1);
-    ck_assert_int_eq(mirrored(0, 160), 0);
-    ck_assert_int_eq(mirrored(1, 70), 0); /* a scan as narrow as the spine shows no liver */
+    ck_assert_int_eq(sides_of(-1, 160), DM_SIDES_CONFIRMED);
+    ck_assert_int_eq(sides_of(1, 160), DM_SIDES_MIRRORED);
+    ck_assert_int_eq(sides_of(0, 160), DM_SIDES_UNSEEN);
+    ck_assert_int_eq(sides_of(1, 70), DM_SIDES_UNSEEN); /* a scan as narrow as the spine shows no liver */
 }
 END_TEST
 
