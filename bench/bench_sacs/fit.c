@@ -41,7 +41,7 @@ static const model of_veins = {"vein_odds",
                                0};
 static const model of_balls = {"diverticulum_odds",
                                {"base", "size", "edge", "uneven", "round", "joined", "way", "cross", "behind", "lift",
-                                "value", "over", "rim", "ct"},
+                                "value", "over", "rim", "ct", "bony", "height"},
                                DM_BALL_TERMS,
                                0,
                                1u << DM_BALL_WAY | 1u << DM_BALL_LIFT | 1u << DM_BALL_VALUE};

@@ -84,6 +84,7 @@ static void score_case(const job *j, const dm_anatomy *a, const dm_ph_scanner *s
     if (j->seen && a->n_blebs + a->n_veins > 0 && look_without(j->gpu, &b, &what)) b.shown = &what;
     j->t->studies++;
     score_blebs(&b), score_veins(&b), score_signs(&b);
+    if (b.each) say_pools(&b);
     draw(j->pictures, &b);
     if (j->dump) dump(j->gpu, j->dump, &b);
     if (j->each)

@@ -99,6 +99,18 @@ void score_blebs(const bench *b) {
     }
 }
 
+void say_pools(const bench *b) {
+    const dm_findings *f = &b->st->findings;
+    for (int k = 0; k < f->n; k++) {
+        const dm_finding *q = &f->f[k];
+        char where[64];
+        if (q->class_ == DM_FISTULA) continue;
+        place_of(b->st, q->lps, where);
+        printf("  pool %s score %.3f length %.0f thick %.1f ratio %.2f sign %s at %s\n", dm_class_name(q->class_),
+               q->score, q->length_mm, q->thickness_mm, q->peak_ratio, dm_false_sign_name(q->false_sign), where);
+    }
+}
+
 int is_fair(const dm_ph_scanner *sc, const dm_ph_vein *v) {
     return v->diameter >= 1.5 && dm_ph_vein_shown(v, sc->noise) >= 5;
 }

@@ -216,9 +216,11 @@ static void findings_rows(cJSON *tables, const dm_study *s) {
         number(row, "peak_value", f->peak_value);
         text(row, "false_sign", dm_false_sign_name(f->false_sign));
         number(row, "first_pass", f->first_pass);
-        number(row, "site_from_mm", f->site_from);
-        number(row, "site_to_mm", f->site_to);
-        number(row, "placed", !f->unplaced);
+        if (f->false_sign == DM_NO_SIGN) {
+            number(row, "site_from_mm", f->site_from);
+            number(row, "site_to_mm", f->site_to);
+            number(row, "placed", !f->unplaced);
+        }
         number(row, "early_late", f->class_ == DM_FISTULA ? (double)NAN : f->early_late); /* not followed in veins */
     }
 }

@@ -96,9 +96,9 @@ static const dm_column findings[] = {
     NUMBER("peak_value", 0, "HU or signal", "largest value"),
     TEXT("false_sign", SIGNS, "a sign known to mislead: never given as the site"),
     NUMBER("first_pass", 0, "1", "first pass in which it is seen"),
-    NUMBER("site_from_mm", 1, "mm", "upper end of the stretch that should hold the site in nine of ten studies, along the centre line"),
+    NUMBER("site_from_mm", 1, "mm", "upper end of the stretch that should hold the site in nine of ten studies, along the centre line; empty for a false sign"),
     NUMBER("site_to_mm", 1, "mm", "its lower end"),
-    NUMBER("placed", 0, "1", "0 = that stretch covers more than three vertebrae: the site is not known, and disc, root and s_mm are the middle of what is possible"),
+    NUMBER("placed", 0, "1", "0 = that stretch covers more than three vertebrae: the site is not known, and disc, root and s_mm are the middle of what is possible; empty for a false sign, whose disc, root and s_mm are its own middle"),
     NUMBER("early_late", 2, "1", "brightness in the first pass as a share of the last's; empty with one pass"),
 };
 

@@ -143,7 +143,7 @@ static void bar(const sheet *h, double x, double from, double to, dm_colour colo
 static void rulers(const sheet *h) {
     double x = PLANE_X + PLANE_W;
     bar(h, x + 5, h->f->s_from, h->f->s_to, dm_orange, 2);
-    bar(h, x + 10, h->f->site_from, h->f->site_to, dm_white, 4);
+    if (!h->f->false_sign) bar(h, x + 10, h->f->site_from, h->f->site_to, dm_white, 4);
     for (int i = 0; i < h->st->levels.n; i++) {
         const dm_vertebra *v = &h->st->levels.v[i];
         double mid = y_of(h, v->s_mid), low = y_of(h, v->s_to);
@@ -201,7 +201,7 @@ static void words(const sheet *h) {
     if (f->false_sign) dm_canvas_text(h->c, 8, 38, dm_magenta, 13, "%s", dm_false_sign_name(f->false_sign));
     dm_canvas_text(h->c, f->false_sign ? 90 : 8, 38, dm_white, 12,
                    "%.1f mm thick, %.0f mm long, brightness %.2f of the sac; %s s %.1f mm (%.0f to %.0f)",
-                   f->thickness_mm, f->length_mm, f->peak_ratio, f->unplaced ? "shown here:" : "site", f->s, f->site_from, f->site_to);
+                   f->thickness_mm, f->length_mm, f->peak_ratio, f->false_sign ? "its middle" : f->unplaced ? "shown here:" : "site", f->s, f->site_from, f->site_to);
     int y = TOP + HIGH;
     dm_canvas_text(h->c, 8, y + 20, dm_grey, 12, "%s  %s  window %.0f / %.0f %s", h->st->study_id,
                    h->st->protocol, h->window.centre, h->window.width, h->window.unit);

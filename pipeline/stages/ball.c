@@ -116,12 +116,31 @@ static void look_inside(const dm_volume *v, const dm_hough_args *g, const dm_bal
     }
 }
 
+/* Something brighter than `most` along u. */
+static int meets(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double u[3], double from,
+                 double to, double most) {
+    for (double r = from; r <= to; r += 0.25)
+        if (along(g, v, b, u, r) > most) return 1;
+    return 0;
+}
+
 /* Something brighter than the ball itself along u: bone. */
 static int meets_brighter(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double u[3],
                           double from, double to) {
-    for (double r = from; r <= to; r += 0.25)
-        if (along(g, v, b, u, r) > 1.4 * b->v + 2 * b->noise) return 1;
-    return 0;
+    return meets(v, g, b, u, from, to, 1.4 * b->v + 2 * b->noise);
+}
+
+static double bony_share(const dm_volume *v, const dm_hough_args *g, const float *directions, const dm_ball *b,
+                         double mean) {
+    int bony = 0, used = 0;
+    for (int d = 0; d < DM_DIRECTIONS; d++) {
+        const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
+                             (double)directions[3 * d + 2]};
+        if (to_sac(b, u)) continue;
+        used++;
+        bony += meets(v, g, b, u, b->r - 1, b->r + 3, 1.25 * mean + 2 * b->noise);
+    }
+    return used ? (double)bony / used : 0;
 }
 
 int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *directions, const dm_ball *b,
@@ -147,6 +166,7 @@ int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *direct
     face->uneven = sqrt(fmax(in.square / in.n - face->mean * face->mean - noise * noise, 0)) / b->v;
     face->round = (double)dm_rank(end, (size_t)n, 0.5) / b->r;
     face->joined = (double)joined / used;
+    face->bony = bony_share(v, g, directions, b, face->mean);
     return 1;
 }
 

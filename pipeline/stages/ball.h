@@ -33,6 +33,8 @@ typedef struct dm_ball_face {
                           * as a share of the ball's value, the scan's noise taken off */
     double round;  /* median distance of the free rays' ends from their own median, share of the radius */
     double joined; /* share of the rays that go on as bright: neither fall nor meet anything brighter */
+    double bony;   /* share of the rays that meet a quarter more than the mean, from 1 mm inside the edge to 3 mm
+                    * outside it */
 } dm_ball_face;
 
 /* noise: s.d. of a sample between voxels, share of the sac above soft tissue. 0 when fewer than an eighth

@@ -4,6 +4,7 @@
 
 #include "ball_usual.h"
 #include "frame.h"
+#include "places.h"
 
 /* Averaged over 3 mm soft tissue without contrast stays below the first (discs 70 to 100, medical notes 2.2),
  * an articular process with its cortex is above the second. HU. */
@@ -62,6 +63,12 @@ static double noise_between(const dm_study *st, const dm_ball *b) {
     return b->noise * in_slice * sqrt(2.0 / 3);
 }
 
+/* mm along the spine from the middle of the nearest foramen; `most` beyond that. */
+static double from_foramen(const dm_study *st, double s, double most) {
+    int i = dm_nearest_foramen(&st->levels, s);
+    return i < 0 ? most : fmin(fabs(s - dm_foramen_s(&st->levels, i)), most);
+}
+
 int dm_ball_terms(const dm_study *st, const dm_hough_args *g, const float *directions, const dm_ball *b,
                   const double at[3], double x[DM_BALL_TERMS]) {
     const double ct = st->modality == DM_CT;
@@ -83,5 +90,7 @@ int dm_ball_terms(const dm_study *st, const dm_hough_args *g, const float *direc
     x[DM_BALL_OVER] = ct * between(face.mean - settled, 0, 0.3);
     x[DM_BALL_RIM] = between(b->rim, -0.2, 0.3);
     x[DM_BALL_CT] = ct;
+    x[DM_BALL_BONY] = face.bony;
+    x[DM_BALL_HEIGHT] = from_foramen(st, at[0], 8);
     return 1;
 }

@@ -227,6 +227,10 @@ static dm_status find_sites(dm_gpu *gpu, const dm_localise_params *p, dm_study *
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
         if (f->class_ == DM_FISTULA) continue;
+        if (f->false_sign != DM_NO_SIGN) { /* never the site: it is shown where it lies itself */
+            f->site_from = f->s_from, f->site_to = f->s_to;
+            continue;
+        }
         DM_TRY_OUT(dm_site_find(&p->site, st, &seen, f));
         f->unplaced = segments_of(&st->levels, f->site_from, f->site_to) > p->placed_segments;
     }
