@@ -90,6 +90,12 @@ void dm_canvas_ring(cairo_t *canvas, double x, double y, double radius, dm_colou
     cairo_stroke(canvas);
 }
 
+void dm_canvas_extent(cairo_t *canvas, double x, double y0, double y1, dm_colour colour) {
+    dm_canvas_line(canvas, x, y0, x, y1, colour, 2);
+    dm_canvas_line(canvas, x - 5, y0, x + 5, y0, colour, 2);
+    dm_canvas_line(canvas, x - 5, y1, x + 5, y1, colour, 2);
+}
+
 void dm_canvas_scale(cairo_t *canvas, double x, double y, double pixels_per_mm, double mm) {
     dm_canvas_line(canvas, x, y, x + mm * pixels_per_mm, y, dm_white, 3);
     dm_canvas_text(canvas, x, y - 6, dm_white, 12, "%g mm", mm);

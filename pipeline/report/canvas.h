@@ -31,6 +31,8 @@ void dm_canvas_grey(cairo_t *canvas, int x, int y, int w, int h, const float *va
 void dm_canvas_line(cairo_t *canvas, double x0, double y0, double x1, double y1, dm_colour colour,
                     double width);
 void dm_canvas_ring(cairo_t *canvas, double x, double y, double radius, dm_colour colour);
+/* What cannot be placed along the spine: an upright bar from y0 to y1 with feet, in place of a ring at one height. */
+void dm_canvas_extent(cairo_t *canvas, double x, double y0, double y1, dm_colour colour);
 /* A bar of `mm` millimetres with its length written beside it. */
 void dm_canvas_scale(cairo_t *canvas, double x, double y, double pixels_per_mm, double mm);
 

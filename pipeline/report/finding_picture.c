@@ -91,6 +91,18 @@ static dm_status cuts(const sheet *h) {
     return dm_ok;
 }
 
+static double in_sheet(double y) {
+    return fmin(fmax(y, TOP), TOP + HIGH);
+}
+
+/* The finding at x: a ring at its site, or its extent where that cannot be placed. */
+static void mark(const sheet *h, double x) {
+    if (h->f->unplaced)
+        dm_canvas_extent(h->c, x, in_sheet(y_of(h, h->f->s_from)), in_sheet(y_of(h, h->f->s_to)), dm_orange);
+    else
+        dm_canvas_ring(h->c, x, y_of(h, h->f->s), 10, dm_orange);
+}
+
 /* ---- the plane through the line at the finding's angle: the finding's side on the right ---- */
 
 static void plane_surface(const sheet *h, const float *r, int column, double sign, dm_colour colour) {
@@ -127,7 +139,7 @@ static dm_status plane(const sheet *h) {
         plane_surface(h, h->st->canal.r_dura, t, side ? -1 : 1, dm_yellow);
     }
     dm_canvas_text(h->c, PLANE_X + PLANE_W - 70, TOP + 14, dm_orange, 12, "%s >", dm_side_name(h->f->side));
-    dm_canvas_ring(h->c, middle + h->f->r * h->scale, y_of(h, h->f->s), 10, dm_orange);
+    mark(h, middle + h->f->r * h->scale);
     dm_canvas_scale(h->c, PLANE_X + 10, TOP + HIGH - 10, h->scale, h->scale > 3 ? 10 : 50);
     return dm_ok;
 }
@@ -135,9 +147,7 @@ static dm_status plane(const sheet *h) {
 /* ---- levels, extent and interval between plane and map; the map ---- */
 
 static void bar(const sheet *h, double x, double from, double to, dm_colour colour, double width) {
-    double low = TOP, high = TOP + HIGH;
-    dm_canvas_line(h->c, x, fmin(fmax(y_of(h, from), low), high), x, fmin(fmax(y_of(h, to), low), high),
-                   colour, width);
+    dm_canvas_line(h->c, x, in_sheet(y_of(h, from)), x, in_sheet(y_of(h, to)), colour, width);
 }
 
 static void rulers(const sheet *h) {
@@ -170,7 +180,7 @@ static void map_piece(const sheet *h) {
     for (int k = 0; k < 4; k++)
         dm_canvas_text(h->c, MAP_X + k * MAP_W / 4.0 - 18, TOP - 5, dm_white, 11, "%s", side[k]);
     double x = MAP_X + (remainder(h->f->theta, 360.0) + 180.0) / 360.0 * MAP_W;
-    dm_canvas_ring(h->c, x, y_of(h, h->f->s), 9, dm_orange);
+    mark(h, x);
 }
 
 /* Where it is: disc and root, or the discs between which it may be anywhere. */

@@ -64,6 +64,23 @@ static void sagittal_point(const sagittal *g, const double lps[3], double *x, do
     *y = (g->z0 - lps[2]) * g->p.scale;
 }
 
+/* A ring at the site; along the extent of what cannot be placed a line at its angle. */
+static void sagittal_finding(cairo_t *c, const dm_spine *s, const sagittal *g, const dm_finding *f) {
+    double x, y, before[2] = {0, 0};
+    if (!f->unplaced) {
+        sagittal_point(g, f->lps, &x, &y);
+        dm_canvas_ring(c, x, y, 9, dm_orange);
+        return;
+    }
+    for (int k = 0; k <= 20; k++) {
+        double p[3];
+        dm_frame_to_lps(s, f->s_from + k * (f->s_to - f->s_from) / 20, f->theta, f->r, p);
+        sagittal_point(g, p, &x, &y);
+        if (k) dm_canvas_line(c, before[0], before[1], x, y, dm_orange, 3);
+        before[0] = x, before[1] = y;
+    }
+}
+
 static void sagittal_marks(cairo_t *c, const dm_study *study, const sagittal *g) {
     const dm_spine *s = &study->spine;
     for (int i = 0; i + 4 < s->n; i += 4) {
@@ -86,11 +103,7 @@ static void sagittal_marks(cairo_t *c, const dm_study *study, const sagittal *g)
         dm_canvas_line(c, xa, ya, xb, yb, dm_cyan, 0.8);
     }
     for (int i = 0; i < study->findings.n; i++)
-        if (study->findings.f[i].accepted) {
-            double x, y;
-            sagittal_point(g, study->findings.f[i].lps, &x, &y);
-            dm_canvas_ring(c, x, y, 9, dm_orange);
-        }
+        if (study->findings.f[i].accepted) sagittal_finding(c, s, g, &study->findings.f[i]);
 }
 
 static dm_status midsagittal(const dm_study *study, const dm_sampler *sampler, dm_window window,
@@ -158,7 +171,7 @@ static void findings_beside(cairo_t *c, const dm_study *study, double x, double 
         const dm_finding *f = &study->findings.f[i];
         if (!f->accepted) continue;
         dm_canvas_line(c, x, y + f->s_from * scale, x, y + f->s_to * scale, dm_orange, 3);
-        dm_canvas_ring(c, x, y + f->s * scale, 6, dm_orange);
+        if (!f->unplaced) dm_canvas_ring(c, x, y + f->s * scale, 6, dm_orange);
     }
 }
 
@@ -228,7 +241,8 @@ static void map_marks(cairo_t *c, const dm_study *study, double scale) {
         const dm_finding *f = &study->findings.f[i];
         double x = map_x(f->theta), y = MAP_Y + f->s * scale;
         dm_colour colour = f->accepted ? dm_orange : f->false_sign ? dm_magenta : dm_grey;
-        dm_canvas_ring(c, x, y, f->accepted ? 9 : 5, colour);
+        if (f->unplaced) dm_canvas_extent(c, x, MAP_Y + f->s_from * scale, MAP_Y + f->s_to * scale, colour);
+        else dm_canvas_ring(c, x, y, f->accepted ? 9 : 5, colour);
         if (f->accepted || f->false_sign)
             dm_canvas_text(c, x + 11, y + 4, colour, 12, "%s %.2f",
                            f->false_sign ? dm_false_sign_name(f->false_sign) : dm_class_name(f->class_),

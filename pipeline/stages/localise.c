@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blurred.h"
 #include "dialect.h"
 #include "frame.h"
 #include "level.h"
@@ -53,7 +54,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.25, "Between this (1.0, 0.2 and 6 there) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.8, "The same for veins: in 44 scans painted into a real thorax after the fit false ones reach 0.77, true ones 0.74 and 0.93."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 1, 0.15, "And for doubtful veins: a fifth of a false mark a study there."),
-    DM_PARAM_FLOAT(dm_localise_params, room_least, "1", 0, 6, 2.355, "CT: a pool in a gap narrower than this many s.d. of the blur (2.355: its full width at half height) is doubtful at most: nothing parts it from the bone's edge."),
+    DM_PARAM_FLOAT(dm_localise_params, room_least, "1", 0, 6, DM_FULL_WIDTH, "CT: a pool in a gap narrower than this many s.d. of the blur (2.355: its full width at half height) is doubtful at most: nothing parts it from the bone's edge."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blurred.h"
 #include "dialect.h"
 #include "findings_parts.h"
 #include "odds.h"
@@ -148,7 +149,6 @@ static double around(const dm_study *st, const cells *o, float *work) {
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
-    const double full_width = 2.355; /* of a Gaussian at half its height, s.d. */
     int lateral = f->side == DM_LEFT || f->side == DM_RIGHT, mr = st->modality == DM_MR;
     double alike = lateral ? 1 - fmax(q->mirror, 0) / fmax(q->p90, fmax(q->mirror, 0.05)) : 0;
     const double terms[DM_ODDS] = {1,
@@ -164,7 +164,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    mr ? fmin(fmax((alike - 0.6) / 0.3, 0), 1) : 0,
                                    fmax(1 - fabs(fabs(f->theta) - 125) / 30, 0),
                                    q->edges,
-                                   mr ? 0 : fmin(fmax((1.3 - q->gap_mm / (full_width * st->map.blur)) / 0.5, 0), 1.5),
+                                   mr ? 0 : fmin(fmax((1.3 - q->gap_mm / (DM_FULL_WIDTH * st->map.blur)) / 0.5, 0), 1.5),
                                    q->roots,
                                    !mr,
                                    mr || lateral || isnan(q->discs) ? 0 : fmin(fmax((0.6 - q->discs) / 0.6, 0), 1),
