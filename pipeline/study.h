@@ -201,6 +201,7 @@ typedef struct dm_pool_features {
     double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
     double open_bone; /* share of its cells without bone beyond them */
     double noise;    /* s.d. of the noise, share of the sac */
+    double dent;     /* mm by which the dura beside it lies nearer to the line than within 10 mm above and below */
     double discs;    /* its brightness behind discs, share of that behind bodies; NAN where it is not behind both */
 } dm_pool_features;
 

@@ -7,7 +7,7 @@ static void fit(const bench_sample *s, int n) {
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
                                             "sacral", "dim",  "usual", "alike", "corner",
                                             "pair",   "behind", "edge", "narrow", "roots",
-                                            "ct",     "discs", "fall"};
+                                            "ct",     "discs", "fall", "dent"};
     double w[TERMS];
     bench_logistic(s, n, TERMS, 3, w);
     printf("fitted to %d candidates:", n);

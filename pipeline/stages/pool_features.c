@@ -144,8 +144,8 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * other vertebrae nor the other side show the same, that on CT the corner where body and pedicle meet is bright in a narrow gap: a ventral
  * collection lies across the middle, that laminae come nearest to the dura between side and back, where settled roots dent it too, that
  * a pool lies outside of a dura that is seen, but (CT) no more clearly than its own brightness beyond it allows, that a gap of about the blur's full
- * width (CT) reads as its walls make it, and that discs have neither cortex nor marrow: before and behind the sac bone is bright at bodies
- * and laminae alone. */
+ * width (CT) reads as its walls make it, that discs have neither cortex nor marrow: before and behind the sac bone is bright at bodies
+ * and laminae alone, and that a dura makes no step: where it seems to, what lies outside of it are roots inside the true one. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
@@ -168,7 +168,8 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    q->roots,
                                    !mr,
                                    mr || lateral || isnan(q->discs) ? 0 : fmin(fmax((0.6 - q->discs) / 0.6, 0), 1),
-                                   mr ? 0 : q->edges - fmin(fmax((1 - q->p90) / 0.5, 0), 1)};
+                                   mr ? 0 : q->edges - fmin(fmax((1 - q->p90) / 0.5, 0), 1),
+                                   fmin(fmax(q->dent - 1.3, 0), 1.5)};
     memcpy(x, terms, sizeof terms);
 }
 
@@ -178,7 +179,7 @@ static double probability(const dm_findings_params *p, const dm_study *st, const
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
                                   p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner,
                                   p->odds_pair,   p->odds_behind, p->odds_edge, p->odds_narrow, p->odds_roots,
-                                  p->odds_ct,     p->odds_discs, p->odds_fall};
+                                  p->odds_ct,     p->odds_discs, p->odds_fall,  p->odds_dent};
     double x[DM_ODDS];
     dm_pool_terms(p, st, f, x);
     return dm_probability(odds, x, DM_ODDS);
@@ -221,6 +222,29 @@ static double behind_discs(const dm_study *st, const cells *o, float *work) {
     return middle[1] / fmax(middle[0], 0.02);
 }
 
+/* Radii of the dura at one of the pool's angles: over its rows (beyond 0), or over those from 2 to 10 mm beyond its ends; how many. */
+static size_t radii_at(const dm_study *st, const cells *o, int t, int beyond, float *out) {
+    int near = (int)lround(2 / st->spine.ds), far = beyond ? (int)lround(10 / st->spine.ds) : 0;
+    size_t n = 0;
+    for (int i = dm_max(o->from - far, 0); i <= dm_min(o->to + far, st->canal.n - 1); i++)
+        if (!beyond || i <= o->from - near || i >= o->to + near) out[n++] = st->canal.r_dura[i * DM_NT + t];
+    return n;
+}
+
+/* Median over the pool's angles of what the dura's median radius beyond its ends exceeds that beside it by, mm. */
+static double dent_of(const dm_study *st, const cells *o, float *work) {
+    float deeper[DM_NT];
+    size_t n = 0;
+    for (int t = 0; t < DM_NT; t++) {
+        if (!o->column[t]) continue;
+        size_t m = radii_at(st, o, t, 1, work);
+        if (m == 0) continue;
+        float beyond = dm_rank(work, m, 0.5);
+        deeper[n++] = beyond - dm_rank(work, radii_at(st, o, t, 0, work), 0.5);
+    }
+    return n ? (double)dm_rank(deeper, n, 0.5) : 0;
+}
+
 static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) {
     double ds = st->spine.ds, n = (double)o->n;
     f->s_from = ds * o->from, f->s_to = ds * o->to, f->s = (f->s_from + f->s_to) / 2;
@@ -243,6 +267,7 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,
                                  .noise = rank(o, NOISE, 0.5),
+                                 .dent = dent_of(st, o, work),
                                  .discs = behind_discs(st, o, work)};
 }
 

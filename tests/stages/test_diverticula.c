@@ -25,7 +25,7 @@ typedef struct scene {
     int rim;
     double cyst;
     int everywhere; /* the same ball at every foramen, on both sides */
-    int knobs;      /* eight bright balls round it, as small as sleeves: bone */
+    double knobs;   /* eight bright balls round it, as small as sleeves: bone; 1 = 3.3 mm beyond its edge, less: nearer */
     int tail;       /* in the sacrum, the sac tapers on for 25 mm below the last row that counts as filled */
 } scene;
 
@@ -33,8 +33,8 @@ static int sacral(const scene *c) {
     return c->cyst > 0 || c->tail;
 }
 
-static double knobs(double x, double y, double z) {
-    double dx = fabs(x - 15) - 4, dy = fabs(y) - 6, dz = fabs(z + 57.5) - 5.5;
+static double knobs(double x, double y, double z, double apart) {
+    double dx = fabs(x - 15) - 4 * apart, dy = fabs(y) - 6 * apart, dz = fabs(z + 57.5) - 5.5 * apart;
     return inside(sqrt(dx * dx + dy * dy + dz * dz) - 2.1);
 }
 
@@ -50,7 +50,7 @@ static double clean_value(double x, double y, double z, const scene *c) {
     double cyst =
         c->cyst > 0 ? inside(sqrt((x - 3) * (x - 3) + (y - 2) * (y - 2) + (z + 82) * (z + 82)) - c->cyst) : 0;
     double bright = fmax(fmax(sac, cyst), fmax(stalk, sleeve)), v = -90 + 690 * bright + 500 * bone;
-    if (c->knobs) v += 600 * knobs(x, y, z);
+    if (c->knobs > 0) v += 600 * knobs(x, y, z, c->knobs);
     if (ball > 0) v = v * (1 - ball) + ball * (c->fill * 600);
     if (c->rim) v += 700 * (inside(d - c->radius) - inside(d - c->radius + 1.2));
     return v;
@@ -145,6 +145,12 @@ START_TEST(a_dim_one_among_bone) {
     ck_assert_int_eq(st->findings.n_diverticula, 1);
     ck_assert_double_eq_tol(st->findings.d[0].lps[0], 15, 1);
     ck_assert_double_eq_tol(st->findings.d[0].diameter_mm, 7.2, 0.8);
+    ck_assert_double_eq_tol(st->findings.d[0].ball[DM_BALL_BONY], 0, 0.1);
+    ck_assert_double_eq_tol(st->findings.d[0].ball[DM_BALL_HEIGHT], 0.6, 1);
+    drop(st);
+    st = find_in(&(scene){.radius = 3.6, .fill = 0.33, .knobs = 0.75});
+    ck_assert_int_eq(st->findings.n_diverticula, 1);
+    ck_assert(st->findings.d[0].ball[DM_BALL_BONY] > 0.15);
     drop(st);
 }
 END_TEST
