@@ -145,7 +145,7 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * collection lies across the middle, that laminae come nearest to the dura between side and back, where settled roots dent it too, that
  * a pool lies outside of a dura that is seen, but (CT) no more clearly than its own brightness beyond it allows, that a gap of about the blur's full
  * width (CT) reads as its walls make it, that discs have neither cortex nor marrow: before and behind the sac bone is bright at bodies
- * and laminae alone, and that a dura makes no step: where it seems to, what lies outside of it are roots inside the true one. */
+ * and laminae alone, and that on CT a dura makes no step: where it seems to, what lies outside of it are roots inside the true one. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
@@ -169,7 +169,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    !mr,
                                    mr || lateral || isnan(q->discs) ? 0 : fmin(fmax((0.6 - q->discs) / 0.6, 0), 1),
                                    mr ? 0 : q->edges - fmin(fmax((1 - q->p90) / 0.5, 0), 1),
-                                   fmin(fmax(q->dent - 1.3, 0), 1.5)};
+                                   mr ? 0 : fmin(fmax(q->dent - 1.1, 0), 1.5)};
     memcpy(x, terms, sizeof terms);
 }
 

@@ -129,6 +129,24 @@ START_TEST(bone_ends_at_discs) {
 }
 END_TEST
 
+/* The score of a patch at one side, beside a dura that lies `deep` mm further in there than above and below. */
+static double score_beside_dent(float deep) {
+    dm_study *st = with_map(&plain, 5);
+    for (int i = 60; i < 85; i++)
+        for (int t = 12; t <= 24; t++) {
+            st->map.e[i * DM_NT + t] = 0.5f;
+            st->canal.r_dura[i * DM_NT + t] -= deep;
+        }
+    return best_score(st);
+}
+
+/* What lies outside of a dura that steps in is inside of where it runs above and below. */
+START_TEST(a_dura_makes_no_step) {
+    double level = score_beside_dent(0), little = score_beside_dent(0.8f), deep = score_beside_dent(2);
+    ck_assert_msg(level > 0.3 && little > 0.8 * level && deep < 0.5 * level, "level %.2f, .8 mm %.2f, 2 mm %.2f", level, little, deep);
+}
+END_TEST
+
 /* The map of an MR without pools, with e set to `e` over rows [from, to) and columns [t, t + 12), on the other side too where `pair`;
  * returns the score of the best pool, 0 = none listed. */
 static double score_of_patch(float e, int from, int to, int t, int pair) {
@@ -210,6 +228,7 @@ int main(void) {
     tcase_add_test(t, sleeves_are_no_pools);
     tcase_add_test(t, what_every_vertebra_has_counts_less);
     tcase_add_test(t, bone_ends_at_discs);
+    tcase_add_test(t, a_dura_makes_no_step);
     tcase_add_test(t, a_dim_pair_is_plexus);
     tcase_add_test(t, a_patch_cut_by_the_end_must_fill_its_window);
     tcase_add_test(t, muscle_beside_a_weak_sac_is_no_leak);
