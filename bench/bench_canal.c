@@ -256,6 +256,7 @@ int main(int argc, char **argv) {
               .dense = bench_has(argc, argv, "--dense")};
     sums *sum = bench_calloc(2, sizeof *sum);
     dm_gpu *gpu = NULL;
+    if (!bench_set_is_right(p.set)) return 2;
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
     if (p.rays) fputs("case,mr,node,theta,bone,s,at,r,found,q\n", p.rays);
     for (int c = atoi(bench_option(argc, argv, "--from", "0"));

@@ -209,6 +209,7 @@ int main(int argc, char **argv) {
     bench_distances all = {0};
     int marked = 0, failed = 0;
     dm_gpu *gpu = NULL;
+    if (!bench_set_is_right(p.set)) return 2;
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
     for (int c = atoi(bench_option(argc, argv, "--from", "0"));
          c < atoi(bench_option(argc, argv, "--cases", "1")); c++)

@@ -33,6 +33,27 @@ static inline void *bench_params(const dm_stage *stage, const char *set) {
     return params;
 }
 
+/* 1 = every word of `set` names a parameter of a stage and gives it a value that it may have; what is wrong is said. To be asked
+ * before the first study, which would fail for it like all others. */
+static inline int bench_set_is_right(const char *set) {
+    char text[600];
+    int right = 1;
+    snprintf(text, sizeof text, "%s", set ? set : "");
+    for (char *save = NULL, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+        char *dot = strchr(word, '.');
+        int known = 0;
+        if (dot) *dot = 0, known = dm_stage_named(word) != NULL;
+        if (!known) fprintf(stderr, "--set: '%s' is no stage; STAGE.KEY=VALUE,...\n", word);
+        right &= known;
+    }
+    for (int k = 0; dm_stages[k]; k++) {
+        void *params = bench_params(dm_stages[k], set);
+        right &= params != NULL;
+        free(params);
+    }
+    return right;
+}
+
 /* 1 = done; why not is said. */
 static inline int bench_run(dm_gpu *gpu, const dm_stage *stage, const char *set, dm_study *st) {
     void *params = bench_params(stage, set);

@@ -81,7 +81,7 @@ typedef struct ablation {
 /* The parts of map and findings that keep false marks away or true ones in, one switched off each; the first
  * switches nothing off; those of the map come last. Ends with a NULL name. */
 extern const ablation ablations[];
-enum { MOST_ABLATIONS = 32 };
+enum { MOST_ABLATIONS = 40 };
 
 /* A line for each of n tallies of the same studies. */
 void ablation_report(tally *const *t, int n);

@@ -184,6 +184,7 @@ static int gallery(work *w, const char *folder) {
 
 /* Tallies of what is measured, and their parameters; 0 where --set is wrong, which is said. */
 static int variants_make(int argc, char **argv, const char *set, variants *v) {
+    if (!bench_set_is_right(set)) return 0;
     for (v->n = 0; v->n == 0 || (bench_has(argc, argv, "--ablate") && ablations[v->n].name); v->n++) {
         tally *t = v->t[v->n] = bench_calloc(1, sizeof *t);
         snprintf(v->set[v->n], sizeof v->set[v->n], "%s,%s", set, ablations[v->n].set);

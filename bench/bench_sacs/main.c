@@ -179,6 +179,7 @@ int main(int argc, char **argv) {
     const char *readings = bench_option(argc, argv, "--readings", NULL),
                *balls = bench_option(argc, argv, "--balls", NULL);
     dm_host_frame frame = {0};
+    if (!bench_set_is_right(j.set)) return 2;
     if (readings && !(j.readings = fopen(readings, "a"))) return 4;
     if (balls && !(j.balls = fopen(balls, "a"))) return 4;
     if (!j.t || !dm_good(dm_gpu_open(NULL, 0, &j.gpu))) return 4;

@@ -23,9 +23,8 @@ typedef struct dm_localise_params {
 
 static const dm_param table[] = {
     SITE(window_angle, "deg", 5, 90, 40, "Half width round a collection's angle in which its density is followed along the spine."),
-    SITE(line_share, "1", 0.1, 0.9, 0.6, "CT: a collection goes on beyond what the map shows while its density stays this near to its own, 0 = what is usual at that angle, ..."),
-    SITE(line_room, "1", 0, 1, 0.1, "... if it stands out of the usual by this share of the sac, ..."),
-    SITE(line_hole, "mm", 0, 50, 8, "... over gaps of this length: a pedicle or a tie of the dura."),
+    SITE(line_share, "1", 0.1, 0.9, 0.6, "CT: rows count for the density of a collection while they stay this near to its own, 0 = what is usual at that angle."),
+    SITE(line_room, "1", 0, 1, 0.1, "An earlier pass shows no contrast yet only where the later one stands out of the usual by this share of the sac."),
     SITE(end_margin, "mm", 0, 20, 5, "Density is not asked nearer to the ends of a collection: it thins out there."),
     SITE(alike, "mm", 1, 60, 4, "Densities of neighbours this near say the same thing: that many millimetres count as one sample."),
     SITE(density_error, "1", 0.001, 0.3, 0.02, "Share of the sac by which the density of a row may be wrong, beside the noise that the line itself shows."),

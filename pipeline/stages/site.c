@@ -142,7 +142,7 @@ dm_status dm_site_find(const dm_site_params *p, const dm_study *st, const dm_sit
     if (w.from < 0 || w.to >= st->map.n || w.to < w.from) return dm_fail(DM_STUDY, "bad_extent", "a pool beyond the centre line");
     int ct = st->modality == DM_CT, good;
     w.weight = malloc((size_t)st->map.n * sizeof *w.weight), w.line = malloc((size_t)st->map.n * sizeof *w.line);
-    good = w.weight && w.line && (!ct || dm_site_grow(&w));
+    good = w.weight && w.line && (!ct || dm_site_density_line(&w));
     dm_status status = good ? dm_ok : dm_fail(DM_STUDY, "out_of_memory", "no memory for the site of a pool");
     if (good) {
         within(&w);

@@ -6,7 +6,7 @@
 #include "study.h"
 
 typedef struct dm_site_params {
-    double window_angle, line_share, line_room, line_hole; /* density along the line */
+    double window_angle, line_share, line_room; /* density along the line */
     double end_margin, alike, density_error, peak_share, peak_apart, before_front;
     double piece_score, piece_gap, piece_angle, typical, typical_mr, typical_lateral, ends, beyond, beyond_short; /* extent */
     double disc_share, disc_sd, foramen_share, foramen_sd, level_trust;                          /* anatomy */

@@ -23,9 +23,9 @@ typedef struct dm_site_search {
 double dm_site_turn(int t, double theta);
 
 /* site_line.c. Brightness of a pass between the surfaces at each row of the line, near the pool's angle, NaN where there is none; and
- * that of the measured pass into w->line, with from and to moved to where the collection ends by it. 0 = no memory. */
+ * that of the measured pass into w->line, NaN where it is none of the collection's. 0 = no memory. */
 int dm_site_line(const dm_site_search *w, const float *shell, float *out);
-int dm_site_grow(dm_site_search *w);
+int dm_site_density_line(dm_site_search *w);
 
 /* site_cues.c */
 dm_status dm_site_density(const dm_site_search *w);
