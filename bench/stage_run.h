@@ -46,7 +46,7 @@ static inline int bench_set_is_right(const char *set) {
         if (!known) fprintf(stderr, "--set: '%s' is no stage; STAGE.KEY=VALUE,...\n", word);
         right &= known;
     }
-    for (int k = 0; dm_stages[k]; k++) {
+    for (int k = 0; k < dm_stage_count; k++) {
         void *params = bench_params(dm_stages[k], set);
         right &= params != NULL;
         free(params);
