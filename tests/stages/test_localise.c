@@ -177,6 +177,20 @@ START_TEST(a_puncture_by_guess_excludes_nothing) {
 }
 END_TEST
 
+/* Contrast comes by a needle, fluid on MR does not: behind the lumbar sac it may be a leak. */
+START_TEST(no_needle_before_mr_is_taken_for_granted) {
+    model m = plain;
+    m.mr = 1, m.sac = 900;
+    m.n_pools = 1;
+    m.pool[0] = (model_pool){70, 110, 180, 40, 3, 0.8, 0, 0};
+    dm_study *st = run_model(&m, DM_T12, 31);
+    ck_assert_int_ge(st->findings.n, 1);
+    ck_assert_int_eq(st->findings.f[0].false_sign, DM_SIGN_PUNCTURE);
+    must_be_open(st, "puncture_alone");
+    drop(st);
+}
+END_TEST
+
 /* Every `by` slices averaged into one. */
 static void thicken(dm_volume *v, int by) {
     size_t slice = (size_t)v->nx * (size_t)v->ny;
@@ -396,6 +410,7 @@ int main(void) {
     tcase_add_test(t, sides_are_the_patients);
     tcase_add_test(t, false_signs_are_flagged_and_kept);
     tcase_add_test(t, a_puncture_by_guess_excludes_nothing);
+    tcase_add_test(t, no_needle_before_mr_is_taken_for_granted);
     tcase_add_test(t, thick_slices_exclude_nothing);
     tcase_add_test(t, coarse_voxels_exclude_nothing);
     tcase_add_test(t, what_was_not_seen_excludes_nothing);
