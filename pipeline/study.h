@@ -265,7 +265,7 @@ typedef enum dm_ball_term {
     DM_BALL_OVER,   /* CT: by how much it is itself brighter than the sac */
     DM_BALL_RIM,    /* what its rim is brighter than its middle: bone under its cortex; contrast is blurred */
     DM_BALL_CT,     /* 1 on CT */
-    DM_BALL_BONY,   /* share of its rays that meet something brighter at its edge or within 3 mm of it */
+    DM_BALL_BONY,   /* share of its rays that meet something brighter at its edge or within 3 mm of it: knobs of bone do not */
     DM_BALL_HEIGHT, /* mm along the spine from the middle of its foramen, 8 at most: sleeves leave there */
     DM_BALL_TERMS
 } dm_ball_term;

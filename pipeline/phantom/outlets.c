@@ -39,7 +39,8 @@ dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, 
     /* Contrast may reach it in part only; MR shows its fluid whether or not anything reached it. */
     if (part && a->protocol == PH_MRM) fill = 0.7 + 0.75 * (fill - 0.2);
     /* Behind a foramen stand the lamina and the articular process of the vertebra below, their front a tenth of
-     * the canal's width before its middle (phantom_spine.h): fluid lies before bone, not in it. */
+     * the canal's width before its middle (phantom_spine.h): fluid lies before bone, not in it, but
+     * for what a large one hollows out of it. */
     double bone = a->painted ? -INFINITY : 0.1 * a->vert[vertebra].canal_tr + 0.7 * radius;
     const double centre[3] = {fmax(at * c, bone), at * si, s};
     int first = a->n_prims;

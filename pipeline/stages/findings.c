@@ -100,7 +100,7 @@ static const dm_param table[] = {
     ODDS(over, DM_BALL_OVER, -30, 0, -5.8, "... + this (CT) * what it is brighter than the sac, share, ..."),
     ODDS(rim, DM_BALL_RIM, -60, 0, -17.9, "... + this * what its rim is brighter than its middle, share: bone under its cortex, ..."),
     ODDS(ct, DM_BALL_CT, -30, 30, -3.1, "... + this on CT, ..."),
-    ODDS(bony, DM_BALL_BONY, -30, 30, 9.1, "... + this * share of its rays that meet something brighter within 3 mm of its edge: bone, ..."),
+    ODDS(bony, DM_BALL_BONY, -30, 30, 9.1, "... + this * share of its rays that meet something brighter within 3 mm of its edge: bone beside it; a knob of bone is the brightest itself, ..."),
     ODDS(height, DM_BALL_HEIGHT, -5, 0, -0.56, "... + this * mm along the spine from the middle of its foramen, 8 at most."),
     DIVERTICULUM(cyst, "mm", 4, 20, 7, "Smaller balls in the sacral canal are roots, veins and the sac's own end."),
     DIVERTICULUM(cyst_score, "1", 0.1, 1, 0.7, "Least score of a cyst: share of its edge that is seen, times how even it is inside, less where small or dim. Marrow and roots in the sacrum reach .65 on 18 drawn CT, a cyst by itself .95."),

@@ -43,7 +43,7 @@ static double rank_of(const float *line, int from, int to, double share, float *
 
 /* What lies along most of the spine is the usual brightness of a gap, edges of sac and bone in it; a collection stands out of that. Rows
  * nearer to the usual than to its own are taken out of the line. Beyond what the map shows a collection is not followed by its
- * brightness: the neck's veins and muscle are as bright as a weak collection in the chest, and sites were drawn 30 to 90 mm away. */
+ * brightness: the neck's veins and muscle are as bright as a weak collection in the chest, and sites were drawn 30 to 180 mm away. */
 int dm_site_density_line(dm_site_search *w) {
     int n = w->st->map.n;
     float *work = malloc((size_t)n * sizeof *work);
