@@ -40,10 +40,10 @@ static inline int bench_set_is_right(const char *set) {
     int right = 1;
     snprintf(text, sizeof text, "%s", set ? set : "");
     for (char *save = NULL, *word = strtok_r(text, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
-        char *dot = strchr(word, '.');
-        int known = 0;
-        if (dot) *dot = 0, known = dm_stage_named(word) != NULL;
-        if (!known) fprintf(stderr, "--set: '%s' is no stage; STAGE.KEY=VALUE,...\n", word);
+        char *dot = strchr(word, '.'), *equals = strchr(word, '=');
+        int known = dot && equals && dot < equals;
+        if (known) *dot = 0, known = dm_stage_named(word) != NULL, *dot = '.';
+        if (!known) fprintf(stderr, "--set: '%s' is not STAGE.KEY=VALUE of a stage\n", word);
         right &= known;
     }
     for (int k = 0; k < dm_stage_count; k++) {

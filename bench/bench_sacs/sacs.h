@@ -62,9 +62,9 @@ int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const 
                dm_study *st);
 
 /* score.c: adds a study's diverticula and veins to the totals, says each when asked; prints the totals. */
-void say_pools(const bench *b); /* every pool that is listed, a line each */
 void score_blebs(const bench *b);
 void score_veins(const bench *b);
+void say_pools(const bench *b); /* every pool that is listed, a line each */
 void report(totals *t);
 
 /* fit.c: coefficients of the score of veins, and of diverticula, from files of readings, named with commas

@@ -67,9 +67,10 @@ static int solve4(double a[4][5]) {
     return 1;
 }
 
-/* Within 45 degrees of the way to the sac, where the stalk is. */
-static int to_sac(const dm_ball *b, const double u[3]) {
-    return u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7;
+/* The d-th direction into u; 0 within 45 degrees of the way to the sac, where the stalk is. */
+static int away_from_sac(const dm_ball *b, const float *directions, int d, double u[3]) {
+    for (int i = 0; i < 3; i++) u[i] = (double)directions[3 * d + i];
+    return !(u[0] * b->towards[0] + u[1] * b->towards[1] + u[2] * b->towards[2] > 0.7);
 }
 
 static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *directions, dm_ball *b) {
@@ -77,9 +78,8 @@ static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *di
     float radius[DM_DIRECTIONS];
     int n = 0;
     for (int d = 0; d < DM_DIRECTIONS; d++) {
-        const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
-                             (double)directions[3 * d + 2]};
-        if (to_sac(b, u)) continue;
+        double u[3];
+        if (!away_from_sac(b, directions, d, u)) continue;
         double r = crossing(g, v, b, u);
         if (r < 0) continue;
         const double row[4] = {2 * r * u[0], 2 * r * u[1], 2 * r * u[2], 1};
@@ -134,9 +134,8 @@ static double bony_share(const dm_volume *v, const dm_hough_args *g, const float
                          double mean) {
     int bony = 0, used = 0;
     for (int d = 0; d < DM_DIRECTIONS; d++) {
-        const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
-                             (double)directions[3 * d + 2]};
-        if (to_sac(b, u)) continue;
+        double u[3];
+        if (!away_from_sac(b, directions, d, u)) continue;
         used++;
         bony += meets(v, g, b, u, b->r - 1, b->r + 3, 1.25 * mean + 2 * b->noise);
     }
@@ -149,9 +148,8 @@ int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *direct
     int n = 0, joined = 0, used = 0;
     inside in = {0};
     for (int d = 0; d < DM_DIRECTIONS; d++) {
-        const double u[3] = {(double)directions[3 * d], (double)directions[3 * d + 1],
-                             (double)directions[3 * d + 2]};
-        if (to_sac(b, u)) continue;
+        double u[3];
+        if (!away_from_sac(b, directions, d, u)) continue;
         double r = crossing(g, v, b, u);
         used++;
         joined += r < 0 && !meets_brighter(v, g, b, u, b->r, b->r + 3);
