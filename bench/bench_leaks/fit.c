@@ -1,4 +1,5 @@
-/* The score's coefficients from the candidates of all studies. */
+/* The score's coefficients from the candidates of all studies. Dense studies, where leaks are many times as frequent, get a base of their
+ * own, which is no part of the score: without it the score would expect as many everywhere. */
 #include "../fields.h"
 #include "../logistic.h"
 #include "leaks.h"
@@ -7,12 +8,12 @@ static void fit(const bench_sample *s, int n) {
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
                                             "sacral", "dim",  "usual", "alike", "corner",
                                             "pair",   "behind", "edge", "narrow", "roots",
-                                            "ct",     "discs", "fall", "dent"};
-    double w[TERMS];
-    bench_logistic(s, n, TERMS, 3, w);
+                                            "ct",     "discs", "fall", "dent", "end"};
+    double w[TERMS + 1];
+    bench_logistic(s, n, TERMS + 1, 3, w);
     printf("fitted to %d candidates:", n);
     for (int i = 0; i < TERMS; i++) printf(" findings.odds_%s=%.2f", name[i], w[i]);
-    printf("\n");
+    printf("; dense studies %.2f\n", w[TERMS]);
 }
 
 void tally_fit(const tally *t) {
@@ -24,20 +25,22 @@ void tally_fit(const tally *t) {
     free(s);
 }
 
-enum { LABEL = 6 };
+enum { DENSE = 5, LABEL = 6 };
 
-/* The row's label (tally_csv_head), -1 where it is not fitted to; its last TERMS columns into x. */
-static int parse(char *line, double x[TERMS]) {
+/* The row's label (tally_csv_head), -1 where it is not fitted to; its last TERMS columns into x, and after them
+ * whether the study is dense. */
+static int parse(char *line, double x[TERMS + 1]) {
     enum { MOST_FIELDS = 200 };
     char *field[MOST_FIELDS], *rest;
     int n = bench_fields(line, field, MOST_FIELDS, &rest);
     if (n < LABEL + 1 + TERMS) return -1;
     for (int i = 0; i < TERMS; i++) x[i] = atof(field[n - TERMS + i]);
+    x[TERMS] = atof(field[DENSE]);
     return strcmp(field[LABEL], "1") == 0 ? 1 : strcmp(field[LABEL], "0") == 0 ? 0 : -1;
 }
 
 int tally_fit_files(char *paths) {
-    double(*x)[TERMS] = bench_calloc(MOST, sizeof *x);
+    double(*x)[TERMS + 1] = bench_calloc(MOST, sizeof *x);
     bench_sample *s = bench_calloc(MOST, sizeof *s);
     char line[4000];
     int n = 0, rc = 0;

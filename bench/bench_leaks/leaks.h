@@ -10,7 +10,7 @@ enum { MOST = 20000, TERMS = DM_ODDS };
 typedef struct mark {       /* a candidate */
     int study, finding;     /* its index in the study's findings */
     int leak, sign;         /* index of the leak it hits, -1 none; 1 = lies in a pool that misleads */
-    double score, x[TERMS]; /* terms of the score's logistic model, 1 first */
+    double score, x[TERMS + 1]; /* terms of the score's logistic model, 1 first; last: of a dense study */
     dm_false_sign flag;
     int accepted; /* by localise */
 } mark;

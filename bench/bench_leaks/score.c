@@ -102,6 +102,7 @@ static void score_mark(tally *t, const bench_case *b, const dm_finding *f, int f
                 .flag = f->false_sign,
                 .accepted = f->accepted};
     dm_pool_terms(t->params, b->st, f, m->x);
+    m->x[TERMS] = b->dense;
     for (int i = 0, k = first; i < b->a->n_leaks; i++) {
         const dm_ph_leak *q = &b->a->leak[i];
         if (!is_pool(q)) continue;

@@ -145,11 +145,13 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * collection lies across the middle, that laminae come nearest to the dura between side and back, where settled roots dent it too, that
  * a pool lies outside of a dura that is seen, but (CT) no more clearly than its own brightness beyond it allows, that a gap of about the blur's full
  * width (CT) reads as its walls make it, that discs have neither cortex nor marrow: before and behind the sac bone is bright at bodies
- * and laminae alone, and that on CT a dura makes no step: where it seems to, what lies outside of it are roots inside the true one. */
+ * and laminae alone, that on CT a dura makes no step: where it seems to, what lies outside of it are roots inside the true one, and that near an end of the
+ * line the surfaces are held from one side only. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
     int lateral = f->side == DM_LEFT || f->side == DM_RIGHT, mr = st->modality == DM_MR;
+    double middle = (f->s_from + f->s_to) / 2, end_mm = fmin(middle, (st->spine.n - 1) * st->spine.ds - middle);
     double alike = lateral ? 1 - fmax(q->mirror, 0) / fmax(q->p90, fmax(q->mirror, 0.05)) : 0;
     const double terms[DM_ODDS] = {1,
                                    log(fmax(size, 0.03)),
@@ -169,7 +171,8 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    !mr,
                                    mr || lateral || isnan(q->discs) ? 0 : fmin(fmax((0.6 - q->discs) / 0.6, 0), 1),
                                    mr ? 0 : q->edges - fmin(fmax((1 - q->p90) / 0.5, 0), 1),
-                                   mr ? 0 : fmin(fmax(q->dent - 1.1, 0), 1.5)};
+                                   mr ? 0 : fmin(fmax(q->dent - 1.1, 0), 1.5),
+                                   mr ? 0 : fmin(fmax((20 - end_mm) / 12, 0), 1)};
     memcpy(x, terms, sizeof terms);
 }
 
@@ -179,7 +182,7 @@ static double probability(const dm_findings_params *p, const dm_study *st, const
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
                                   p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner,
                                   p->odds_pair,   p->odds_behind, p->odds_edge, p->odds_narrow, p->odds_roots,
-                                  p->odds_ct,     p->odds_discs, p->odds_fall,  p->odds_dent};
+                                  p->odds_ct,     p->odds_discs, p->odds_fall,  p->odds_dent,   p->odds_end};
     double x[DM_ODDS];
     dm_pool_terms(p, st, f, x);
     return dm_probability(odds, x, DM_ODDS);
