@@ -7,7 +7,7 @@
 #include "stage.h"
 
 typedef struct params {
-    double step, wall_hu, bone_hu, column_hu, column_ratio, line_mm, coarse_mm, keep, min_length, lateral, ventral, dorsal, edge;
+    double step, wall_hu, bone_hu, column_hu, column_ratio, line_mm, coarse_mm, keep, min_length, lateral, ventral, dorsal, edge, below_sac;
 } params;
 
 static const dm_param TABLE[] = {
@@ -25,6 +25,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, lateral, "mm", 30, 120, 66, "Box to each side of the canal: foramina, paraspinal veins, rib heads."),
     DM_PARAM_FLOAT(params, ventral, "mm", 30, 120, 66, "Box ventral of the canal: vertebral bodies and the front of the discs."),
     DM_PARAM_FLOAT(params, dorsal, "mm", 30, 120, 52, "Box dorsal of the canal: laminae and spinous processes."),
+    DM_PARAM_FLOAT(params, below_sac, "mm", 0, 120, 60, "MR: box below the lower end of the fluid: two segments of the sacrum, by which the levels are counted."),
     DM_PARAM_FLOAT(params, edge, "mm", 0.1, 1.0, 0.35, "Voxels are averaged in blocks while a block's edge stays below this."),
 };
 
@@ -69,14 +70,14 @@ static void reach_round(const dm_affine *to_index, const dm_spine *line, int at,
     }
 }
 
-/* The path may gain or lose a little at its ends when it is made precise: 12 mm more of the canal at both. */
+/* The path may gain or lose a little at its ends when it is made precise: 12 mm more of the canal at both at least. */
 static void reach_beyond(const dm_affine *to_index, const dm_spine *line, int at, double mm, double lo[3], double hi[3]) {
     double p[3];
     for (int i = 0; i < 3; i++) p[i] = line->p[at][i] + mm * line->tangent[at][i];
     reach(to_index, p, lo, hi);
 }
 
-static dm_status box_round(const dm_scan *scan, const dm_path *path, const params *q, int lo[3], int hi[3]) {
+static dm_status box_round(const dm_scan *scan, const dm_path *path, const params *q, double below, int lo[3], int hi[3]) {
     int size[3] = {scan->nx, scan->ny, scan->nz};
     double from[3] = {1e9, 1e9, 1e9}, to[3] = {-1e9, -1e9, -1e9};
     dm_affine to_index;
@@ -86,7 +87,7 @@ static dm_status box_round(const dm_scan *scan, const dm_path *path, const param
     if (dm_good(status)) {
         for (int i = 0; i < line.n; i++) reach_round(&to_index, &line, i, q, from, to);
         reach_beyond(&to_index, &line, 0, -12.0, from, to);
-        reach_beyond(&to_index, &line, line.n - 1, 12.0, from, to);
+        reach_beyond(&to_index, &line, line.n - 1, fmax(below, 12.0), from, to);
         for (int i = 0; i < 3; i++) {
             lo[i] = from[i] > 0 ? (int)floor(from[i]) : 0;
             hi[i] = to[i] < size[i] - 1 ? (int)ceil(to[i]) + 1 : size[i];
@@ -124,7 +125,7 @@ static dm_status run(dm_gpu *gpu, const void *p, dm_study *study) {
     DM_TRY(dm_resample_coarse(gpu, scan, q->step, &study->crop.coarse));
     DM_TRY(dm_evidence_run(gpu, &study->crop.coarse, study->modality, &evidence, &study->crop.evidence));
     DM_TRY(find_way(gpu, q, study, &path));
-    dm_status status = box_round(scan, &path, q, lo, hi);
+    dm_status status = box_round(scan, &path, q, study->modality == DM_MR ? q->below_sac : 0, lo, hi);
     if (dm_good(status)) status = dm_resample_box(gpu, scan, lo, hi, q->edge, &study->crop.raw);
     free(study->crop.path);
     study->crop.path = path.p;

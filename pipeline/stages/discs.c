@@ -11,8 +11,10 @@
 /* The straightened volume: from behind the laminae to the front of a tall man's lumbar bodies, and to the
  * side as far as ribs must be followed; beyond the line's ends as far as the crop reaches. */
 enum { A_LOW = -45, A_HIGH = 60, L_SIDE = 62, NA = A_HIGH - A_LOW + 1, NL = 2 * L_SIDE + 1 };
-/* Discs are looked for up to 10 mm beyond the line's ends, dens and neck up to 40 mm above its upper one. */
-enum { BEYOND = 10, ABOVE = 40 };
+/* Discs are looked for up to 10 mm beyond the line's ends, dens and neck up to 40 mm above its upper one. On MR the line ends with the
+ * fluid, often at S1: whether discs follow is looked for up to 60 mm below, two segments of a sacrum, straight on. The sacral canal is
+ * not straight (it leaves the tangent by 3 mm after 25): depths from the line count as far as discs do. */
+enum { BEYOND = 10, ABOVE = 40, BELOW_SAC = 60 };
 enum { PED = 18, HIGH = 112, BOXES = PED + HIGH + 8 };
 
 typedef struct work {
@@ -22,7 +24,7 @@ typedef struct work {
 } work;
 
 uint64_t dm_column_bytes(double length_mm) {
-    uint64_t ns = (uint64_t)(length_mm + ABOVE + BEYOND + 2);
+    uint64_t ns = (uint64_t)(length_mm + ABOVE + BELOW_SAC + 2);
     return ns * NA * (NL + 3) * sizeof(float) + ns * BOXES * sizeof(float);
 }
 
@@ -229,6 +231,8 @@ static dm_status measure_front(work *w, dm_column *c) {
         if (dm_good(status)) status = dm_profile_smooth(row, c->n, w->g.mr ? 18 : 12);
     }
     if (dm_good(status)) find_front(rows, w->g.mr ? 0.5 : 0, c);
+    for (int i = c->n - (w->g.mr ? BELOW_SAC - BEYOND : 0); i < c->n; i++)
+        if (i >= 0) c->front[i] = NAN;
     free(raw), free(rows);
     return status;
 }
@@ -367,7 +371,7 @@ static dm_status measure(work *w, const dm_levels_params *p, dm_column *c) {
 
 dm_status dm_column_measure(dm_gpu *gpu, const dm_study *study, const dm_levels_params *p, dm_column *c) {
     dm_spine line = {0};
-    *c = (dm_column){.n = (int)floor((study->spine.n - 1) * study->spine.ds) + 1 + ABOVE + BEYOND,
+    *c = (dm_column){.n = (int)floor((study->spine.n - 1) * study->spine.ds) + 1 + ABOVE + (study->modality == DM_MR ? BELOW_SAC : BEYOND),
                      .s0 = -ABOVE,
                      .modality = study->modality};
     work w = {.gpu = gpu, .g = args_of(c->n, study->modality, p)};

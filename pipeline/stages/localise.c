@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blurred.h"
 #include "dialect.h"
 #include "frame.h"
 #include "level.h"
@@ -13,7 +12,7 @@
 
 typedef struct dm_localise_params {
     dm_site_params site;
-    double leak_score, doubt_score, vein_leak_score, vein_doubt_score, room_least;
+    double leak_score, doubt_score, vein_leak_score, vein_doubt_score;
     double filled_least, filled_length_least, unsure_most, assessed_least, front_least, blur_most;
     double slec_segments, slec_thickness, placed_segments;
 } dm_localise_params;
@@ -49,11 +48,10 @@ static const dm_param table[] = {
     SITE(spur_most, "1", 1, 20, 4, "However clear a spur, it makes a site at most this many times as likely: spurs lie at other discs too."),
     SITE(foramen_weight, "1", 0, 20, 1, "How much each s.d. by which a foramen is brighter than its other side, from the second to the fourth, draws a lateral site."),
     SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the interval: half the least tear length."),
-    DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.5, "Answer leak from this score of a pool: more likely than not. Of studies left out of the fit 2 of 104 CT, 13 of 143 MR, 1 of 21 painted have a false one, before the rules below (README)."),
-    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.15, "Between this (89, 40 and 9 false ones there) and leak_score the answer is indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.4, "Answer leak from this score of a pool: with the rule on roots, of studies left out of the fit 3 of 104 CT, 14 of 143 MR, 1 of 21 painted have a false one (README)."),
+    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.12, "Between this (57 of the 104 CT, 32 of the 143 MR have a false one there) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.8, "The same for veins: in 44 scans painted into a real thorax after the fit false ones reach 0.77, true ones 0.74 and 0.93."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 1, 0.15, "And for doubtful veins: a fifth of a false mark a study there."),
-    DM_PARAM_FLOAT(dm_localise_params, room_least, "1", 0, 6, DM_FULL_WIDTH, "CT: a pool in a gap narrower than this many s.d. of the blur (2.355: its full width at half height) is doubtful at most: nothing parts it from the bone's edge."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
@@ -149,16 +147,16 @@ static double doubt_from(const dm_localise_params *p, const dm_finding *f) {
     return f->class_ == DM_FISTULA ? p->vein_doubt_score : p->doubt_score;
 }
 
-/* 0 where a pool may be something else, however the sac compares: no brighter than muscle and epidural veins, on CT in a gap that
- * the blur of the bone bridges, or where roots have settled before the dura: it may be a part of them. */
-static int stands_alone(const dm_localise_params *p, const dm_study *st, const dm_finding *f) {
-    return f->pool.hard > 0 && f->pool.roots < 0.5 && (st->modality != DM_CT || f->pool.gap_mm >= p->room_least * st->map.blur);
+/* 0 where a pool may be something else, however the sac compares: no brighter than muscle and epidural veins, or where roots have
+ * settled before the dura: it may be a part of them. */
+static int stands_alone(const dm_finding *f) {
+    return f->pool.hard > 0 && f->pool.roots < 0.5;
 }
 
 /* How far a finding exceeds its own threshold: a leak from 1. */
-static double over_leak(const dm_localise_params *p, const dm_study *st, const dm_finding *f) {
+static double over_leak(const dm_localise_params *p, const dm_finding *f) {
     double over = f->score / leak_from(p, f);
-    return f->class_ == DM_FISTULA || stands_alone(p, st, f) ? over : fmin(over, 0.999);
+    return f->class_ == DM_FISTULA || stands_alone(f) ? over : fmin(over, 0.999);
 }
 
 /* What was seen that cannot be a leak although it is bright enough. */
@@ -180,7 +178,7 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
             seen.guess |= needle && !st->levels.anchored, seen.needle |= needle;
             continue;
         }
-        double over = over_leak(p, st, f);
+        double over = over_leak(p, f);
         f->accepted = over >= 1;
         if (over > best) best = over, a->score = f->score, a->best = i;
     }

@@ -324,23 +324,6 @@ START_TEST(soft_tissue_hides_no_leak) {
 }
 END_TEST
 
-/* A pool in a gap that the blur of bone bridges is doubtful at most, on CT. */
-START_TEST(a_gap_narrower_than_the_blur_is_doubtful) {
-    dm_study *st = dorsal_leak();
-    st->findings.n = 1;
-    ck_assert_int_eq(st->answer.kind, DM_LEAK);
-    double room = st->findings.f[0].pool.gap_mm;
-    ck_assert_msg(room > 2.5 * st->map.blur, "gap %.2f, blur %.2f", room, st->map.blur);
-    st->findings.f[0].pool.gap_mm = 2.2 * st->map.blur;
-    ck_assert(dm_good(model_run(gpu, "localise", st)));
-    must_be_open(st, "doubtful");
-    st->modality = DM_MR;
-    ck_assert(dm_good(model_run(gpu, "localise", st)));
-    ck_assert_int_eq(st->answer.kind, DM_LEAK);
-    drop(st);
-}
-END_TEST
-
 START_TEST(no_contrast_is_never_a_leak) {
     model m = plain;
     m.filled = 0;
@@ -416,7 +399,6 @@ int main(void) {
     tcase_add_test(t, what_was_not_seen_excludes_nothing);
     tcase_add_test(t, pool_among_settled_roots_is_doubtful);
     tcase_add_test(t, soft_tissue_hides_no_leak);
-    tcase_add_test(t, a_gap_narrower_than_the_blur_is_doubtful);
     tcase_add_test(t, no_contrast_is_never_a_leak);
     tcase_add_test(t, little_contrast_or_an_unsure_line_cannot_exclude);
     tcase_add_test(t, roots_and_clock);
