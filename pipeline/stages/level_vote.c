@@ -237,8 +237,7 @@ static dm_status decide(vote *v, dm_labelling *out) {
     const dm_reading *a = &v->b.reading[chosen];
     *out = (dm_labelling){.chain = a->chain,
                           .path = a->path,
-                          .posterior = best,
-                          .score = v->reference.score / v->p->temperature};
+                          .posterior = best};
     for (int j = 0; j < v->b.n; j++) {
         const dm_reading *b = &v->b.reading[j];
         double q = same_names(v, a, b) ? 0 : share(v, b, weight);
@@ -255,8 +254,12 @@ static dm_status run(vote *v, const dm_level_votes *votes, dm_labelling *out) {
     double floor_score = v->reference.score - SIFT[v->c->modality];
     for (int h = 0; h < DM_CHAINS; h++)
         for (int k = 0; k < v->fit[h].chain.n - 1; k++) DM_TRY(add_answer(v, h, k, floor_score));
+    double top = -1e30;
+    for (int j = 0; j < v->b.n; j++) top = fmax(top, v->b.reading[j].log_weight);
     if (votes) hear(v, votes);
-    return decide(v, out);
+    DM_TRY(decide(v, out));
+    out->score = top;
+    return dm_ok;
 }
 
 void dm_ballot_clear(dm_ballot *ballot) {

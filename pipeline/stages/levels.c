@@ -31,8 +31,8 @@ static const dm_param TABLE[] = {
     FLOAT(full_hu, "HU", 150, 500, 250, "Certainly bone."),
     FLOAT(
         temperature, "1", 0.5, 5, 1.35,
-        "Divides the scores of two readings of the same scan, as told and turned, before they are compared: "
-        "neighbouring evidence is not independent."),
+        "What a nat of the rarity of a number of vertebrae counts where the discs are first looked for: neighbouring evidence is "
+        "not independent."),
     FLOAT(anchored, "1", 0.5, 1, 0.85, "Posterior from which a labelling with a named anchor is trusted."),
     FLOAT(found, "1", -1, 3, 0.5,
           "Disc evidence below which a disc is placed by the spacing alone (inferred)."),

@@ -188,7 +188,7 @@ typedef struct dm_labelling {
     dm_chain chain;
     dm_disc_path path;
     double posterior, alt_posterior;
-    double score; /* of the best path, nats over temperature: to be compared with the same scan turned */
+    double score; /* log weight of the best explanation, before other series vote: to be compared with the same scan turned */
     int alt_shift;
     double rib, first, dens, skull, sacrum; /* what each anchor gives on the path, nats */
     int rib_end;                            /* the last rib is seen on the path */
