@@ -166,6 +166,27 @@ START_TEST(sac_and_conus_place_a_lumbar_mr) {
 }
 END_TEST
 
+/* An MR whose line ends with its fluid, 20 mm below the upper edge of S1; the scan goes on for `more` mm. Posterior of the numbering. */
+static double posterior_with_sacrum(double more) {
+    model m = make_model(DM_T1 + 9, DM_S1 + 1, 12, 1);
+    double top = 30, end = m.from[8] + 20, low = end + more;
+    dm_study *study = make_study(&m, top, low, 1.5);
+    into_mr(study, &m, m.from[4] - 9, end);
+    study->spine.n = (int)((end - top) / study->spine.ds);
+    run_levels(study);
+    names_are_right(&m, study, top, end, 4);
+    double posterior = study->levels.posterior;
+    free_study(study);
+    return posterior;
+}
+
+/* That no disc follows for 36 mm tells the last one from L4/5. */
+START_TEST(a_sacrum_below_the_fluid_counts) {
+    double with = posterior_with_sacrum(30), without = posterior_with_sacrum(10);
+    ck_assert_msg(with > 0.6 && 1 - with < 0.8 * (1 - without), "posterior with the sacrum %.2f, without %.2f", with, without);
+}
+END_TEST
+
 START_TEST(without_an_anchor_nothing_is_promised) {
     model m = make_model(DM_L1, DM_L1 + 4, 12, 1);
     dm_study *study = make_study(&m, 20, m.from[m.n] - 10, 2);
@@ -317,6 +338,7 @@ int main(void) {
     tcase_add_test(tests, a_narrow_scan_is_not_counted_by_ribs);
     tcase_add_test(tests, a_seam_of_the_dens_is_not_taken_for_sure);
     tcase_add_test(tests, sac_and_conus_place_a_lumbar_mr);
+    tcase_add_test(tests, a_sacrum_below_the_fluid_counts);
     tcase_add_test(tests, without_an_anchor_nothing_is_promised);
     tcase_add_test(tests, short_lines_are_answered);
     tcase_add_test(tests, a_scan_that_shows_nothing_is_answered);
