@@ -5,6 +5,7 @@
 
 #include "frame.h"
 #include "levels_parts.h"
+#include "places.h"
 #include "stage.h"
 
 #define FLOAT(field, unit, low, high, preset, help)                                                          \
@@ -224,6 +225,30 @@ static void end_at_skull(dm_study *study, const dm_column *c, const dm_anchors *
         study->spine.unsure[i] = 1;
 }
 
+/* Degrees by which the line leans back between two places. */
+static double lean_between(const dm_spine *spine, double from, double to) {
+    double p[3], q[3];
+    dm_frame_at(spine, from, p, NULL, NULL, NULL), dm_frame_at(spine, to, q, NULL, NULL, NULL);
+    return atan2(q[1] - p[1], p[2] - q[2]) * 57.29577951308232;
+}
+
+void dm_doubt_sacrum(dm_spine *spine, double top) {
+    enum { BELOW_EDGE = 20, REACH = 14, LEAST = 6, TURN = 12 };
+    double end = (spine->n - 1) * spine->ds;
+    for (double s = top + BELOW_EDGE; s <= end - LEAST; s += spine->ds) {
+        double turn = lean_between(spine, s, fmin(s + REACH, end)) - lean_between(spine, s - REACH, s);
+        if (turn <= TURN) continue;
+        dm_spine_doubt(spine, (int)(s / spine->ds), spine->n);
+        return;
+    }
+}
+
+/* Levels that are a guess do not tell: at L5/S1 the canal turns back as a line does that leaves it. */
+static void end_in_sacrum(dm_study *study) {
+    double top;
+    if (study->levels.anchored && dm_level_top(&study->levels, DM_S1, &top)) dm_doubt_sacrum(&study->spine, top);
+}
+
 static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
     dm_column column;
     dm_anchors anchors = {0};
@@ -238,6 +263,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
         if (dm_good(status)) status = write_levels(study, &column, params, &label);
         if (dm_good(status)) end_at_skull(study, &column, &anchors, &label);
         if (dm_good(status)) status = check_pose(gpu, study, params, &label);
+        if (dm_good(status)) end_in_sacrum(study);
         if (dm_good(status)) check_sides(study);
     }
     if (dm_good(status) && !study->levels.anchored) dm_study_flag(study, "unanchored");
@@ -248,7 +274,7 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *study) {
 
 const dm_stage dm_stage_levels = {.name = "levels",
                                   .reads = "crop.raw, crop.coarse, spine",
-                                  .fills = "levels; spine.unsure above the skull",
+                                  .fills = "levels; spine.unsure above the skull and behind the sacrum",
                                   .params = TABLE,
                                   .n_params = sizeof TABLE / sizeof *TABLE,
                                   .params_size = sizeof(dm_levels_params),

@@ -22,6 +22,33 @@ START_TEST(a_whole_spine_is_counted_from_the_dens_and_the_ribs) {
 }
 END_TEST
 
+/* Samples marked of a line of 100 mm, the sacrum from 40 mm on, that turns back by `degrees` at `at` mm. */
+static int doubted_in_sacrum(double degrees, double at) {
+    dm_spine spine = {0};
+    int marked = 0;
+    ck_assert(dm_good(dm_spine_make(&spine, 201, 0.5)));
+    for (int i = 0; i < spine.n; i++) {
+        spine.p[i][1] = 0.3 * i + fmax(0.5 * i - at, 0) * tan(degrees * 0.017453292519943295);
+        spine.p[i][2] = -0.4 * i;
+    }
+    ck_assert(dm_good(dm_frame_build(&spine)));
+    dm_doubt_sacrum(&spine, 40);
+    for (int i = 0; i < spine.n; i++) {
+        ck_assert(!spine.unsure[i] || 0.5 * i > at - 14);
+        marked += spine.unsure[i];
+    }
+    dm_spine_clear(&spine);
+    return marked;
+}
+
+/* A sacrum's canal does not turn backwards; the lumbosacral turn above it may. */
+START_TEST(a_line_behind_the_sacrum_is_doubted) {
+    ck_assert_int_eq(doubted_in_sacrum(0, 75), 0);
+    ck_assert_int_eq(doubted_in_sacrum(40, 42), 0);
+    ck_assert_int_gt(doubted_in_sacrum(50, 75), 50);
+}
+END_TEST
+
 START_TEST(eleven_ribs_are_not_assumed_away) {
     model m = make_model(DM_C2, DM_L1 + 3, 11, 1);
     dm_study *study = make_study(&m, -14, m.from[m.n] - 4, 2);
@@ -326,6 +353,7 @@ int main(void) {
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, open_gpu, close_gpu);
     tcase_add_test(tests, the_last_rib_names_a_thoracolumbar_spine);
+    tcase_add_test(tests, a_line_behind_the_sacrum_is_doubted);
     tcase_add_test(tests, a_whole_spine_is_counted_from_the_dens_and_the_ribs);
     tcase_add_test(tests, eleven_ribs_are_not_assumed_away);
     tcase_add_test(tests, thirteen_ribs_are_not_assumed_away);
