@@ -13,7 +13,7 @@
 enum { A_LOW = -45, A_HIGH = 60, L_SIDE = 62, NA = A_HIGH - A_LOW + 1, NL = 2 * L_SIDE + 1 };
 /* Discs are looked for up to 10 mm beyond the line's ends, dens and neck up to 40 mm above its upper one. On MR the line ends with the
  * fluid, often at S1: whether discs follow is looked for up to 60 mm below, two segments of a sacrum, straight on. The sacral canal is
- * not straight (it leaves the tangent by 3 mm after 25): depths from the line count as far as discs do. */
+ * not straight (a phantom's left the tangent by 8 mm after 50): depths from the line count as far as discs do. */
 enum { BEYOND = 10, ABOVE = 40, BELOW_SAC = 60 };
 enum { PED = 18, HIGH = 112, BOXES = PED + HIGH + 8 };
 
@@ -231,8 +231,7 @@ static dm_status measure_front(work *w, dm_column *c) {
         if (dm_good(status)) status = dm_profile_smooth(row, c->n, w->g.mr ? 18 : 12);
     }
     if (dm_good(status)) find_front(rows, w->g.mr ? 0.5 : 0, c);
-    for (int i = c->n - (w->g.mr ? BELOW_SAC - BEYOND : 0); i < c->n; i++)
-        if (i >= 0) c->front[i] = NAN;
+    for (int i = c->n - (w->g.mr ? BELOW_SAC - BEYOND : 0); i < c->n; i++) c->front[i] = NAN;
     free(raw), free(rows);
     return status;
 }

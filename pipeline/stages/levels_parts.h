@@ -214,7 +214,7 @@ dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_pa
 dm_status dm_bodies_in_front(dm_gpu *gpu, const dm_study *study, double *score);
 
 /* A sacrum is hollow in front: from 20 mm below its upper edge on (`top`, mm along the line) its canal turns forwards. Marks as unsure,
- * to its lower end, a line that there leans back by 12 degrees more than over the 14 mm above (true canals of 60 phantoms: 6 at most):
+ * to its lower end, a line that there leans back by 12 degrees more than over the 14 mm above (60 phantoms: 6 at most where it is right, 21 on where it is 9 mm off):
  * it has left the canal for what lies behind. */
 void dm_doubt_sacrum(dm_spine *spine, double top);
 
