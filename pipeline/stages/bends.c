@@ -44,6 +44,14 @@ static double sideways(const double u[3]) {
     return asin(fmax(fmin(u[0], 1.0), -1.0)) * 57.29577951308232;
 }
 
+/* Degrees by which the line leans back from one place to another, mm along it. */
+static double leans_back(const dm_spine *s, double from, double to) {
+    double p[3], q[3], u[3];
+    dm_frame_at(s, from, p, NULL, NULL, NULL), dm_frame_at(s, to, q, NULL, NULL, NULL);
+    chord(p, q, u);
+    return atan2(u[1], -u[2]) * 57.29577951308232;
+}
+
 static double leans(const double from[3], const double to[3]) {
     double u[3];
     chord(from, to, u);
@@ -115,4 +123,14 @@ void dm_doubt_bends(dm_spine *s) {
         kept = all[k].from;
     }
     dm_spine_doubt(s, 0, kept);
+}
+
+void dm_doubt_sacrum(dm_spine *s, double top) {
+    enum { BELOW_EDGE = 20, REACH = 14, LEAST = 6, TURN = 12 };
+    double end = (s->n - 1) * s->ds;
+    for (double at = top + BELOW_EDGE; at <= end - LEAST; at += s->ds) {
+        if (leans_back(s, at, fmin(at + REACH, end)) - leans_back(s, at - REACH, at) <= TURN) continue;
+        dm_spine_doubt(s, (int)(at / s->ds), s->n);
+        return;
+    }
 }

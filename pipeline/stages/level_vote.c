@@ -223,10 +223,16 @@ static void anchors_on(const vote *v, const dm_reading *a, dm_labelling *out) {
     out->rib_end = last_rib && first_bare;
 }
 
-static dm_status decide(vote *v, dm_labelling *out) {
-    double weight[MAX_ANSWERS], top = -1e30, best = 0;
-    int chosen = 0;
+/* Log weight of the best explanation. */
+static double top_weight(const vote *v) {
+    double top = -1e30;
     for (int j = 0; j < v->b.n; j++) top = fmax(top, v->b.reading[j].log_weight);
+    return top;
+}
+
+static dm_status decide(vote *v, dm_labelling *out) {
+    double weight[MAX_ANSWERS], top = top_weight(v), best = 0;
+    int chosen = 0;
     for (int j = 0; j < v->b.n; j++) weight[j] = weight_of(v, j, top);
     for (int j = 0; j < v->b.n; j++) {
         double q = share(v, &v->b.reading[j], weight);
@@ -254,11 +260,10 @@ static dm_status run(vote *v, const dm_level_votes *votes, dm_labelling *out) {
     double floor_score = v->reference.score - SIFT[v->c->modality];
     for (int h = 0; h < DM_CHAINS; h++)
         for (int k = 0; k < v->fit[h].chain.n - 1; k++) DM_TRY(add_answer(v, h, k, floor_score));
-    double top = -1e30;
-    for (int j = 0; j < v->b.n; j++) top = fmax(top, v->b.reading[j].log_weight);
+    double before_votes = top_weight(v);
     if (votes) hear(v, votes);
     DM_TRY(decide(v, out));
-    out->score = top;
+    out->score = before_votes;
     return dm_ok;
 }
 

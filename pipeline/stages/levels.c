@@ -6,6 +6,7 @@
 #include "frame.h"
 #include "levels_parts.h"
 #include "places.h"
+#include "spine_parts.h"
 #include "stage.h"
 
 #define FLOAT(field, unit, low, high, preset, help)                                                          \
@@ -223,24 +224,6 @@ static void end_at_skull(dm_study *study, const dm_column *c, const dm_anchors *
     if (a->s_skull < 0 || !(label->skull > 0)) return;
     for (int i = 0; i < study->spine.n && i * study->spine.ds < c->s0 + a->s_skull; i++)
         study->spine.unsure[i] = 1;
-}
-
-/* Degrees by which the line leans back between two places. */
-static double lean_between(const dm_spine *spine, double from, double to) {
-    double p[3], q[3];
-    dm_frame_at(spine, from, p, NULL, NULL, NULL), dm_frame_at(spine, to, q, NULL, NULL, NULL);
-    return atan2(q[1] - p[1], p[2] - q[2]) * 57.29577951308232;
-}
-
-void dm_doubt_sacrum(dm_spine *spine, double top) {
-    enum { BELOW_EDGE = 20, REACH = 14, LEAST = 6, TURN = 12 };
-    double end = (spine->n - 1) * spine->ds;
-    for (double s = top + BELOW_EDGE; s <= end - LEAST; s += spine->ds) {
-        double turn = lean_between(spine, s, fmin(s + REACH, end)) - lean_between(spine, s - REACH, s);
-        if (turn <= TURN) continue;
-        dm_spine_doubt(spine, (int)(s / spine->ds), spine->n);
-        return;
-    }
 }
 
 /* Levels that are a guess do not tell: at L5/S1 the canal turns back as a line does that leaves it. */

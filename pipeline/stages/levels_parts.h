@@ -213,11 +213,6 @@ dm_status dm_turned_score(dm_gpu *gpu, const dm_study *study, const dm_levels_pa
  * on scans that lie as told .4 and more (pose.c). NaN where less than 60 mm of either are in view. */
 dm_status dm_bodies_in_front(dm_gpu *gpu, const dm_study *study, double *score);
 
-/* A sacrum is hollow in front: from 20 mm below its upper edge on (`top`, mm along the line) its canal turns forwards. Marks as unsure,
- * to its lower end, a line that there leans back by 12 degrees more than over the 14 mm above (60 phantoms: 6 at most where it is right, 21 on where it is 9 mm off):
- * it has left the canal for what lies behind. */
-void dm_doubt_sacrum(dm_spine *spine, double top);
-
 /* What a CT shows of left and right: the largest solid organ before T10 to L2, the liver, lies on the right as
  * the header has it; it lies on the left; neither (no belly or no liver in view, or as much on both sides). */
 typedef enum dm_sides { DM_SIDES_UNSEEN, DM_SIDES_CONFIRMED, DM_SIDES_MIRRORED } dm_sides;

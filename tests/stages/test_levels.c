@@ -1,5 +1,6 @@
 /* Levels on analytic spines whose numbers are known. */
 #include "column_model.h"
+#include "spine_parts.h"
 
 START_TEST(the_last_rib_names_a_thoracolumbar_spine) {
     model m = make_model(15, DM_L1 + 3, 12, 1.04);
