@@ -41,19 +41,34 @@ DM_FN float dm_discs_value(DM_GLOBAL const float *DM_RESTRICT v, const dm_discs_
     return dm_is_outside(p) || dm_is_outside(q) ? DM_OUTSIDE : p + f * (q - p);
 }
 
-/* Mean of the column's window on a sheet that crosses the column's middle at s = i and leans by `slope`. */
+enum { DM_DISC_ROWS = 16 }; /* at most, 2 half_a + 1 */
+
+/* The column's window on a sheet that crosses the column's middle at s = i and leans by `slope`. CT: its mean. MR: the
+ * median of the means of its rows across the column: a disc fills the depth of the column, the bright vein in the middle of a body
+ * (basivertebral) its back third. */
 DM_FN float dm_discs_sheet(DM_GLOBAL const float *DM_RESTRICT v, const dm_discs_args *g, int i, float slope) {
-    int middle = (int)(g->a_middle - g->a0 + 0.5f), side = (int)(0.5f - g->l0), known = 0;
-    float sum = 0.0f;
-    for (int j = middle - g->half_a; j <= middle + g->half_a; j++)
+    int middle = (int)(g->a_middle - g->a0 + 0.5f), side = (int)(0.5f - g->l0), known = 0, rows = 0;
+    float sum = 0.0f, row[DM_DISC_ROWS];
+    for (int j = middle - g->half_a; j <= middle + g->half_a && rows < DM_DISC_ROWS; j++) {
+        float of_row = 0.0f;
+        int in_row = 0;
         for (int k = side - g->half_l; k <= side + g->half_l; k++) {
             float p = dm_discs_value(v, g, (float)i + slope * (float)(j - middle), j, k);
             if (dm_is_outside(p)) continue;
-            sum += p;
-            known++;
+            of_row += p;
+            in_row++;
         }
+        sum += of_row;
+        known += in_row;
+        if (in_row <= g->half_l) continue;
+        int at = rows++;
+        for (of_row /= (float)in_row; at > 0 && row[at - 1] > of_row; at--) row[at] = row[at - 1];
+        row[at] = of_row;
+    }
     int all = (2 * g->half_a + 1) * (2 * g->half_l + 1);
-    return 2 * known >= all ? sum / (float)known : DM_OUTSIDE;
+    if (2 * known < all) return DM_OUTSIDE;
+    if (!g->mr || rows == 0) return sum / (float)known;
+    return 0.5f * (row[(rows - 1) / 2] + row[rows / 2]);
 }
 
 /* One row across the column at depth j on the sheet through s = i: mean signal (MR) or the share of disc and

@@ -103,17 +103,16 @@ int dm_ball_fit(const dm_volume *v, const dm_hough_args *g, const float *directi
     return 1;
 }
 
-/* Sums over the samples inside a ball along its free rays. */
+/* Samples inside a ball along its free rays: further in, a root that runs through it would be most of them. */
+enum { INSIDE_OF_RAY = 3 };
 typedef struct inside {
-    double sum, square, n;
+    float x[INSIDE_OF_RAY * DM_DIRECTIONS];
+    size_t n;
 } inside;
 
 static void look_inside(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double u[3],
                         inside *in) {
-    for (int k = 0; k < 3; k++) {
-        double x = along(g, v, b, u, (0.3 + 0.2 * k) * b->r);
-        in->sum += x, in->square += x * x, in->n++;
-    }
+    for (int k = 0; k < INSIDE_OF_RAY; k++) in->x[in->n++] = (float)along(g, v, b, u, (0.5 + 0.1 * k) * b->r);
 }
 
 /* Something brighter than `most` along u. */
@@ -146,7 +145,7 @@ int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *direct
                  double noise, dm_ball_face *face) {
     float end[DM_DIRECTIONS];
     int n = 0, joined = 0, used = 0;
-    inside in = {0};
+    inside in = {.n = 0};
     for (int d = 0; d < DM_DIRECTIONS; d++) {
         double u[3];
         if (!away_from_sac(b, directions, d, u)) continue;
@@ -160,8 +159,10 @@ int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *direct
     if (n < DM_DIRECTIONS / 8) return 0;
     float middle = dm_rank(end, (size_t)n, 0.5);
     for (int i = 0; i < n; i++) end[i] = fabsf(end[i] - middle);
-    face->mean = in.sum / in.n;
-    face->uneven = sqrt(fmax(in.square / in.n - face->mean * face->mean - noise * noise, 0)) / b->v;
+    /* Ranks: a root that runs through fills less than a quarter of the ball. */
+    face->mean = (double)dm_rank(in.x, in.n, 0.5);
+    double spread = (double)(dm_rank(in.x, in.n, 0.75) - dm_rank(in.x, in.n, 0.25)) / 1.349;
+    face->uneven = sqrt(fmax(spread * spread - noise * noise, 0)) / b->v;
     face->round = (double)dm_rank(end, (size_t)n, 0.5) / b->r;
     face->joined = (double)joined / used;
     face->bony = bony_share(v, g, directions, b, face->mean);
@@ -175,7 +176,7 @@ dm_ball_way dm_ball_way_to(const dm_volume *v, const dm_hough_args *g, const dm_
     length = sqrt(length);
     for (int i = 0; i < 3; i++) u[i] /= length;
     double least = INFINITY, most = -INFINITY;
-    for (double r = 0; r <= length; r += 0.25) {
+    for (double r = fmin(0.7 * b->r, length); r <= length; r += 0.25) {
         double x = along(g, v, b, u, r);
         least = fmin(least, x), most = fmax(most, x);
     }
@@ -202,8 +203,13 @@ double dm_ball_volume(const dm_volume *v, const dm_hough_args *g, const dm_ball 
         free(seen), free(stack);
         return sphere;
     }
-    stack[depth++] = (half * edge + half) * edge + half;
-    seen[stack[0]] = 1;
+    /* From all of its inner half: a root may hold the very middle. */
+    for (int at = 0; at < (int)n; at++) {
+        const double d[3] = {step * (at % edge - half), step * (at / edge % edge - half), step * (at / (edge * edge) - half)};
+        if (d[0] * d[0] + d[1] * d[1] + d[2] * d[2] > 0.25 * b->r * b->r || !of_the_ball(g, v, b, d)) continue;
+        seen[at] = 1;
+        stack[depth++] = at;
+    }
     while (depth) {
         int at = stack[--depth], q[3] = {at % edge, at / edge % edge, at / (edge * edge)};
         count++;

@@ -25,8 +25,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, tissue_high_hu, "HU", 40, 200, 110, "Tissue is at most this bright on CT: ligament and enhanced muscle."),
     DM_PARAM_FLOAT(dm_map_params, tissue_high_share, "1", 0.05, 0.5, 0.25, "Tissue is at most this share of the sac on T2 MR."),
     DM_PARAM_FLOAT(dm_map_params, fat_share, "1", 0.1, 0.6, 0.25, "MR: fat is not suppressed when a fifth of what lies 4 mm beyond the bone's edge is brighter than this share of the sac."),
-    DM_PARAM_FLOAT(dm_map_params, fat_gap, "mm", 1.5, 8, 2.5, "MR: a gap between dura and bone of this width shows what fills it: the last millimetre before bone is left out, and the sac's blur reaches as far."),
-    DM_PARAM_FLOAT(dm_map_params, fat_fill, "1", 0.1, 0.9, 0.34, "MR: or when two thirds of such gaps are filled with more than this share of the sac, along half of it or more: veins of the epidural plexus stay below a third."),
+    DM_PARAM_FLOAT(dm_map_params, fat_behind, "1", 0, 1, 0.04, "MR: or when more than this share of the back, 25 to 60 mm behind the line, is: of 28 scans none with suppressed fat shows any, those without 0.10 and more."),
     DM_PARAM_FLOAT(dm_map_params, fat_rank, "1", 0.3, 0.95, 0.8, "Rank of the shell's darkest value that counts as tissue where fat is bright: a pool must exceed the fat."),
     DM_PARAM_FLOAT(dm_map_params, null_share, "1", 0.2, 0.5, 0.35, "Rank of the valley among cells of the same gap that counts as usual: below the half that a long collection may fill."),
     DM_PARAM_FLOAT(dm_map_params, valley_gain, "1", 1, 10, 5, "Factor on the valley before it is compared with the fit: the blur halves the floor of a thin pool."),
@@ -286,7 +285,7 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     DM_TRY(dm_profiles_open(gpu, w->p, w->st, w->r_dura, w->r_bone, w->polar, nr, &w->pr, w->cells));
     usable(w->p, w->st, w->gap, w->cells, w->use);
     beyond_bone(w, nr); /* into valley, which is free until the references are known */
-    DM_TRY(dm_references_make(w->p, w->st, w->gap, w->cells, w->valley, w->use, &w->ref));
+    DM_TRY(dm_references_make(w->p, w->st, w->cells, w->valley, w->use, &w->ref));
     w->st->map.fat_bright = w->ref.fat_bright;
     if (w->ref.fat_bright) dm_study_flag(w->st, "fat_bright");
     /* Where the sac is hardly brighter than tissue, a share of it means nothing. */

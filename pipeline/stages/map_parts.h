@@ -14,7 +14,7 @@ typedef struct dm_map_params {
     double rim_half, rim_angle, rim_least, rim_front;
     double tissue_share, tissue_half, tissue_high_hu, tissue_high_share;
     double null_share, valley_gain, least_excess_hu;
-    double gap_least, model_error, shift_sd, fit_beyond, dark_bone, edge_least, body_beyond, body_angle, cortex, cortex_most, cortex_hu, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_gap, fat_fill, fat_rank;
+    double gap_least, model_error, shift_sd, fit_beyond, dark_bone, edge_least, body_beyond, body_angle, cortex, cortex_most, cortex_hu, ridge, band, band_gap, height_least, gain_least, bone_least, dent, fat_share, fat_behind, fat_rank;
     double phase_least;
     double membrane, membrane_from, membrane_full, membrane_share;
 } dm_map_params;
@@ -39,8 +39,8 @@ typedef struct dm_references {
     float *rim_cell; /* n * DM_NT: fluid just inside the dura, share of sac_cell over tissue_cell, at most 1 */
 } dm_references;
 
-/* `gap`: mm between the surfaces per cell; `beyond`: value of every cell 4 mm beyond the bone's edge, DM_OUTSIDE where unknown. */
-dm_status dm_references_make(const dm_map_params *p, const dm_study *study, const float *gap, const float *cells, const float *beyond,
+/* `beyond`: value of every cell 4 mm beyond the bone's edge, DM_OUTSIDE where unknown. */
+dm_status dm_references_make(const dm_map_params *p, const dm_study *study, const float *cells, const float *beyond,
                              const uint8_t *use, dm_references *out);
 void dm_references_free(dm_references *r);
 

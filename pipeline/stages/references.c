@@ -4,6 +4,7 @@
 #include <string.h>
 #include <string.h>
 
+#include "frame.h"
 #include "map_parts.h"
 #include "ranks.h"
 
@@ -114,19 +115,23 @@ static int bright_beyond_bone(const dm_map_params *p, size_t n, const float *bey
     return count > DM_NT && (double)dm_rank(pool, count, 0.8) > p->fat_share * sac;
 }
 
-/* Where marrow is darker than fat, the fat of the epidural space tells: what fills gaps that are wide enough to show it, along
- * half of the sac or more and in all but a third of them. No collection does that, and veins are darker. */
-static int bright_in_wide_gaps(const dm_map_params *p, const dm_study *st, const float *gap, const float *cells, const uint8_t *use,
-                               double sac, float *pool) {
-    size_t count = 0, rows = 0, filled = 0;
-    for (int i = 0; i < st->spine.n; i++) {
-        size_t before = count;
-        for (int t = 0; t < DM_NT; t++)
-            if (use[i * DM_NT + t] && (double)gap[i * DM_NT + t] >= p->fat_gap) pool[count++] = cell(cells, i, t)[DM_CELL_DARK];
-        rows += count > before;
-        filled += st->canal.filled[i] != 0;
-    }
-    return count > DM_NT && 2 * rows >= filled && (double)dm_rank(pool, count, p->tissue_share) > p->fat_fill * sac;
+/* Fat under the skin and between the muscles of the back tells as well, however dark the marrow: share of what lies 25 to 60 mm from the
+ * line, behind it, that is brighter than fat_share of the sac; -1 where less than 20 rows' worth is inside the scan. In front lie bladder and bowel,
+ * whose fluid is bright whatever becomes of fat. */
+static double bright_behind(const dm_map_params *p, const dm_study *st, double sac) {
+    const dm_spine *sp = &st->spine;
+    int step = dm_max((int)lround(3 / sp->ds), 1), least = 20 * 8 * 15, seen = 0, bright = 0;
+    for (int i = 0; i < sp->n; i += step)
+        for (double theta = 110; theta <= 250; theta += 20)
+            for (double r = 25; r <= 60; r += 2.5) {
+                double at[3];
+                dm_frame_to_lps(sp, i * sp->ds, theta, r, at);
+                float v = dm_volume_sample(&st->crop.raw, at);
+                if (dm_is_outside(v)) continue;
+                seen++;
+                bright += (double)v > p->fat_share * sac;
+            }
+    return seen >= least ? (double)bright / seen : -1;
 }
 
 /* Fluid just inside the dura at one cell, share of the sac, at least `least`: the median round it. Where the cord lies on the
@@ -153,7 +158,7 @@ static double least_rim(const dm_map_params *p, dm_modality modality, int t) {
     return dm_faces_body((dm_map_args){.nt = DM_NT}, t, (float)p->body_angle) ? p->rim_front : 1;
 }
 
-dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const float *gap, const float *cells, const float *beyond,
+dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const float *cells, const float *beyond,
                              const uint8_t *use, dm_references *out) {
     int n = st->spine.n;
     size_t count = (size_t)n * DM_NT;
@@ -171,8 +176,7 @@ dm_status dm_references_make(const dm_map_params *p, const dm_study *st, const f
     out->layering = layering(p, n, cells, out->base, pool);
     double sac = middle_of(out->base, n, pool);
     out->sac_middle = sac;
-    out->fat_bright = st->modality == DM_MR && (bright_beyond_bone(p, count, beyond, sac, pool) ||
-                                                bright_in_wide_gaps(p, st, gap, cells, use, sac, pool));
+    out->fat_bright = st->modality == DM_MR && (bright_beyond_bone(p, count, beyond, sac, pool) || bright_behind(p, st, sac) > p->fat_behind);
     tissue_by_angle(p, st, cells, use, sac, out->fat_bright, (dm_rows){0, n - 1}, pool, out->tissue);
     tissue_by_cell(p, st, cells, use, sac, pool, out);
     for (int i = 0; i < n; i++)

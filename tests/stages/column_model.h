@@ -45,6 +45,7 @@ typedef struct model {
     int pelvis;      /* alae and ilium beside S1 */
     int skull;       /* its base reaches out above the neck, as ribs do; MR: cisterns, brain stem and brain */
     double side;     /* nothing is known further out; 0 = the whole width */
+    int veins;       /* MR: bright veins in the back third of the bodies, and two of three discs as dark as marrow */
     double seam;     /* MR: a false disc this far above C2/3; 0 = none */
 } model;
 
@@ -120,6 +121,12 @@ static inline double signal(const model *m, double conus, double sac_end, double
     if (m->seam > 0) edge = fmin(edge, fabs(from_of(m, DM_C2 + 1) - m->seam - s));
     if (s < m->from[0] || s >= m->from[m->n] || a < 8 || fabs(l) > 17) return 120;
     if (a > (m->level[v] < DM_T1 + 9 ? 23 + 0.75 * (m->level[v] - DM_C2) : 40)) return 120;
+    if (m->veins && m->level[v] < DM_S1) {
+        double middle = 0.5 * (m->from[v] + m->from[v + 1]);
+        if (fabs(s - middle) < 2.5 && a < 16 && fabs(l) < 5) return 700;
+        int disc = s > middle ? v + 1 : v; /* index of the vertebra below the next disc */
+        if (disc % 3) return edge < 3 ? 200 : edge < 4.5 ? 150 : 190;
+    }
     return m->level[v] >= DM_S1 ? 200 : edge < 3 ? 290 : edge < 4.5 ? 80 : 190;
 }
 

@@ -29,6 +29,7 @@ typedef struct model {
     model_pool pool[4];
     double vein_s, vein_hu; /* a vein of 1.3 mm radius, 22 mm long, on the left; vein_hu 0 = none */
     double dim_from, dim_to; /* the sac dims behind, from 3 mm inside the dura to half at it, from .. to mm; 0, 0 = nowhere */
+    double back; /* signal of what lies further behind than 40 mm, in a wider scan; 0 = the scan ends before */
     double muscle_from, muscle_to; /* HU 60 instead of fat in the gap on the right from .. to mm; 0, 0 = none */
 } model;
 
@@ -88,7 +89,7 @@ static inline double model_value(const model *m, double s, double theta, double 
 }
 
 static inline int model_make_volume(const model *m, uint64_t seed, dm_study *st) {
-    const double step = 0.7, slice = 1.0, half = m->vein_hu > 0 ? 42 : 28;
+    const double step = 0.7, slice = 1.0, half = m->back > 0 ? 64 : m->vein_hu > 0 ? 42 : 28;
     int nx = (int)(2 * half / step), nz = (int)(m->length / slice);
     /* z grows to the head, s to the feet */
     const dm_affine a = {{{step, 0, 0, -half}, {0, step, 0, -half}, {0, 0, slice, 0}}};
@@ -99,8 +100,9 @@ static inline int model_make_volume(const model *m, uint64_t seed, dm_study *st)
             for (int i = 0; i < nx; i++) {
                 double s = m->length - k * slice, x = -half + i * step, y = -half + j * step - model_bow(s);
                 double theta = atan2(x, -y), r = sqrt(x * x + y * y);
+                double value = m->back > 0 && r > 40 && cos(theta) < -0.3 ? m->back : model_value(m, s, theta, r);
                 st->crop.raw.v[((size_t)k * (size_t)nx + (size_t)j) * (size_t)nx + (size_t)i] =
-                    (float)(model_value(m, s, theta, r) + m->noise * model_normal(&state));
+                    (float)(value + m->noise * model_normal(&state));
             }
     st->crop.noise_sd = m->noise;
     return 1;

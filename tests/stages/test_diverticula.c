@@ -26,6 +26,7 @@ typedef struct scene {
     double cyst;
     int everywhere; /* the same ball at every foramen, on both sides */
     double knobs;   /* eight bright balls round it, as small as sleeves: bone; 1 = 3.3 mm beyond its edge, less: nearer */
+    int root;       /* a dark nerve root of 1.6 mm runs through it, from the sac outwards */
     int tail;       /* in the sacrum, the sac tapers on for 25 mm below the last row that counts as filled */
 } scene;
 
@@ -52,6 +53,7 @@ static double clean_value(double x, double y, double z, const scene *c) {
     double bright = fmax(fmax(sac, cyst), fmax(stalk, sleeve)), v = -90 + 690 * bright + 500 * bone;
     if (c->knobs > 0) v += 600 * knobs(x, y, z, c->knobs);
     if (ball > 0) v = v * (1 - ball) + ball * (c->fill * 600);
+    if (c->root && x > 6) v += (40 - v) * inside(hypot(y, z + 57) - 0.8) * fmax(ball, stalk);
     if (c->rim) v += 700 * (inside(d - c->radius) - inside(d - c->radius + 1.2));
     return v;
 }
@@ -125,6 +127,21 @@ START_TEST(found_and_measured) {
     ck_assert_double_eq_tol(d->lps[0], 15, 1);
     ck_assert_double_eq_tol(d->lps[2], -57, 1);
     ck_assert_int_eq(d->prominent, d->diameter_mm > 6);
+    drop(st);
+}
+END_TEST
+
+/* The root that the sleeve holds runs through its middle: as dark as muscle, and no other ball. */
+START_TEST(a_root_runs_through_it) {
+    static const double radius[] = {3.2, 4.5};
+    dm_study *st = find_in(&(scene){.radius = radius[_i], .fill = 1, .root = 1});
+    ck_assert_int_eq(st->findings.n_diverticula, 1);
+    const dm_diverticulum *d = &st->findings.d[0];
+    double sphere = 4.18879 * radius[_i] * radius[_i] * radius[_i];
+    ck_assert_double_eq_tol(d->diameter_mm, 2 * radius[_i], 0.8);
+    ck_assert_double_eq_tol(d->volume_mm3, sphere, 0.4 * sphere);
+    ck_assert_double_eq_tol(d->lps[0], 15, 1.2);
+    ck_assert_double_eq_tol(d->lps[2], -57, 1);
     drop(st);
 }
 END_TEST
@@ -211,6 +228,7 @@ int main(void) {
     TCase *t = tcase_create("diverticula");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, found_and_measured, 0, 3);
+    tcase_add_loop_test(t, a_root_runs_through_it, 0, 2);
     tcase_add_loop_test(t, what_is_none, 0, 3);
     tcase_add_test(t, a_dim_one_among_bone);
     tcase_add_test(t, what_is_usual_is_none);

@@ -194,6 +194,19 @@ START_TEST(sac_and_conus_place_a_lumbar_mr) {
 }
 END_TEST
 
+/* The veins in the middle of the bodies (basivertebral) are brighter than worn discs, but do not fill the column. */
+START_TEST(veins_of_the_bodies_are_no_discs) {
+    model m = make_model(DM_T1 + 9, DM_S1 + 1, 12, 1);
+    m.veins = 1;
+    double top = 30, low = m.from[m.n] - 6;
+    dm_study *study = make_study(&m, top, low, 1.5);
+    into_mr(study, &m, m.from[4] - 9, m.from[8] + 45);
+    run_levels(study);
+    names_are_right(&m, study, top, low, 4);
+    free_study(study);
+}
+END_TEST
+
 /* An MR whose line ends with its fluid, 20 mm below the upper edge of S1; the scan goes on for `more` mm. Posterior of the numbering. */
 static double posterior_with_sacrum(double more) {
     model m = make_model(DM_T1 + 9, DM_S1 + 1, 12, 1);
@@ -367,6 +380,7 @@ int main(void) {
     tcase_add_test(tests, a_narrow_scan_is_not_counted_by_ribs);
     tcase_add_test(tests, a_seam_of_the_dens_is_not_taken_for_sure);
     tcase_add_test(tests, sac_and_conus_place_a_lumbar_mr);
+    tcase_add_test(tests, veins_of_the_bodies_are_no_discs);
     tcase_add_test(tests, a_sacrum_below_the_fluid_counts);
     tcase_add_test(tests, without_an_anchor_nothing_is_promised);
     tcase_add_test(tests, short_lines_are_answered);
