@@ -10,6 +10,7 @@ typedef struct dm_hough_args {
     dm_grid_args grid;
     int n, n_directions;
     float step; /* mm of one sample of a profile: 0.25 for diverticula, more for cysts */
+    int crossed; /* 1 = a root may run through a ball (MR); on CT what is so uneven is bone */
 } dm_hough_args;
 
 /* One centre: LPS point, value of the sac and of soft tissue (HU or signal), unit vector towards the sac,
@@ -26,24 +27,27 @@ DM_FN float dm_hough_share(const dm_hough_args *g, DM_GLOBAL const float *DM_RES
     return dm_is_outside(v) ? -1.0f : dm_fmax((v - c[4]) / (c[3] - c[4]), -0.1f);
 }
 
-enum { DM_HOUGH_VALUES = 15 };
+enum { DM_HOUGH_NEAR = 7, DM_HOUGH_VALUES = 15 };
 
-/* Value of a ball: of the centre, six points 0.7 mm and eight points 1.75 mm from it the mean of the third to the fifth brightest.
- * Fluid round a root of 2 mm that runs through it is that bright, and one voxel's noise must not decide. */
+/* Value of a ball: the mean of the centre and six points 0.7 mm from it, as one voxel's noise must not decide; where a root of 2 mm
+ * may run through it, of these and eight points 1.75 mm from the centre the mean of the third to the fifth brightest. */
 DM_FN float dm_hough_value(const dm_hough_args *g, DM_GLOBAL const float *DM_RESTRICT volume,
                            DM_GLOBAL const float *c) {
-    float v[DM_HOUGH_VALUES];
-    for (int k = 0; k < DM_HOUGH_VALUES; k++) {
-        float near = (k & 1) ? 0.7f : -0.7f, far = 1.01f, d[3]; /* 1.75 mm along the diagonal of a cube */
-        d[0] = k > 6 ? ((k & 1) ? far : -far) : (k < 2 ? near : 0.0f);
-        d[1] = k > 6 ? ((k & 2) ? far : -far) : (k / 2 == 1 ? near : 0.0f);
-        d[2] = k > 6 ? ((k & 4) ? far : -far) : (k / 2 == 2 ? near : 0.0f);
+    float v[DM_HOUGH_VALUES], sum = 0.0f;
+    int n = g->crossed ? DM_HOUGH_VALUES : DM_HOUGH_NEAR;
+    for (int k = 0; k < n; k++) {
+        float d[3] = {0.0f, 0.0f, 0.0f};
+        for (int x = 0; x < 3; x++) {
+            if (k >= DM_HOUGH_NEAR) d[x] = (k >> x & 1) ? 1.01f : -1.01f; /* 1.75 mm along the diagonal of a cube */
+            else if (k > 0 && (k - 1) / 2 == x) d[x] = (k & 1) ? -0.7f : 0.7f;
+        }
         float here = dm_hough_share(g, volume, c, c[0] + d[0], c[1] + d[1], c[2] + d[2]);
+        sum += here;
         int at = k;
         for (; at > 0 && v[at - 1] < here; at--) v[at] = v[at - 1];
         v[at] = here;
     }
-    return (v[2] + v[3] + v[4]) / 3.0f;
+    return g->crossed ? (v[2] + v[3] + v[4]) / 3.0f : sum / (float)n;
 }
 
 /* What the rays of one centre show at every radius. */

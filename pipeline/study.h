@@ -221,6 +221,7 @@ typedef enum dm_vein_term {
     DM_VEIN_FRONT,   /* cm in front of the line */
     DM_VEIN_OUT,     /* cm outside the bony wall */
     DM_VEIN_UPPER,   /* 1 = at the foramina of C8 and T1, beside the first rib */
+    DM_VEIN_LOWER,   /* 1 = at the foramina of L2 and below, whose roots are long */
     DM_VEIN_TERMS
 } dm_vein_term;
 

@@ -35,10 +35,10 @@ static const double near_share = 0.4, near_least = 0.2;
 
 static const model of_veins = {"vein_odds",
                                {"base", "bright", "short", "long", "far", "own", "root", "calcium", "tube", "usual",
-                                "wide", "front", "out", "upper"},
+                                "wide", "front", "out", "upper", "lower"},
                                DM_VEIN_TERMS,
                                1,
-                               0};
+                               1u << DM_VEIN_LOWER};
 static const model of_balls = {"diverticulum_odds",
                                {"base", "size", "edge", "uneven", "round", "joined", "way", "cross", "behind", "lift",
                                 "value", "over", "rim", "ct", "bony", "height"},

@@ -103,16 +103,33 @@ int dm_ball_fit(const dm_volume *v, const dm_hough_args *g, const float *directi
     return 1;
 }
 
-/* Samples inside a ball along its free rays: further in, a root that runs through it would be most of them. */
+/* Samples inside a ball along its free rays. */
 enum { INSIDE_OF_RAY = 3 };
 typedef struct inside {
     float x[INSIDE_OF_RAY * DM_DIRECTIONS];
     size_t n;
 } inside;
 
+/* Where a root may run through, further out: within 0.3 of the radius it would be most of the ball. */
 static void look_inside(const dm_volume *v, const dm_hough_args *g, const dm_ball *b, const double u[3],
                         inside *in) {
-    for (int k = 0; k < INSIDE_OF_RAY; k++) in->x[in->n++] = (float)along(g, v, b, u, (0.5 + 0.1 * k) * b->r);
+    for (int k = 0; k < INSIDE_OF_RAY; k++)
+        in->x[in->n++] = (float)along(g, v, b, u, (g->crossed ? 0.5 + 0.1 * k : 0.3 + 0.2 * k) * b->r);
+}
+
+/* Mean and s.d. of the samples; where a root may run through median and quartiles, as it fills less than a quarter of them. */
+static double spread_of(inside *in, int crossed, double *mean) {
+    if (crossed) {
+        *mean = (double)dm_rank(in->x, in->n, 0.5);
+        return (double)(dm_rank(in->x, in->n, 0.75) - dm_rank(in->x, in->n, 0.25)) / 1.349;
+    }
+    double sum = 0, square = 0, n = (double)in->n;
+    for (size_t i = 0; i < in->n; i++) {
+        double x = (double)in->x[i];
+        sum += x, square += x * x;
+    }
+    *mean = sum / n;
+    return sqrt(fmax(square / n - *mean * *mean, 0));
 }
 
 /* Something brighter than `most` along u. */
@@ -159,9 +176,7 @@ int dm_ball_look(const dm_volume *v, const dm_hough_args *g, const float *direct
     if (n < DM_DIRECTIONS / 8) return 0;
     float middle = dm_rank(end, (size_t)n, 0.5);
     for (int i = 0; i < n; i++) end[i] = fabsf(end[i] - middle);
-    /* Ranks: a root that runs through fills less than a quarter of the ball. */
-    face->mean = (double)dm_rank(in.x, in.n, 0.5);
-    double spread = (double)(dm_rank(in.x, in.n, 0.75) - dm_rank(in.x, in.n, 0.25)) / 1.349;
+    double spread = spread_of(&in, g->crossed, &face->mean);
     face->uneven = sqrt(fmax(spread * spread - noise * noise, 0)) / b->v;
     face->round = (double)dm_rank(end, (size_t)n, 0.5) / b->r;
     face->joined = (double)joined / used;
@@ -176,7 +191,7 @@ dm_ball_way dm_ball_way_to(const dm_volume *v, const dm_hough_args *g, const dm_
     length = sqrt(length);
     for (int i = 0; i < 3; i++) u[i] /= length;
     double least = INFINITY, most = -INFINITY;
-    for (double r = fmin(0.7 * b->r, length); r <= length; r += 0.25) {
+    for (double r = g->crossed ? fmin(0.7 * b->r, length) : 0; r <= length; r += 0.25) {
         double x = along(g, v, b, u, r);
         least = fmin(least, x), most = fmax(most, x);
     }

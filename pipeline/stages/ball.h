@@ -29,8 +29,9 @@ int dm_ball_fit(const dm_volume *volume, const dm_hough_args *g, const float *di
  * the profile falls half way to the darkest of the 2 mm beyond the edge, with nothing brighter before; the
  * rest of a ball may lie against bone, which then tells nothing of the ball. */
 typedef struct dm_ball_face {
-    double mean, uneven; /* at 0.5 to 0.7 of the radius along free rays: median, share of the sac above soft tissue; s.d. by
-                          * quartiles as a share of the ball's value, the scan's noise taken off */
+    double mean, uneven; /* out to 0.7 of the radius along free rays: share of the sac above soft tissue; s.d.
+                          * as a share of the ball's value, the scan's noise taken off; where a root may run through
+                          * (args.crossed) median and quartiles, from half of the radius on */
     double round;  /* median distance of the free rays' ends from their own median, share of the radius */
     double joined; /* share of the rays that go on as bright: neither fall nor meet anything brighter */
     double bony;   /* share of the rays that meet a quarter more than the mean, from 1 mm inside the edge to 3 mm
@@ -42,8 +43,8 @@ typedef struct dm_ball_face {
 int dm_ball_look(const dm_volume *volume, const dm_hough_args *g, const float *directions, const dm_ball *b,
                  double noise, dm_ball_face *face);
 
-/* What lies on the straight way to the sac from 0.7 of the ball's radius on: the darkest as a share of the ball's value, the
- * brightest as a share of the sac, both above soft tissue. */
+/* What lies on the straight way from the ball (args.crossed: from 0.7 of its radius on) to the sac: the darkest as a
+ * share of the ball's value, the brightest as a share of the sac, both above soft tissue. */
 typedef struct dm_ball_way {
     double least, most;
 } dm_ball_way;

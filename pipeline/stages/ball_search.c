@@ -80,6 +80,7 @@ dm_status dm_hough_compare(dm_gpu *gpu, int edge, uint64_t seed, int with_refere
     DM_TRY_OUT(dm_search_open(gpu, &v, n, &s));
     memcpy(s.host_centres, centres, (size_t)n * DM_HOUGH_CENTRE * sizeof *centres);
     DM_TRY_OUT(dm_ball_args(&v, n, 0.25, &g));
+    g.crossed = (int)(seed & 1);
     dm_gpu_reset_times(gpu);
     DM_TRY_OUT(dm_search_run(&s, g));
     r->seconds = dm_gpu_seconds(gpu);

@@ -212,6 +212,7 @@ static dm_status look(dm_search *s, const dm_diverticula_params *p, const place 
     double best = 0;
     *out = (sight){.d.other_mm = NAN};
     DM_TRY(dm_ball_args(&st->crop.raw, centres_of(st, at, s->host_centres), 0.25, &g));
+    g.crossed = st->modality == DM_MR;
     DM_TRY(dm_search_run(s, g));
     for (int n = 0; n < BALLS && next_ball(p, &p->root, s, &g, at, taken, n, &taken[n]); n++) {
         dm_ball b = taken[n];

@@ -60,6 +60,7 @@ static double clean_value(double x, double y, double z, const scene *c) {
 
 static void make_study(dm_study *st, const scene *c) {
     const dm_affine to_lps = {{{0.6, 0, 0, -24}, {0, 0.6, 0, -24}, {0, 0, 1.0, -100}}};
+    st->modality = c->root ? DM_MR : DM_CT; /* roots are looked through on MR */
     ck_assert(dm_good(dm_volume_make(&st->crop.raw, 81, 81, 101, &to_lps)));
     unsigned state = 12345;
     for (int k = 0; k < 101; k++)

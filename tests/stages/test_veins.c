@@ -149,6 +149,13 @@ START_TEST(terms_are_what_they_say) {
     ck_assert_double_eq_tol(x[DM_VEIN_CALCIUM], 1.5, 1e-9);
     ck_assert_double_eq_tol(x[DM_VEIN_USUAL], 0.75, 1e-9);
     ck_assert_double_eq(x[DM_VEIN_UPPER], 1);
+    ck_assert_double_eq(x[DM_VEIN_LOWER], 0);
+    st.levels.v[3].level = DM_L1;
+    dm_vein_terms(&w, &blood, &q, x);
+    ck_assert_double_eq(x[DM_VEIN_LOWER], 0);
+    st.levels.v[3].level = DM_L1 + 1;
+    dm_vein_terms(&w, &blood, &q, x);
+    ck_assert_double_eq(x[DM_VEIN_LOWER], 1);
     close_box(&st, &w);
 }
 END_TEST
