@@ -131,7 +131,7 @@ static const dm_param table[] = {
     VEIN_ODDS(front, FRONT, 1.09, "... + this * cm in front of the line: facets and laminae lie behind, ..."),
     VEIN_ODDS(out, OUT, 3.91, "... + this * cm outside the bony wall: tips of sleeves lie near to it, ..."),
     VEIN_ODDS(upper, UPPER, -3.99, "... + this at the foramina of C8 and T1, where the first rib lies; fistulas lie from T4 to L1 (medical notes 1.2), ..."),
-    VEIN_ODDS(lower, LOWER, -3, "... + this at the foramina of L2 and below, by hand: none of 48 fistulas lay below L1 (medical notes 1.2), half of one would be a twentieth of four foramina's share; sleeves are long there."),
+    VEIN_ODDS(lower, LOWER, -3, "... + this at the foramina of L2 and below, where sleeves are long, by hand: none of 48 fistulas lay below L1 (medical notes 1.2), half of one were a twentieth of chance."),
     VEIN(solid_hu, "HU", 150, 600, 250, "Bone, and sleeves and roots full of contrast, are brighter than this after the blur of 0.9 mm and joined to something far brighter; of a vein of 330 HU and 3 mm that blur leaves less."),
     VEIN(closed, "1", 4, 8, 6, "In this many of 8 directions round a vein it grows darker before anything brighter comes: edges of bone are open towards the bone."),
     VEIN(least_mm, "mm", 3, 30, 6, "Shorter pieces are ends of sleeves and of facets; the first millimetres of a vein hide beside the root."),

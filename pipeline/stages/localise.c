@@ -78,7 +78,8 @@ static void place(const dm_study *st, dm_finding *f) {
 
 /* How much of the spine seen can be judged at all. */
 typedef struct coverage {
-    double filled, filled_mm, unsure, assessed;
+    double filled; /* share of what is sure of the line */
+    double filled_mm, unsure, assessed;
     double front; /* share assessed in front of the sac, within 45 degrees, where most tears are */
 } coverage;
 
@@ -86,7 +87,7 @@ static coverage cover(const dm_study *st) {
     int n = st->spine.n, filled = 0, unsure = 0;
     size_t cells = 0, assessed = 0, front = 0, front_assessed = 0;
     for (int i = 0; i < n; i++) {
-        filled += st->canal.filled[i] != 0;
+        filled += st->canal.filled[i] && !st->spine.unsure[i]; /* a line that has left the canal sees bone */
         unsure += st->spine.unsure[i] != 0;
         for (int t = 0; t < DM_NT && st->canal.filled[i]; t++) {
             size_t here = st->map.assessed[(size_t)i * DM_NT + (size_t)t] != 0, ahead = t <= 9 || t >= DM_NT - 9;
@@ -94,7 +95,7 @@ static coverage cover(const dm_study *st) {
             front += ahead, front_assessed += ahead && here;
         }
     }
-    return (coverage){.filled = (double)filled / n,
+    return (coverage){.filled = (double)filled / dm_max(n - unsure, 1),
                       .filled_mm = filled * st->spine.ds,
                       .unsure = (double)unsure / n,
                       .assessed = cells ? (double)assessed / (double)cells : 0,

@@ -25,7 +25,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, tissue_high_hu, "HU", 40, 200, 110, "Tissue is at most this bright on CT: ligament and enhanced muscle."),
     DM_PARAM_FLOAT(dm_map_params, tissue_high_share, "1", 0.05, 0.5, 0.25, "Tissue is at most this share of the sac on T2 MR."),
     DM_PARAM_FLOAT(dm_map_params, fat_share, "1", 0.1, 0.6, 0.25, "MR: fat is not suppressed when a fifth of what lies 4 mm beyond the bone's edge is brighter than this share of the sac."),
-    DM_PARAM_FLOAT(dm_map_params, fat_behind, "1", 0, 1, 0.04, "MR: or when more than this share of the back, 25 to 60 mm behind the line, is: of 28 scans none with suppressed fat shows any, those without 0.10 and more."),
+    DM_PARAM_FLOAT(dm_map_params, fat_behind, "1", 0, 1, 0.04, "MR: or when more than this share of the back, 25 to 60 mm behind the line, is: of 29 scans none of 21 with suppressed fat shows any, the 8 without 0.10 and more."),
     DM_PARAM_FLOAT(dm_map_params, fat_rank, "1", 0.3, 0.95, 0.8, "Rank of the shell's darkest value that counts as tissue where fat is bright: a pool must exceed the fat."),
     DM_PARAM_FLOAT(dm_map_params, null_share, "1", 0.2, 0.5, 0.35, "Rank of the valley among cells of the same gap that counts as usual: below the half that a long collection may fill."),
     DM_PARAM_FLOAT(dm_map_params, valley_gain, "1", 1, 10, 5, "Factor on the valley before it is compared with the fit: the blur halves the floor of a thin pool."),
