@@ -52,7 +52,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.12, "Between this (57 of the 104 CT, 32 of the 143 MR have a false one there) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.8, "The same for veins: in 44 scans painted into a real thorax after the fit false ones reach 0.77, true ones 0.74 and 0.93."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 1, 0.15, "And for doubtful veins: a fifth of a false mark a study there."),
-    DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen."),
+    DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen, what is unsure of it left out."),
     DM_PARAM_FLOAT(dm_localise_params, filled_length_least, "mm", 0, 500, 60, "And over this length: three thoracic segments."),
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, assessed_least, "1", 0, 1, 0.3, "Less of the dura's surface assessable than this beside a filled sac: indeterminate."),
