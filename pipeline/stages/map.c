@@ -54,7 +54,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_map_params, membrane, "mm", 0.2, 1, 0.45, "MR: dura and arachnoid between two layers of fluid, a dark line."),
     DM_PARAM_FLOAT(dm_map_params, membrane_from, "1", -10, 30, 2, "MR: mean fall of chi-square by such a line, within 9 mm and 25 degrees, from which it counts; healthy fluid stays below 0."),
     DM_PARAM_FLOAT(dm_map_params, membrane_full, "1", -9, 60, 10, "MR: and at which it counts in full."),
-    DM_PARAM_FLOAT(dm_map_params, membrane_share, "1", 0, 1, 0.3, "MR: least share of a patch with a line that shows it also against fluid that dims outwards, as pulsation makes it; at .05 such fluid was a leak once in 18 leak-free studies, at .3 no pool of 55 is lost."),
+    DM_PARAM_FLOAT(dm_map_params, membrane_share, "1", 0, 1, 0.3, "MR: least share of a patch with a line that shows it also against fluid that dims outwards, as pulsation makes it (at .05 such fluid was once a leak)."),
     DM_PARAM_FLOAT(dm_map_params, bone_least, "1", 0, 1, 0.5, "Least strength of the bone's edge at which a pool may be sought on the bone alone."),
 };
 
