@@ -45,6 +45,12 @@ DM_FN int dm_popcount(uint a) { return __builtin_popcount(a); }
 DM_FN float dm_clampf(float v, float lo, float hi) { return dm_fmin(dm_fmax(v, lo), hi); }
 DM_FN int dm_clampi(int v, int lo, int hi) { return dm_min(dm_max(v, lo), hi); }
 
+/* Adds x to v[0..n), which is in order, greatest first. */
+DM_FN void dm_put_in_order(float *v, int n, float x) {
+    for (; n > 0 && v[n - 1] < x; n--) v[n] = v[n - 1];
+    v[n] = x;
+}
+
 /* Value of a sample outside the field of view. Never a number that a scanner gives; test with dm_is_outside. */
 #define DM_OUTSIDE (-30000.0f)
 DM_FN int dm_is_outside(float v) { return v < -20000.0f; }

@@ -60,10 +60,7 @@ DM_FN float dm_discs_sheet(DM_GLOBAL const float *DM_RESTRICT v, const dm_discs_
         }
         sum += of_row;
         known += in_row;
-        if (in_row <= g->half_l) continue;
-        int at = rows++;
-        for (of_row /= (float)in_row; at > 0 && row[at - 1] > of_row; at--) row[at] = row[at - 1];
-        row[at] = of_row;
+        if (in_row > g->half_l) dm_put_in_order(row, rows++, of_row / (float)in_row);
     }
     int all = (2 * g->half_a + 1) * (2 * g->half_l + 1);
     if (2 * known < all) return DM_OUTSIDE;

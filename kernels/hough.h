@@ -43,9 +43,7 @@ DM_FN float dm_hough_value(const dm_hough_args *g, DM_GLOBAL const float *DM_RES
         }
         float here = dm_hough_share(g, volume, c, c[0] + d[0], c[1] + d[1], c[2] + d[2]);
         sum += here;
-        int at = k;
-        for (; g->crossed && at > 0 && v[at - 1] < here; at--) v[at] = v[at - 1];
-        v[at] = here;
+        if (g->crossed) dm_put_in_order(v, k, here);
     }
     return g->crossed ? (v[2] + v[3] + v[4]) / 3.0f : sum / (float)n;
 }
