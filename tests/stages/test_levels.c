@@ -180,6 +180,24 @@ START_TEST(a_seam_of_the_dens_is_not_taken_for_sure) {
 }
 END_TEST
 
+/* On MR the seam of the dens lies 14 mm above C2/3 and higher, and does not speak against C2/3 there. */
+START_TEST(a_low_seam_leaves_the_axis_its_name) {
+    enum { N = 60, AXIS = 40 };
+    float looks[DM_WIDTHS][N];
+    dm_column c = {.modality = DM_MR, .n = N, .last = N - 1};
+    for (int w = 0; w < DM_WIDTHS; w++) {
+        c.d[w] = looks[w];
+        for (int i = 0; i < N; i++) looks[w][i] = -2;
+    }
+    for (int above = 10; above <= 16; above++) {
+        looks[1][AXIS - above] = 2;
+        double mr = dm_fused_beyond(&c, DM_C2, DM_C2 + 1, AXIS);
+        ck_assert_msg(above < 14 ? mr < 0 : mr >= 0, "%d mm above: %g", above, mr);
+        looks[1][AXIS - above] = -2;
+    }
+}
+END_TEST
+
 START_TEST(sac_and_conus_place_a_lumbar_mr) {
     model m = make_model(DM_T1 + 9, DM_S1 + 1, 12, 1);
     double conus = m.from[4] - 9, sac_end = m.from[8] + 45, top = 30, low = m.from[m.n] - 6;
@@ -379,6 +397,7 @@ int main(void) {
     tcase_add_test(tests, a_pelvis_has_no_ribs);
     tcase_add_test(tests, a_narrow_scan_is_not_counted_by_ribs);
     tcase_add_test(tests, a_seam_of_the_dens_is_not_taken_for_sure);
+    tcase_add_test(tests, a_low_seam_leaves_the_axis_its_name);
     tcase_add_test(tests, sac_and_conus_place_a_lumbar_mr);
     tcase_add_test(tests, veins_of_the_bodies_are_no_discs);
     tcase_add_test(tests, a_sacrum_below_the_fluid_counts);
