@@ -27,7 +27,7 @@ float dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float nea
 
 /* How far rays near ray (i, t) moved, on the whole: weights of a Gaussian of 2 mm along the line and 5 degrees round it. A tenth of a ray
  * that stayed: alone among rays without an edge, one that moved tells little of them. */
-static float moved_round(const dm_unrolled *u, const float *moved, const uint8_t *sharp, int i, int t) {
+float dm_moved_round(const dm_unrolled *u, const float *moved, const uint8_t *seen, int i, int t) {
     float sum = 0.0f, weight = 0.1f;
     int along = (int)(4.0 / u->step + 0.5);
     for (int j = i - along; j <= i + along; j++)
@@ -35,7 +35,7 @@ static float moved_round(const dm_unrolled *u, const float *moved, const uint8_t
             if (j < 0 || j >= u->a.ns) continue;
             size_t ray = (size_t)j * DM_NT + (size_t)((t + d + DM_NT) % DM_NT);
             float x = (float)((j - i) * u->step) / 2.0f, y = (float)d;
-            if (!sharp[ray]) continue;
+            if (!seen[ray]) continue;
             float share = expf(-0.5f * (x * x + y * y)) / 12.6f; /* all of them: 1 */
             weight += share;
             sum += share * moved[ray];
@@ -55,7 +55,7 @@ dm_status dm_sharpen_bone(const dm_unrolled *u, const dm_edge_args *edge, float 
     }
     for (size_t ray = 0; ray < rays; ray++) {
         int i = (int)(ray / DM_NT), t = (int)(ray % DM_NT);
-        float by = w->sharp[ray] ? moved[ray] : moved_round(u, moved, w->sharp, i, t);
+        float by = w->sharp[ray] ? moved[ray] : dm_moved_round(u, moved, w->sharp, i, t);
         w->rb[ray] = fmaxf(w->rb[ray] + by, fminf(w->rb[ray], w->rd[ray] + gap));
     }
     free(moved);

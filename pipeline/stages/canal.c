@@ -283,8 +283,8 @@ static dm_status solve(const params *p, work *w, int last) {
     DM_TRY(divide(p, w));
     DM_TRY(settle(p, w, last));
     DM_TRY(solve_bone(p, w, 1));
-    if (w->edge.mr) return dm_ok;
     const dm_walls_found walls = {w->rd, w->rb, w->qb, w->qd, w->sharp};
+    if (w->edge.mr) return dm_place_fluid_edge(&w->u, (float)p->gap, &walls);
     DM_TRY(dm_sharpen_bone(&w->u, &w->edge, (float)p->gap, &walls));
     return dm_unbias_walls(&w->u, &w->edge, w->level, &walls);
 }

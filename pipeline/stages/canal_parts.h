@@ -122,11 +122,24 @@ float dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float nea
  * nearer to rd than `gap` mm. */
 dm_status dm_sharpen_bone(const dm_unrolled *u, const dm_edge_args *edge, float gap, const dm_walls_found *w);
 
+/* How far rays near ray (i, t) moved, on the whole, mm: weights of a Gaussian of 2 mm along the line and 5 degrees round it, of those that
+ * were seen to move or to stay. */
+float dm_moved_round(const dm_unrolled *u, const float *moved, const uint8_t *seen, int i, int t);
+
 /* ---- wall_bias.c ---- */
+
+/* The scan's blur, s.d. in mm: of the dura's edges with a wide gap behind them, the median of step by slope. 0.6 where they are few. */
+dm_status dm_blur_of_walls(const dm_unrolled *u, const dm_walls_found *w, double *blur);
 
 /* CT: moves rd out by what the blur of the bone behind a narrow gap drew it in, and rb by what the blur of its thin cortex, or of the
  * sac, moved the rise it stands on (where sharp). level: HU per position, DM_OUTSIDE = not filled. */
 dm_status dm_unbias_walls(const dm_unrolled *u, const dm_edge_args *edge, const float *level, const dm_walls_found *w);
+
+/* ---- fluid_edge.c ---- */
+
+/* MR: moves rd, by up to 0.75 mm, to where a profile of fluid, fat and bone, blurred as the scan is, fits what is seen there; not nearer
+ * to rb than `gap` mm. Rays without an edge of the dura follow their neighbours. */
+dm_status dm_place_fluid_edge(const dm_unrolled *u, float gap, const dm_walls_found *w);
 
 /* ---- ellipse.c ---- */
 

@@ -79,8 +79,7 @@ static double apart(float a, float b) {
     return fabs(log((double)fmaxf(a, 1.0f) / (double)b));
 }
 
-/* The scan's blur, s.d. in mm: of the dura's edges with a wide gap behind them, the median of step by slope. 0.6 where they are few. */
-static dm_status blur_of(const dm_unrolled *u, const dm_walls_found *w, double *blur) {
+dm_status dm_blur_of_walls(const dm_unrolled *u, const dm_walls_found *w, double *blur) {
     size_t n = (size_t)u->a.ns * DM_NT, count = 0;
     float *v = malloc((n + 1) * sizeof *v);
     if (!v) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the blur of %zu edges", n);
@@ -125,7 +124,7 @@ static void unbias_row(const dm_unrolled *u, const dm_edge_args *edge, const tab
 dm_status dm_unbias_walls(const dm_unrolled *u, const dm_edge_args *edge, const float *level, const dm_walls_found *w) {
     table(*t)[BONES] = malloc(SACS * sizeof *t);
     double blur = 0.6;
-    dm_status status = t ? blur_of(u, w, &blur) : dm_fail(DM_STUDY, "out_of_memory", "no memory for %d tables of walls", SACS * BONES);
+    dm_status status = t ? dm_blur_of_walls(u, w, &blur) : dm_fail(DM_STUDY, "out_of_memory", "no memory for %d tables of walls", SACS * BONES);
     for (int k = 0; k < SACS * BONES && dm_good(status); k++)
         fill(edge, (double)sac_hu[k / BONES], (double)marrow_hu[k % BONES], blur, &t[k / BONES][k % BONES]);
     for (int i = 0; i < u->a.ns && dm_good(status); i++) {

@@ -178,6 +178,49 @@ START_TEST(bone_stands_on_its_edge) {
 }
 END_TEST
 
+/* Radius of an MR's dura after dm_place_fluid_edge, found at rd: the true one at 7 mm, `between` of the fluid's brightness to the bone at
+ * 7 + gap mm, 2 mm dark, and marrow; every other ring has a wide gap, which shows the scan's fat and blur. line: 1 = the dura is dark, as
+ * it is before a pool. */
+static float fluid_edge(double fat, double between, double gap, int line, float rd) {
+    enum { NS = 8, NR = 80 };
+    const dm_surf_args a = {NS, DM_NT, NR, 0.25f};
+    dm_unrolled u = {.a = a, .step = 6, .s = malloc((size_t)NS * DM_NT * NR * sizeof(float))};
+    float found[NS * DM_NT], wall[NS * DM_NT], strength[NS * DM_NT];
+    for (int i = 0; i < NS; i++) {
+        double room = i % 2 ? gap : 4, value = i % 2 ? between : fat, dark = i % 2 && line ? 0.45 : 0;
+        for (int t = 0; t < DM_NT; t++) {
+            found[i * DM_NT + t] = i % 2 ? rd : 7, wall[i * DM_NT + t] = (float)(7 + room), strength[i * DM_NT + t] = 0.9f;
+            for (int k = 0; k < NR; k++) {
+                double r = 0.25 * k, sac = 0.5 * erfc((r - 7) / 0.85), lining = 0.5 * erfc((7 + dark - r) / 0.85), bone = 0.5 * erfc((7 + room - r) / 0.85);
+                double marrow = 0.5 * erfc((9 + room - r) / 0.85);
+                u.s[dm_ray_of(a, i, t) + (size_t)k] = (float)(1000 * (sac + value * fmax(lining - bone, 0) + 0.02 * bone + 0.2 * marrow));
+            }
+        }
+    }
+    uint8_t sharp[NS * DM_NT] = {0};
+    const dm_walls_found w = {found, wall, strength, strength, sharp};
+    ck_assert(dm_good(dm_place_fluid_edge(&u, 0.3f, &w)));
+    free(u.s);
+    return found[3 * DM_NT + 10];
+}
+
+/* Bright fat draws the dura out no longer. Found too far in, it stays: what follows may be a pool. One behind the dura's line leaves it there. */
+START_TEST(fluid_ends_where_fat_begins) {
+    static const double fat[] = {0.06, 0.3, 0.55};
+    for (int f = 0; f < 3; f++)
+        for (int g = 0; g < 3; g++) {
+            double gap = 1 + g;
+            for (int off = 0; off <= 2; off++) {
+                float r = fluid_edge(fat[f], fat[f], gap, 0, 7 + 0.25f * (float)off);
+                ck_assert_msg(fabsf(r - 7) < 0.2f, "fat of %g, gap of %g mm, found at %.1f: %.2f", fat[f], gap, 7 + 0.25 * off, (double)r);
+            }
+        }
+    ck_assert(fluid_edge(0.06, 0.06, 1, 0, 6.6f) == 6.6f);
+    float pool = fluid_edge(0.06, 0.9, 3, 1, 7);
+    ck_assert_msg(fabsf(pool - 7) < 0.05f, "before a pool: %.2f", (double)pool);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("canal_parts");
     TCase *c = tcase_create("canal_parts");
@@ -186,6 +229,7 @@ int main(void) {
     tcase_add_test(c, fat_inside_is_no_dura);
     tcase_add_test(c, bone_near_the_dura_draws_it_in);
     tcase_add_test(c, bone_stands_on_its_edge);
+    tcase_add_test(c, fluid_ends_where_fat_begins);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);
     srunner_set_fork_status(r, CK_NOFORK);
