@@ -12,7 +12,7 @@
 typedef struct dm_findings_params {
     double veto_length, veto_angle, veto_share; /* mm, degrees, rank */
     double veto_length_lateral, veto_angle_lateral;
-    double hysteresis_low, hysteresis_high;
+    double hysteresis_low, hysteresis_high, core_share, half_angle;
     double join, join_lateral, join_angle; /* mm, mm, degrees */
     double list_score, least_mm2, soft_tissue_hu, satellite_share, satellite_factor;
     double ventral_angle, dorsal_angle; /* degrees */

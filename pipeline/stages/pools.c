@@ -136,38 +136,107 @@ static int is_satellite(const dm_findings_params *p, const dm_finding *f, const 
 static void append(const dm_findings_params *p, dm_findings *out, dm_finding *list, int count) {
     qsort(list, (size_t)count, sizeof *list, by_score);
     for (int k = 0; k < count && out->n < DM_MAX_FINDINGS; k++) {
-        int drop = list[k].score < p->list_score;
+        int drop = list[k].length_mm <= 0 || list[k].score < p->list_score;
         for (int j = 0; j < k && !drop; j++) drop = is_satellite(p, &list[k], &list[j]);
         if (!drop) out->f[out->n++] = list[k];
     }
 }
 
 typedef struct scratch {
-    float *f;
-    int *label, *piece, *stack;
+    float *f, *high;
+    int *label, *piece, *core, *stack;
+    int *kept; /* labels of the candidates in the list */
     dm_rows *extent; /* of the pieces, by number */
     patch *patches;
     dm_finding *list;
 } scratch;
 
 static void scratch_free(scratch *w) {
-    free(w->f), free(w->label), free(w->piece), free(w->stack), free(w->extent), free(w->patches), free(w->list);
+    free(w->f), free(w->high), free(w->label), free(w->piece), free(w->core), free(w->stack), free(w->extent), free(w->patches), free(w->list), free(w->kept);
+}
+
+/* A pool by itself: the cells that `mask` labels `which`. */
+static dm_status weigh(const dm_findings_params *p, const dm_study *st, const float *low, const int *mask, const dm_rows *extent, int which, double theta, dm_finding *f) {
+    const dm_pool_cells in = {low, mask, mask, extent};
+    *f = (dm_finding){.theta = theta};
+    DM_TRY(dm_pool_measure(p, st, &in, which, f));
+    if (f->pool.area_mm2 < p->least_mm2) f->length_mm = 0;
+    return dm_ok;
+}
+
+/* The cells of candidate `which` in which the low rank exceeds `limit`, connected piece by piece: the surest one takes the candidate's
+ * place where it is surer than the whole. Sleeves, veins and ligaments that touch a pool, or stand in a row with it, are no part of it. */
+static dm_status keep_core(const dm_findings_params *p, const dm_study *st, const scratch *w, int which, float limit, dm_finding *whole) {
+    size_t cells = (size_t)st->map.n * DM_NT;
+    for (size_t c = 0; c < cells; c++) w->high[c] = w->label[c] == which ? w->f[c] : 0;
+    int count = dm_patches_label(w->high, st->map.n, limit, limit, w->core, w->stack), best = 0;
+    patch *patches = calloc((size_t)count + 1, sizeof *patches);
+    dm_rows *extent = calloc((size_t)count + 1, sizeof *extent);
+    dm_status status = patches && extent ? dm_ok : dm_fail(DM_STUDY, "out_of_memory", "no memory for the cores of a pool");
+    if (dm_good(status)) measure(st, w->core, count, patches);
+    for (int k = 0; k < count && dm_good(status); k++) extent[k + 1] = (dm_rows){patches[k].from, patches[k].to};
+    for (int k = 0; k < count && dm_good(status); k++) {
+        dm_finding f;
+        status = weigh(p, st, w->f, w->core, extent, k + 1, angle_of(&patches[k]), &f);
+        if (dm_good(status) && f.length_mm > 0 && f.score > whole->score) *whole = f, best = k + 1;
+    }
+    for (size_t c = 0; c < cells && best; c++)
+        if (w->label[c] == which && w->core[c] != best) w->label[c] = 0;
+    free(patches), free(extent);
+    return status;
+}
+
+static float top_of(const scratch *w, size_t cells, int which) {
+    float top = 0;
+    for (size_t c = 0; c < cells; c++)
+        if (w->label[c] == which) top = fmaxf(top, w->f[c]);
+    return top;
+}
+
+/* Two pools beside the middle in front, along the same stretch and as bright: one collection, which the ligament's tie to the dura
+ * (the septum of the midline) parts. */
+static int are_halves(const dm_findings_params *p, const dm_finding *a, const dm_finding *b) {
+    double beside = fmin(a->s_to, b->s_to) - fmax(a->s_from, b->s_from), alike = fmin(a->peak_ratio, b->peak_ratio) / fmax(a->peak_ratio, b->peak_ratio);
+    return a->length_mm > 0 && b->length_mm > 0 && a->theta * b->theta < 0 && fmax(fabs(a->theta), fabs(b->theta)) < p->half_angle &&
+           beside >= 0.5 * fmin(a->length_mm, b->length_mm) && alike >= 0.6;
+}
+
+static dm_status join_halves(const dm_findings_params *p, const dm_study *st, const scratch *w, const int *labels, int count) {
+    size_t cells = (size_t)st->map.n * DM_NT;
+    for (int a = 0; a < count; a++)
+        for (int b = a + 1; b < count; b++) {
+            dm_finding *x = &w->list[a], *y = &w->list[b], both;
+            if (!are_halves(p, x, y)) continue;
+            patch whole;
+            for (size_t c = 0; c < cells; c++) w->core[c] = w->label[c] == labels[a] || w->label[c] == labels[b];
+            measure(st, w->core, 1, &whole);
+            const dm_rows extent[2] = {{0, 0}, {whole.from, whole.to}};
+            DM_TRY(weigh(p, st, w->f, w->core, extent, 1, angle_of(&whole), &both));
+            if (!(both.length_mm > 0 && both.score > fmax(x->score, y->score))) continue;
+            *x = both, *y = (dm_finding){0};
+            for (size_t c = 0; c < cells; c++)
+                if (w->label[c] == labels[b]) w->label[c] = labels[a];
+        }
+    return dm_ok;
 }
 
 dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     size_t cells = (size_t)st->map.n * DM_NT;
-    scratch w = {.f = malloc(cells * 4),
+    scratch w = {.f = malloc(cells * sizeof(float)),
+                 .high = malloc(cells * sizeof(float)),
+                 .core = malloc(cells * sizeof(int)),
                  .label = malloc(cells * sizeof(int)),
                  .piece = malloc(cells * sizeof(int)),
                  .stack = malloc(cells * sizeof(int))};
     dm_status status = dm_ok;
-    if (!w.f || !w.label || !w.piece || !w.stack) goto memory;
+    if (!w.f || !w.high || !w.label || !w.piece || !w.core || !w.stack) goto memory;
     veto(p, &st->map, st->spine.ds, w.f);
     int count = dm_patches_label(w.f, st->map.n, (float)p->hysteresis_low, (float)p->hysteresis_high, w.label, w.stack);
     w.patches = calloc((size_t)count + 1, sizeof *w.patches);
     w.list = calloc((size_t)count + 1, sizeof *w.list);
     w.extent = calloc((size_t)count + 1, sizeof *w.extent);
-    if (!w.patches || !w.list || !w.extent) goto memory;
+    w.kept = calloc((size_t)count + 1, sizeof *w.kept);
+    if (!w.patches || !w.list || !w.extent || !w.kept) goto memory;
     measure(st, w.label, count, w.patches);
     for (int k = 0; k < count; k++) w.extent[k + 1] = (dm_rows){w.patches[k].from, w.patches[k].to};
     memcpy(w.piece, w.label, cells * sizeof *w.piece);
@@ -177,10 +246,16 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     int found = 0;
     for (int k = 0; k < count; k++) {
         if (!w.patches[k].cells) continue;
-        dm_finding f = {.theta = angle_of(&w.patches[k])};
-        DM_TRY_OUT(dm_pool_measure(p, st, &in, k + 1, &f));
-        if (f.length_mm > 0 && f.pool.area_mm2 >= p->least_mm2) w.list[found++] = f;
+        dm_finding *f = &w.list[found];
+        *f = (dm_finding){.theta = angle_of(&w.patches[k])};
+        DM_TRY_OUT(dm_pool_measure(p, st, &in, k + 1, f));
+        if (f->length_mm > 0 && f->pool.area_mm2 >= p->least_mm2) w.kept[found++] = k + 1;
     }
+    for (int k = 0; k < found; k++) {
+        float limit = (float)p->core_share * top_of(&w, cells, w.kept[k]);
+        if (p->core_share < 1 && limit > (float)p->hysteresis_low) DM_TRY_OUT(keep_core(p, st, &w, w.kept[k], limit, &w.list[k]));
+    }
+    DM_TRY_OUT(join_halves(p, st, &w, w.kept, found));
     append(p, &st->findings, w.list, found);
 out:
     scratch_free(&w);

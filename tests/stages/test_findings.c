@@ -202,6 +202,50 @@ START_TEST(muscle_beside_a_weak_sac_is_no_leak) {
 }
 END_TEST
 
+/* Paints e over the rows from .. to and the columns t .. t2 of the map. */
+static void paint(dm_study *st, float e, int from, int to, int t, int t2) {
+    for (int i = from; i <= to; i++)
+        for (int k = t; k <= t2; k++) st->map.e[i * DM_NT + (k + DM_NT) % DM_NT] = e;
+}
+
+/* A bright pool at one side, on a dim band along both sides (veins, ligament) that strings it to the sleeves of every vertebra, is more
+ * than half as sure as it is alone, and no longer. */
+START_TEST(a_pool_on_a_dim_band_is_a_pool) {
+    double score[2], length[2];
+    for (int band = 0; band < 2; band++) {
+        dm_study *st = with_map(&plain, 5);
+        for (int side = -1; side <= 1 && band; side += 2) {
+            paint(st, 0.12f, 10, 118, side * 18 - 8, side * 18 + 8);
+            for (int k = 0; k < st->levels.n; k++) paint(st, 0.8f, (int)st->levels.v[k].s_from + 3, (int)st->levels.v[k].s_from + 10, side * 18 - 5, side * 18 + 5);
+        }
+        paint(st, 0.9f, 58, 84, 12, 24);
+        dm_status s = model_run(gpu, "findings", st);
+        ck_assert(dm_good(s) && count_pools(st) > 0);
+        score[band] = st->findings.f[0].score, length[band] = st->findings.f[0].length_mm;
+        drop(st);
+    }
+    ck_assert_msg(score[1] > 0.5 * score[0] && length[1] < length[0] + 12, "alone %.2f, %.0f mm, on a band %.2f, %.0f mm", score[0], length[0], score[1], length[1]);
+}
+END_TEST
+
+/* The dura is tied to the ligament in the middle: a collection in front is two pools side by side. Each alone is as bright bone in the
+ * corner of body and pedicle is. */
+START_TEST(halves_beside_the_septum_are_one_collection) {
+    double score[2];
+    for (int both = 0; both < 2; both++) {
+        dm_study *st = with_map(&plain, 5);
+        paint(st, 0.6f, 40, 90, 5, 12);
+        if (both) paint(st, 0.55f, 42, 85, -12, -5);
+        dm_status s = model_run(gpu, "findings", st);
+        ck_assert(dm_good(s) && count_pools(st) == 1);
+        score[both] = st->findings.f[0].score;
+        ck_assert(!both || fabs(st->findings.f[0].theta) < 15);
+        drop(st);
+    }
+    ck_assert_msg(score[1] > 1.3 * score[0], "one %.2f, both %.2f", score[0], score[1]);
+}
+END_TEST
+
 START_TEST(a_vein_on_one_side_is_listed) {
     model m = plain;
     m.vein_s = 62, m.vein_hu = 260;
@@ -249,6 +293,8 @@ int main(void) {
     tcase_add_test(t, a_dim_pair_is_plexus);
     tcase_add_test(t, a_patch_cut_by_the_end_must_fill_its_window);
     tcase_add_test(t, muscle_beside_a_weak_sac_is_no_leak);
+    tcase_add_test(t, a_pool_on_a_dim_band_is_a_pool);
+    tcase_add_test(t, halves_beside_the_septum_are_one_collection);
     tcase_add_test(t, a_vein_on_one_side_is_listed);
     tcase_add_test(t, sides_of_angles);
     Suite *s = suite_create("findings");
