@@ -88,7 +88,8 @@ static float move_of(const ray *q, const steps *t, float rd, float rb) {
     return by;
 }
 
-/* Median, over wide gaps, of their middle as a share of the fluid beside; 0.06 (suppressed fat) where there are few. */
+/* Median, over wide gaps, of their middle as a share of the fluid beside; 0.06 (suppressed fat) where less than a twentieth of all rays has
+ * one: a pool makes its own. */
 static dm_status usual_fat(const dm_unrolled *u, const dm_walls_found *w, float *fat) {
     size_t n = (size_t)u->a.ns * DM_NT, count = 0;
     float *v = malloc((n + 1) * sizeof *v);
@@ -97,7 +98,7 @@ static dm_status usual_fat(const dm_unrolled *u, const dm_walls_found *w, float 
     for (size_t at = 0; at < n; at++)
         if (w->qd[at] > 0.3f && w->rb[at] - w->rd[at] > usual_least && look(u, w, at, &q))
             v[count++] = q.s[dm_mm(0.5f * (w->rd[at] + w->rb[at]), q.dr)] / q.fluid;
-    *fat = count >= 100 ? dm_median(v, (int)count) : 0.06f;
+    *fat = 20 * count >= n ? dm_median(v, (int)count) : 0.06f;
     free(v);
     return dm_ok;
 }
