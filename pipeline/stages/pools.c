@@ -194,11 +194,12 @@ static float top_of(const scratch *w, size_t cells, int which) {
 }
 
 /* Two pools beside the middle in front, along the same stretch and as bright: one collection, which the ligament's tie to the dura
- * (the septum of the midline) parts. */
+ * (the septum of the midline) parts. The veins of the epidural plexus are such a pair too, and no brighter than soft tissue. */
 static int are_halves(const dm_findings_params *p, const dm_finding *a, const dm_finding *b) {
+    const double least = 0.2;
     double beside = fmin(a->s_to, b->s_to) - fmax(a->s_from, b->s_from), alike = fmin(a->peak_ratio, b->peak_ratio) / fmax(a->peak_ratio, b->peak_ratio);
     return a->length_mm > 0 && b->length_mm > 0 && a->theta * b->theta < 0 && fmax(fabs(a->theta), fabs(b->theta)) < p->half_angle &&
-           beside >= 0.5 * fmin(a->length_mm, b->length_mm) && alike >= 0.6;
+           beside >= 0.5 * fmin(a->length_mm, b->length_mm) && alike >= 0.6 && fmin(a->pool.hard, b->pool.hard) >= least;
 }
 
 static dm_status join_halves(const dm_findings_params *p, const dm_study *st, const scratch *w, const int *labels, int count) {
