@@ -7,6 +7,8 @@ const ablation ablations[] = {
                                      "lateral=3,findings.veto_angle_lateral=5"},
     {"least area of a patch", "findings.least_mm2=0"},
     {"pieces joined", "findings.join=0,findings.join_lateral=0"},
+    {"cores weighed by themselves", "findings.core_share=1"},
+    {"halves beside the septum", "findings.half_angle=0"},
     {"satellites dropped", "findings.satellite_factor=100"},
     {"soft tissue taken off", "findings.soft_tissue_hu=0"},
     {"score: brighter than the sac", "findings.odds_over=0"},

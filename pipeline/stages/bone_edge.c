@@ -25,8 +25,7 @@ float dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float nea
     return best;
 }
 
-/* How far rays near ray (i, t) moved, on the whole: weights of a Gaussian of 2 mm along the line and 5 degrees round it. A tenth of a ray
- * that stayed: alone among rays without an edge, one that moved tells little of them. */
+/* With a tenth of a ray that stayed: alone among rays without an edge, one that moved tells little of them. */
 float dm_moved_round(const dm_unrolled *u, const float *moved, const uint8_t *seen, int i, int t) {
     float sum = 0.0f, weight = 0.1f;
     int along = (int)(4.0 / u->step + 0.5);

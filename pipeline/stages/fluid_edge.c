@@ -68,7 +68,7 @@ static int look(const dm_unrolled *u, const dm_walls_found *w, size_t at, ray *q
     q->dark = q->fluid;
     for (int k = dm_mm(w->rb[at] - 0.25f, u->a.dr); k <= to; k++) q->dark = fminf(q->dark, s[k]);
     q->n = to - q->k0 + 1;
-    return q->n > 4;
+    return q->n > 4 && q->fluid > 0;
 }
 
 /* By how much the dura of a ray moves, mm; never to where what lies between it and the bone is brighter than fat, nor from there: a pool
