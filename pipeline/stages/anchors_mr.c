@@ -28,8 +28,8 @@ double dm_marrow_alae(const dm_column *c, const float *body, int i) {
 static void find_axis(const dm_column *c, double weight, float *llr) {
     const float *d = c->d[4 - DM_WIDTH_LOW];
     for (int i = c->first + 31; i <= c->last; i++) {
-        double loud = fmax(dm_profile_max(d, c->n, i - 31, i - 24), dm_profile_max(d, c->n, i - 13, i - 8));
-        double seam = dm_profile_max(d, c->n, i - 23, i - 14);
+        double loud = fmax(dm_profile_max(d, c->n, i - 31, i - 24), dm_profile_max(d, c->n, i - DM_SEAM + 1, i - 8));
+        double seam = dm_profile_max(d, c->n, i - 23, i - DM_SEAM);
         llr[i] = (float)(weight * (loud > 0 ? fmax(-loud, -2) : seam > 0 ? 0.85 : 0));
     }
 }

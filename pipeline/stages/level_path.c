@@ -64,8 +64,8 @@ static double disc_at(const dm_column *c, int upper, int i) {
 }
 
 double dm_fused_beyond(const dm_column *c, int upper, int lower, int i) {
-    int seam = c->modality == DM_MR ? 14 : 17; /* mm above C2/3 from which on the seam of the dens may lie (anchors_mr.c) */
-    if (upper == DM_C2) return -0.7 * fmax(0, dm_profile_max(c->d[4 - DM_WIDTH_LOW], c->n, i - seam + 1, i - 10));
+    int top = c->modality == DM_MR ? DM_SEAM - 1 : 16;
+    if (upper == DM_C2) return -0.7 * fmax(0, dm_profile_max(c->d[4 - DM_WIDTH_LOW], c->n, i - top, i - 10));
     if (lower != DM_S1) return 0;
     double next = -0.7 * dm_profile_max(c->d[10 - DM_WIDTH_LOW], c->n, i + 17, i + 36);
     double most = c->modality == DM_MR && i + 36 <= c->last ? 1.5 : 0;

@@ -112,6 +112,9 @@ double dm_level_pitch(int level);       /* mm from disc to disc along the canal,
 double dm_level_disc_height(int level); /* of the disc below */
 double dm_level_front(int level); /* mm from canal centre to the front of the column at the disc below */
 
+/* MR: the seam of the dens, which looks like a disc, lies so many mm above C2/3 and higher. */
+enum { DM_SEAM = 14 };
+
 /* C2/3 and the last mobile disc have fused segments beyond them: a strong disc there speaks against the name,
  * on MR, where every disc shows, a place without one for it. The disc between `upper` and `lower` lies at i;
  * 0 for all others. */

@@ -155,42 +155,51 @@ static void scratch_free(scratch *w) {
     free(w->f), free(w->high), free(w->label), free(w->piece), free(w->core), free(w->stack), free(w->extent), free(w->patches), free(w->list), free(w->kept);
 }
 
-/* A pool by itself: the cells that `mask` labels `which`. */
-static dm_status weigh(const dm_findings_params *p, const dm_study *st, const float *low, const int *mask, const dm_rows *extent, int which, double theta, dm_finding *f) {
-    const dm_pool_cells in = {low, mask, mask, extent};
+/* The pool of the cells labelled `which`, around `theta`; length 0 where it is too small to be one. */
+static dm_status weigh(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, double theta, dm_finding *f) {
     *f = (dm_finding){.theta = theta};
-    DM_TRY(dm_pool_measure(p, st, &in, which, f));
+    DM_TRY(dm_pool_measure(p, st, in, which, f));
     if (f->pool.area_mm2 < p->least_mm2) f->length_mm = 0;
     return dm_ok;
 }
 
-/* The cells of candidate `which` in which the low rank exceeds `limit`, connected piece by piece: the surest one takes the candidate's
- * place where it is surer than the whole. Sleeves, veins and ligaments that touch a pool, or stand in a row with it, are no part of it. */
-static dm_status keep_core(const dm_findings_params *p, const dm_study *st, const scratch *w, int which, float limit, dm_finding *whole) {
+static void extents_of(const patch *patches, int count, dm_rows *extent) {
+    for (int k = 0; k < count; k++) extent[k + 1] = (dm_rows){patches[k].from, patches[k].to};
+}
+
+/* The cells of candidate `which` whose low rank exceeds core_share of its highest, connected piece by piece: the surest one takes the
+ * candidate's place where it is surer than the whole. Sleeves, veins and ligaments that touch a pool, or stand in a row with it, are no
+ * part of it. */
+static dm_status keep_core(const dm_findings_params *p, const dm_study *st, const scratch *w, int which, dm_finding *whole) {
     size_t cells = (size_t)st->map.n * DM_NT;
-    for (size_t c = 0; c < cells; c++) w->high[c] = w->label[c] == which ? w->f[c] : 0;
+    float top = 0;
+    for (size_t c = 0; c < cells; c++) {
+        w->high[c] = w->label[c] == which ? w->f[c] : 0;
+        top = fmaxf(top, w->high[c]);
+    }
+    float limit = (float)p->core_share * top;
+    if (limit <= (float)p->hysteresis_low) return dm_ok; /* the whole */
     int count = dm_patches_label(w->high, st->map.n, limit, limit, w->core, w->stack), best = 0;
     patch *patches = calloc((size_t)count + 1, sizeof *patches);
     dm_rows *extent = calloc((size_t)count + 1, sizeof *extent);
-    dm_status status = patches && extent ? dm_ok : dm_fail(DM_STUDY, "out_of_memory", "no memory for the cores of a pool");
-    if (dm_good(status)) measure(st, w->core, count, patches);
-    for (int k = 0; k < count && dm_good(status); k++) extent[k + 1] = (dm_rows){patches[k].from, patches[k].to};
-    for (int k = 0; k < count && dm_good(status); k++) {
+    const dm_pool_cells in = {w->f, w->core, w->core, extent};
+    dm_status status = dm_ok;
+    if (!patches || !extent) {
+        status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the cores of a pool");
+        goto out;
+    }
+    measure(st, w->core, count, patches);
+    extents_of(patches, count, extent);
+    for (int k = 0; k < count; k++) {
         dm_finding f;
-        status = weigh(p, st, w->f, w->core, extent, k + 1, angle_of(&patches[k]), &f);
-        if (dm_good(status) && f.length_mm > 0 && f.score > whole->score) *whole = f, best = k + 1;
+        DM_TRY_OUT(weigh(p, st, &in, k + 1, angle_of(&patches[k]), &f));
+        if (f.length_mm > 0 && f.score > whole->score) *whole = f, best = k + 1;
     }
     for (size_t c = 0; c < cells && best; c++)
         if (w->label[c] == which && w->core[c] != best) w->label[c] = 0;
+out:
     free(patches), free(extent);
     return status;
-}
-
-static float top_of(const scratch *w, size_t cells, int which) {
-    float top = 0;
-    for (size_t c = 0; c < cells; c++)
-        if (w->label[c] == which) top = fmaxf(top, w->f[c]);
-    return top;
 }
 
 /* Two pools beside the middle in front, along the same stretch and as bright: one collection, which the ligament's tie to the dura
@@ -202,7 +211,9 @@ static int are_halves(const dm_findings_params *p, const dm_finding *a, const dm
            beside >= 0.5 * fmin(a->length_mm, b->length_mm) && alike >= 0.6 && fmin(a->pool.hard, b->pool.hard) >= least;
 }
 
-static dm_status join_halves(const dm_findings_params *p, const dm_study *st, const scratch *w, const int *labels, int count) {
+/* Of `count` candidates. */
+static dm_status join_halves(const dm_findings_params *p, const dm_study *st, const scratch *w, int count) {
+    const int *labels = w->kept;
     size_t cells = (size_t)st->map.n * DM_NT;
     for (int a = 0; a < count; a++)
         for (int b = a + 1; b < count; b++) {
@@ -211,8 +222,10 @@ static dm_status join_halves(const dm_findings_params *p, const dm_study *st, co
             patch whole;
             for (size_t c = 0; c < cells; c++) w->core[c] = w->label[c] == labels[a] || w->label[c] == labels[b];
             measure(st, w->core, 1, &whole);
-            const dm_rows extent[2] = {{0, 0}, {whole.from, whole.to}};
-            DM_TRY(weigh(p, st, w->f, w->core, extent, 1, angle_of(&whole), &both));
+            dm_rows extent[2];
+            extents_of(&whole, 1, extent);
+            const dm_pool_cells in = {w->f, w->core, w->core, extent};
+            DM_TRY(weigh(p, st, &in, 1, angle_of(&whole), &both));
             if (!(both.length_mm > 0 && both.score > fmax(x->score, y->score))) continue;
             *x = both, *y = (dm_finding){0};
             for (size_t c = 0; c < cells; c++)
@@ -239,7 +252,7 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     w.kept = calloc((size_t)count + 1, sizeof *w.kept);
     if (!w.patches || !w.list || !w.extent || !w.kept) goto memory;
     measure(st, w.label, count, w.patches);
-    for (int k = 0; k < count; k++) w.extent[k + 1] = (dm_rows){w.patches[k].from, w.patches[k].to};
+    extents_of(w.patches, count, w.extent);
     memcpy(w.piece, w.label, cells * sizeof *w.piece);
     do measure(st, w.label, count, w.patches);
     while (join_once(p, st->spine.ds, w.patches, count, w.label, cells));
@@ -247,16 +260,11 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     int found = 0;
     for (int k = 0; k < count; k++) {
         if (!w.patches[k].cells) continue;
-        dm_finding *f = &w.list[found];
-        *f = (dm_finding){.theta = angle_of(&w.patches[k])};
-        DM_TRY_OUT(dm_pool_measure(p, st, &in, k + 1, f));
-        if (f->length_mm > 0 && f->pool.area_mm2 >= p->least_mm2) w.kept[found++] = k + 1;
+        DM_TRY_OUT(weigh(p, st, &in, k + 1, angle_of(&w.patches[k]), &w.list[found]));
+        if (w.list[found].length_mm > 0) w.kept[found++] = k + 1;
     }
-    for (int k = 0; k < found; k++) {
-        float limit = (float)p->core_share * top_of(&w, cells, w.kept[k]);
-        if (p->core_share < 1 && limit > (float)p->hysteresis_low) DM_TRY_OUT(keep_core(p, st, &w, w.kept[k], limit, &w.list[k]));
-    }
-    DM_TRY_OUT(join_halves(p, st, &w, w.kept, found));
+    for (int k = 0; k < found && p->core_share < 1; k++) DM_TRY_OUT(keep_core(p, st, &w, w.kept[k], &w.list[k]));
+    DM_TRY_OUT(join_halves(p, st, &w, found));
     append(p, &st->findings, w.list, found);
 out:
     scratch_free(&w);

@@ -37,6 +37,12 @@ static dm_study *with_map(const model *m, uint64_t seed) {
     return st;
 }
 
+/* Paints e over the rows from .. to and the columns t .. t2 of the map. */
+static void paint(dm_study *st, float e, int from, int to, int t, int t2) {
+    for (int i = from; i <= to; i++)
+        for (int k = t; k <= t2; k++) st->map.e[i * DM_NT + (k + DM_NT) % DM_NT] = e;
+}
+
 /* Score of the best pool of a painted map, 0 = none listed (the least probable are not); st is dropped. */
 static double best_score(dm_study *st) {
     dm_status s = model_run(gpu, "findings", st);
@@ -117,7 +123,7 @@ static double score_in_front(int at_discs) {
     for (int k = 1; k < 4; k++)
         for (int i = (int)l->v[k].s_from; i <= l->v[k].s_to; i++) {
             double off = fmin(i - l->v[k].s_from, l->v[k].s_to - i) / (l->v[k].s_to - l->v[k].s_from);
-            for (int t = -7; t <= 7 && (at_discs || off > 1.0 / 6); t++) st->map.e[i * DM_NT + (t + DM_NT) % DM_NT] = 0.5f;
+            if (at_discs || off > 1.0 / 6) paint(st, 0.5f, i, i, -7, 7);
         }
     return best_score(st);
 }
@@ -169,11 +175,8 @@ static double score_of_patch(float e, int from, int to, int t, int pair) {
     model m = plain;
     m.mr = 1, m.sac = 800, m.noise = 25;
     dm_study *st = with_map(&m, 6);
-    for (int i = from; i < to; i++)
-        for (int k = t; k < t + 12; k++) {
-            st->map.e[i * DM_NT + k] = e;
-            if (pair) st->map.e[i * DM_NT + DM_NT - k] = e;
-        }
+    paint(st, e, from, to - 1, t, t + 11);
+    if (pair) paint(st, e, from, to - 1, -t - 11, -t);
     return best_score(st);
 }
 
@@ -201,12 +204,6 @@ START_TEST(muscle_beside_a_weak_sac_is_no_leak) {
     drop(st);
 }
 END_TEST
-
-/* Paints e over the rows from .. to and the columns t .. t2 of the map. */
-static void paint(dm_study *st, float e, int from, int to, int t, int t2) {
-    for (int i = from; i <= to; i++)
-        for (int k = t; k <= t2; k++) st->map.e[i * DM_NT + (k + DM_NT) % DM_NT] = e;
-}
 
 /* A bright pool at one side, on a dim band along both sides (veins, ligament) that strings it to the sleeves of every vertebra, is more
  * than half as sure as it is alone, and no longer. */
