@@ -394,13 +394,15 @@ DM_FN int dm_ev_behind_fluid(DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_e
     return 0;
 }
 
-/* Evidence: the better cue. A column no brighter than cancellous bone counts less: dense laminae that overlap look alike. Fat behind
- * contrast counts half: the middle of the canal is cord, fluid or contrast there, while the fat behind a sac whose thin rim of
- * contrast passes for bone is enclosed as well as it. Below the sac's end the canal holds fat. */
+/* Evidence: the better cue. A column no brighter than cancellous bone counts less: dense laminae that overlap look alike, but are no
+ * ring round soft tissue. Fat behind contrast counts half: the middle of the canal is cord, fluid or contrast there, while the fat
+ * behind a sac whose thin rim of contrast passes for bone is enclosed as well as it. Below the sac's end the canal holds fat. */
 DM_FN float dm_ev_join(float enc, float column, float filled, DM_GLOBAL const float *DM_RESTRICT shapes,
                        DM_GLOBAL const uchar *DM_RESTRICT mask, const dm_ev_args *a, int x, int y, int z) {
-    float trust = a->mr ? 1.0f : 0.7f + 0.3f * dm_ramp(filled, 1.25f * a->dense, 2.25f * a->dense);
-    int fat = (mask[dm_ev_at(a, x, y, z)] & DM_EV_FAT) && dm_ev_behind_fluid(mask, a, x, y, z);
+    uint m = mask[dm_ev_at(a, x, y, z)];
+    int soft = !(m & (DM_EV_BONE | DM_EV_FAT | DM_EV_STOP));
+    float trust = a->mr || soft ? 1.0f : 0.7f + 0.3f * dm_ramp(filled, 1.25f * a->dense, 2.25f * a->dense);
+    int fat = (m & DM_EV_FAT) && dm_ev_behind_fluid(mask, a, x, y, z);
     float best = dm_fmax(enc, column * trust) * (fat ? 0.5f : 1.0f);
     /* Weak cells pay no toll anyway (kernels/path.h): they are not worth a look round. 0.4 = the least that it leaves. */
     return best * (best > 0.25f ? dm_ev_around(shapes, mask, a, x, y, z) : 0.4f);

@@ -190,6 +190,31 @@ START_TEST(fat_behind_a_thin_rim_is_no_canal) {
 }
 END_TEST
 
+/* The same with a rim no brighter on the coarse grid than cancellous bone, whose cord lies now to one side, now to the other: few
+ * straight lines stay in it. */
+static float hu_of_wavering_cord(double x, double y, double z, const double *with) {
+    x += 2.0 * sin(z / 5);
+    (void)with;
+    if (hypot(x / 3, (y + 3) / 2.5) < 1) return 40.0f;
+    if (hypot(x / 5.5, (y + 3) / 5) < 1) return 240.0f;
+    if (hypot(x / 8, y / 9) < 1) return -90.0f;
+    int body = y < -8 && y > -32 && fabs(x) < 14, arch = y > -4 && hypot(x / 13, y / 14) < 1;
+    return body ? 250.0f : arch ? 500.0f : 50.0f;
+}
+
+/* A ring of faint contrast is told from overlapping laminae by the soft tissue that it goes round. */
+START_TEST(soft_tissue_in_a_faint_rim_is_the_cord) {
+    dm_grid e = evidence_of(hu_of_wavering_cord, NULL, 0);
+    float least = 1.0f;
+    for (double z = -14; z <= 14; z += 2) {
+        const double at[3] = {middle[0] - 2.0 * sin(z / 5), middle[1] - 3, middle[2] + z};
+        least = fminf(least, dm_evidence_at(&e, at));
+    }
+    ck_assert_msg(least > 0.92f, "%.2f", (double)least);
+    free(e.v);
+}
+END_TEST
+
 /* Contrast of 700 HU round a cord of 8 mm that ends at z = 0; 3 mm of fat, and laminae of 650 HU all along, which persist as a sac does; a
  * body in front. */
 static float hu_of_cord_tip(double x, double y, double z, const double *with) {
@@ -224,6 +249,7 @@ int main(void) {
     tcase_add_test(tc, dense_sacrum_in_front_is_no_contrast);
     tcase_add_test(tc, coarse_column_that_bends_is_a_column);
     tcase_add_test(tc, fat_behind_a_thin_rim_is_no_canal);
+    tcase_add_test(tc, soft_tissue_in_a_faint_rim_is_the_cord);
     tcase_add_test(tc, cord_in_contrast_is_no_bone);
     tcase_add_test(tc, canal_goes_on_below_the_cord);
     tcase_add_test(tc, box_keeps_its_place_when_averaged);
