@@ -2,7 +2,8 @@
  * pool as bright as the sac is the pool's outer one. Between pool and sac lie dura and arachnoid, less
  * than half a millimetre of dark: blurred, a shallow valley or, where the pool is the dimmer one, a step.
  * Depths are mm inwards from the dura found; values are shares of `rim`, the usual brightness of the fluid
- * under the dura at this position. MR. Rays as in surface.h. */
+ * under the dura at this position. On CT only a valley counts: contrast that has settled, and the cord against the dura, make steps.
+ * Rays as in surface.h. */
 #ifndef DM_DURA_LINE_H
 #define DM_DURA_LINE_H
 #include "surface.h"
@@ -21,15 +22,16 @@ typedef struct dm_line_ray {
 } dm_line_ray;
 
 enum { DM_LINE_BLURRED = 8 };
-/* What the scan's blur leaves of the brightness at the first depths under the dura, by sample. */
-typedef struct dm_line_blur {
-    float kept[DM_LINE_BLURRED];
-} dm_line_blur;
+/* What rays are read with. */
+typedef struct dm_line_scan {
+    float kept[DM_LINE_BLURRED]; /* what the scan's blur leaves of the brightness at the first depths under the dura, by sample */
+    int mr;                      /* 1 = a step and a dim layer tell as well as a valley does */
+} dm_line_scan;
 
 /* What one ray is read with. */
 typedef struct dm_line_view {
     dm_surf_args a;
-    dm_line_blur blur;
+    dm_line_scan scan;
     float rim; /* 0: nothing to compare with */
     int k0;    /* sample of the dura found */
 } dm_line_view;
@@ -37,7 +39,7 @@ typedef struct dm_line_view {
 /* Value at depth d samples, made up for what blur took there. */
 DM_FN float dm_line_value(DM_GLOBAL const float *s, dm_line_view w, int d) {
     int k = dm_clampi(w.k0 - d, 0, w.a.nr - 1);
-    float kept = d < DM_LINE_BLURRED ? w.blur.kept[dm_max(d, 0)] : 1.0f;
+    float kept = d < DM_LINE_BLURRED ? w.scan.kept[dm_max(d, 0)] : 1.0f;
     return dm_is_outside(s[k]) ? 0.0f : s[k] / (w.rim * kept);
 }
 
@@ -63,7 +65,7 @@ DM_FN dm_line_ray dm_line_look(DM_GLOBAL const float *s, dm_line_view w) {
     int best = dm_line_brightest(s, w, dm_mm(0.75f, w.a.dr), dm_mm(5.25f, w.a.dr)), d = best + 1;
     float most = dm_line_value(s, w, best);
     r.fluid = dm_line_value(s, w, deep) > 0.85f;
-    if (r.fluid) return r;
+    if (r.fluid || !w.scan.mr) return r;
     while (d < dm_mm(5.0f, w.a.dr) && dm_line_value(s, w, d) >= 0.5f * most) d++;
     if (d < dm_mm(1.75f, w.a.dr) || d >= dm_mm(5.0f, w.a.dr)) return r;
     r.dim = dm_ramp(-most, -0.92f, 0.2f);
@@ -71,7 +73,7 @@ DM_FN dm_line_ray dm_line_look(DM_GLOBAL const float *s, dm_line_view w) {
     return r;
 }
 
-/* Strength 0..1 of a line at depth d: fall from the millimetre inside it to the one outside, or the valley's
+/* Strength 0..1 of a line at depth d: fall from the millimetre inside it to the one outside (MR), or the valley's
  * depth, doubled for what blur left of it. There must be fluid inside, and a layer at least half as bright as
  * pools are outside. */
 DM_FN float dm_line_strength(DM_GLOBAL const float *s, dm_line_view w, int d) {
@@ -81,7 +83,7 @@ DM_FN float dm_line_strength(DM_GLOBAL const float *s, dm_line_view w, int d) {
     int best = dm_line_brightest(s, w, edge, dm_max(d - 2, edge + 1));
     float layer = dm_line_value(s, w, best), low = dm_line_value(s, w, d);
     low = dm_fmin(low, dm_fmin(dm_line_value(s, w, d - 1), dm_line_value(s, w, d + 1)));
-    float line = dm_fmax(inner - outer, 2.0f * (dm_fmin(inner, layer) - low));
+    float valley = 2.0f * (dm_fmin(inner, layer) - low), line = w.scan.mr ? dm_fmax(inner - outer, valley) : valley;
     return dm_clampf(line / 0.3f, 0.0f, 1.0f) * dm_ramp(layer, 0.2f, 0.15f) * dm_ramp(inner, 0.55f, 0.2f);
 }
 

@@ -37,12 +37,12 @@ __kernel void surf_bone(dm_surf_args a, dm_edge_args e, __global const float *re
 }
 
 /* rim: brightness under the dura per position, <= tissue: none; dura: radius per ray, mm. */
-__kernel void surf_line(dm_surf_args a, dm_line_blur blur, float min_r, __global const float *restrict s,
+__kernel void surf_line(dm_surf_args a, dm_line_scan scan, float min_r, __global const float *restrict s,
                         __global const float *restrict rim, __global const float *restrict dura, __global float *restrict out) {
     int t = (int)get_global_id(0), i = (int)get_global_id(1);
     if (t >= a.nt || i >= a.ns) return;
     size_t ray = dm_ray_of(a, i, t);
-    dm_line_view w = {a, blur, rim[i], dm_mm(dura[i * a.nt + t], a.dr)};
+    dm_line_view w = {a, scan, rim[i], dm_mm(dura[i * a.nt + t], a.dr)};
     dm_line_worths(s + ray, w, min_r, out + ray);
 }
 

@@ -86,6 +86,7 @@ typedef struct dm_canal {
     uint8_t *no_bone;       /* 1 = no bone at this angle (foramen, gap between laminae) */
     uint8_t *filled;        /* n: 1 = contrast (or bright fluid) fills the sac here */
     float *sac;             /* n: value of the sac's contrast or fluid, HU or signal; DM_OUTSIDE where not filled */
+    uint8_t *parted;        /* 1 = the dura lies on the dark line that parts sac and pool, inside of where its outer edge is; NULL = nowhere */
     uint8_t *roots;         /* 1 = roots that have settled hide the dura at this angle: it was sought behind them; NULL = nowhere */
 } dm_canal;
 

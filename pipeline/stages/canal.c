@@ -41,11 +41,11 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, along, "1", 0.01, 2, 0.15, "Cost of a step of 0.25 mm between neighbours along the line, per square."),
     DM_PARAM_FLOAT(params, round_dura, "1", 0.01, 2, 0.12, "The same between neighbours round the line for the dura, which is round."),
     DM_PARAM_FLOAT(params, round_bone, "1", 0.01, 2, 0.04, "The same for bone, which has corners."),
-    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.5, "MR: a pool that the dura's surface went round is divided off where a line's mean strength, over 9 mm and 35 degrees, reaches this; a fall by 0.3 of the sac is 1. 2 = nowhere."),
-    DM_PARAM_FLOAT(params, line_grow, "1", 0, 2, 0.1, "MR: and is followed as far as it exceeds this."),
-    DM_PARAM_FLOAT(params, line_outward, "mm", 0, 5, 0.3, "MR: such a pool stands out from the ellipse of the rest of the sac by this; fluid dimmed by pulsation does not."),
-    DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "MR: no such line within this distance of the line's upper end: the cisterns are no tube."),
-    DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "MR: nor further down than this below the middle of T11, the lower end of T12: roots leave the cord there and make lines of their own."),
+    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.5, "A pool that the dura's surface went round is divided off where a line's mean strength, over 9 mm and 35 degrees, reaches this; a fall by 0.3 of the sac (CT: dark by half of that between two layers) is 1. 2 = nowhere."),
+    DM_PARAM_FLOAT(params, line_grow, "1", 0, 2, 0.1, "And is followed as far as it exceeds this."),
+    DM_PARAM_FLOAT(params, line_outward, "mm", 0, 5, 0.3, "Such a pool stands out from the ellipse of the rest of the sac by this; fluid dimmed by pulsation does not."),
+    DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "No such line within this distance of the line's upper end: the cisterns are no tube."),
+    DM_PARAM_FLOAT(params, line_roots, "vertebrae", -1, 9, 1.5, "Nor further down than this below the middle of T11, the lower end of T12: roots leave the cord there and make lines of their own."),
     DM_PARAM_FLOAT(params, root_layer, "mm", 0.5, 30, 2, "Below the cord a dim layer of this thickness under a level surface of bright fluid is settled roots, inside the dura. 30 = never."),
     DM_PARAM_FLOAT(params, root_hu, "HU", 0, 1000, 200, "CT: and in fluid brighter than this: roots take up a quarter of its contrast, so that a layer of them is darker by more than noise."),
     DM_PARAM_FLOAT(params, move_smooth, "mm", 1, 15, 4, "Gaussian over the moves of the line."),
@@ -65,6 +65,7 @@ typedef struct work {
     float *place;                 /* n: dm_sac_places */
     uint8_t *filled;              /* n */
     uint8_t *roots;               /* n * DM_NT: roots hide the dura */
+    uint8_t *parted;              /* n * DM_NT: the dura lies on the line before a pool */
     uint8_t *sharp;               /* n * DM_NT, CT: the bone stands on a rise of its own */
     uint8_t *bone_leads;          /* n: 1 = bone is surer than the dura: nothing fills the sac, or faintly */
     float *rd, *rb, *qd, *qb;     /* n * DM_NT */
@@ -74,7 +75,7 @@ typedef struct work {
 
 static void work_clear(work *w) {
     dm_unrolled_clear(&w->u);
-    free(w->level), free(w->bone_level), free(w->place), free(w->filled), free(w->roots), free(w->sharp), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
+    free(w->level), free(w->bone_level), free(w->place), free(w->filled), free(w->roots), free(w->parted), free(w->sharp), free(w->bone_leads), free(w->rd), free(w->rb), free(w->qd), free(w->qb);
     free(w->md), free(w->mb), free(w->guide);
     *w = (work){0};
 }
@@ -134,9 +135,10 @@ static dm_status work_make(dm_gpu *gpu, const params *p, const dm_study *study, 
     w->filled = calloc(n, 1);
     w->bone_leads = calloc(n, 1);
     w->roots = calloc(rays, 1);
+    w->parted = calloc(rays, 1);
     w->sharp = calloc(rays, 1);
     float **per_ray[] = {&w->rd, &w->rb, &w->qd, &w->qb, &w->md, &w->mb};
-    int bad = !w->level || !w->bone_level || !w->place || !w->filled || !w->bone_leads || !w->roots || !w->sharp;
+    int bad = !w->level || !w->bone_level || !w->place || !w->filled || !w->bone_leads || !w->roots || !w->parted || !w->sharp;
     for (int i = 0; i < 6; i++) bad |= !(*per_ray[i] = calloc(rays, sizeof(float)));
     w->guide = malloc(rays * 4 * sizeof(float));
     if (bad || !w->guide) return dm_fail(DM_STUDY, "out_of_memory", "no memory for surfaces of %d positions", w->n);
@@ -251,11 +253,11 @@ static void round_guide(const work *w) {
     }
 }
 
-/* On MR alone: on CT the dura is no line, and the cord's edge near a body's wall was taken for one in a real chest. */
+/* The dura between two layers of fluid. */
 static dm_status divide(const params *p, work *w) {
     const dm_divide_params line = {p->line_seed, p->line_grow,  p->line_outward, p->line_ends,  p->line_roots,
-                                   p->along,     p->round_dura, p->min_radius};
-    return w->edge.mr ? dm_divide_pools(&w->u, &line, w->level, w->place, w->rd, w->qd) : dm_ok;
+                                   p->along,     p->round_dura, p->min_radius, w->edge.mr};
+    return dm_divide_pools(&w->u, &line, w->level, w->place, w->rd, w->qd, w->parted);
 }
 
 /* Where the sac ends and how wide it is was read from the wrong dura then, too. */
@@ -338,8 +340,9 @@ static dm_status canal_make(int n, dm_canal *c) {
                     .no_bone = malloc(rays),
                     .filled = malloc((size_t)n),
                     .roots = malloc(rays),
+                    .parted = malloc(rays),
                     .sac = malloc((size_t)n * sizeof(float))};
-    if (c->r_dura && c->r_bone && c->q_dura && c->q_bone && c->no_bone && c->filled && c->roots && c->sac) return dm_ok;
+    if (c->r_dura && c->r_bone && c->q_dura && c->q_bone && c->no_bone && c->filled && c->roots && c->parted && c->sac) return dm_ok;
     return dm_fail(DM_STUDY, "out_of_memory", "no memory for the canal over %d samples", n);
 }
 
@@ -362,6 +365,7 @@ static dm_status write_canal(const params *p, const work *w, dm_study *study) {
             c->q_dura[o] = c->filled[x] ? mixed(w->qd, r0, r1, f) : fminf(mixed(w->qd, r0, r1, f), 0.29f);
             c->no_bone[o] = (uint8_t)open_wall(w, p, near, t);
             c->roots[o] = w->roots[near * DM_NT + t];
+            c->parted[o] = w->parted[near * DM_NT + t];
         }
     }
     return dm_ok;

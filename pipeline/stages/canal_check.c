@@ -146,13 +146,13 @@ static dm_status check_bone(dm_gpu *gpu, bench *b, int with_reference, dm_check_
 
 static dm_status check_line(dm_gpu *gpu, bench *b, int with_reference, dm_check_result *r) {
     const float min_r = 2.5f;
-    const dm_line_blur blur = {{0.5f, 0.65f, 0.8f, 0.9f, 0.95f, 1.0f, 1.0f, 1.0f}};
-    const dm_arg args[] = {DM_ARG_VAL(b->a),        DM_ARG_VAL(blur),        DM_ARG_VAL(min_r),     DM_ARG_BUF(b->d[V]),
+    const dm_line_scan scan = {{0.5f, 0.65f, 0.8f, 0.9f, 0.95f, 1.0f, 1.0f, 1.0f}, 1};
+    const dm_arg args[] = {DM_ARG_VAL(b->a),        DM_ARG_VAL(scan),        DM_ARG_VAL(min_r),     DM_ARG_BUF(b->d[V]),
                            DM_ARG_BUF(b->d[LEVEL]), DM_ARG_BUF(b->d[DURA]), DM_ARG_BUF(b->d[OUT])};
     DM_TRY(launch(gpu, b, "surf_line", 1, args, 7));
     if (with_reference) EACH_RAY(b) {
             size_t ray = dm_ray_of(b->a, i, t);
-            dm_line_view w = {b->a, blur, b->level[i], dm_mm(b->dura[i * b->a.nt + t], b->a.dr)};
+            dm_line_view w = {b->a, scan, b->level[i], dm_mm(b->dura[i * b->a.nt + t], b->a.dr)};
             dm_line_worths(b->v + ray, w, min_r, b->want + ray);
         }
     return finish(gpu, b, with_reference ? b->want : NULL, r, 2);

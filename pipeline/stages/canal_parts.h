@@ -42,7 +42,7 @@ dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_co
                            const float *level, const float *rd, const float *guide, float *r, float *q);
 /* The same for the line inside the dura rd that parts a pool from the sac (dura_line.h). rim: brightness under the dura,
  * ns values; min_r: mm. */
-dm_status dm_solve_line(dm_unrolled *u, const dm_line_blur *blur, float min_r, const dm_cost_args *cost,
+dm_status dm_solve_line(dm_unrolled *u, const dm_line_scan *scan, float min_r, const dm_cost_args *cost,
                         const dm_solver *solver, const float *rim, const float *rd, const float *guide, float *r,
                         float *q);
 
@@ -82,13 +82,14 @@ typedef struct dm_divide_params {
     double ends;       /* mm below the line's upper end that are left alone */
     double roots;      /* place (dm_sac_places) from which on roots make lines of their own */
     double along, round, min_radius;
+    int mr;            /* 1 = also by a step, and by a layer on the cord that is too dim; CT: dark between two layers alone */
 } dm_divide_params;
 
-/* MR. Moves the dura inwards to the line that parts it from a pool which its surface went round (kernels/dura_line.h). level,
- * place: as above; what leads nowhere, DM_OUTSIDE, is left alone. rd, qd: the dura's radii, mm, and their strengths,
- * ns * DM_NT, are changed. */
-dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place, float *rd,
-                          float *qd);
+/* Moves the dura inwards to the line that parts it from a pool which its surface went round (kernels/dura_line.h). level, place: as
+ * above; what leads nowhere, DM_OUTSIDE, is left alone. rd, qd: the dura's radii, mm, and their strengths, ns * DM_NT, are changed;
+ * parted, the same many, is set to 1 where it was moved, else left. */
+dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place, float *rd, float *qd,
+                          uint8_t *parted);
 
 /* ---- settled.c ---- */
 

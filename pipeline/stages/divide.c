@@ -25,7 +25,7 @@ typedef struct lines {
     const dm_unrolled *u;
     const dm_divide_params *p;
     const float *rd;
-    dm_line_blur blur;
+    dm_line_scan scan;
     float *rim; /* per position, 0 = no line is sought */
     /* Per ray: radius of the line; guides of the solver; strength of a line seen; its mean round the ray; the
      * same, or -1 where no line runs; something else each time. */
@@ -80,11 +80,11 @@ static void measure_blur(lines *l, float *work) {
             float v = u->s[(size_t)c * (size_t)u->a.nr + (size_t)k];
             if (!dm_is_outside(v)) work[n++] = v / rim;
         }
-        l->blur.kept[d] = n ? dm_rank(work, n, 0.5) : 1.0f;
-        most = fmaxf(most, l->blur.kept[d]);
+        l->scan.kept[d] = n ? dm_rank(work, n, 0.5) : 1.0f;
+        most = fmaxf(most, l->scan.kept[d]);
     }
     for (int d = 0; d < DM_LINE_BLURRED; d++)
-        l->blur.kept[d] = dm_clampf(l->blur.kept[d] / fmaxf(most, 0.1f), 0.3f, 1.0f);
+        l->scan.kept[d] = dm_clampf(l->scan.kept[d] / fmaxf(most, 0.1f), 0.3f, 1.0f);
 }
 
 static dm_status solve(lines *l, dm_unrolled *u) {
@@ -95,7 +95,7 @@ static dm_status solve(lines *l, dm_unrolled *u) {
         l->guide[4 * c] = fmaxf(l->rd[c] - DM_LINE_MOST, min_r);
         l->guide[4 * c + 1] = l->rd[c];
     }
-    return dm_solve_line(u, &l->blur, min_r, &cost, &solver, l->rim, l->rd, l->guide, l->radius, l->spare);
+    return dm_solve_line(u, &l->scan, min_r, &cost, &solver, l->rim, l->rd, l->guide, l->radius, l->spare);
 }
 
 /* What every ray shows of the line found: its strength, or that there is no fluid to compare with. */
@@ -104,7 +104,7 @@ static void look(lines *l, int i) {
     for (int t = 0; t < DM_NT && l->rim[i] > 0.0f; t++) {
         size_t c = (size_t)i * DM_NT + (size_t)t;
         const float *s = u->s + dm_ray_of(u->a, i, t);
-        dm_line_view w = {u->a, l->blur, l->rim[i], dm_mm(l->rd[c], u->a.dr)};
+        dm_line_view w = {u->a, l->scan, l->rim[i], dm_mm(l->rd[c], u->a.dr)};
         int d = w.k0 - dm_mm(l->radius[c], u->a.dr);
         dm_line_ray ray = dm_line_look(s, w);
         l->fluid[c] = (uint8_t)ray.fluid;
@@ -259,12 +259,12 @@ static dm_status find_patches(lines *l) {
 
 /* The dura follows the lines that are kept, and comes back to itself beside them no steeper than a surface
  * may be. */
-static void apply(lines *l, float *rd, float *qd) {
+static void apply(lines *l, float *rd, float *qd, uint8_t *parted) {
     int n = l->u->a.ns;
     float *cap = l->spare;
     for (int c = 0; c < n * DM_NT; c++) {
         cap[c] = l->label[c] ? l->radius[c] : 1e9f;
-        if (l->label[c]) qd[c] = fmaxf(l->evidence[c], DM_LINE_NONE);
+        if (l->label[c]) qd[c] = fmaxf(l->evidence[c], DM_LINE_NONE), parted[c] = 1;
     }
     for (int pass = 0; pass < 4; pass++)
         for (int j = 0; j < n * DM_NT; j++) {
@@ -278,7 +278,7 @@ static void apply(lines *l, float *rd, float *qd) {
 }
 
 dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place,
-                          float *rd, float *qd) {
+                          float *rd, float *qd, uint8_t *parted) {
     lines l = {.u = u, .p = p, .rd = rd};
     dm_status status;
     DM_TRY_OUT(lines_make((size_t)u->a.ns, &l));
@@ -287,11 +287,12 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
                        ? rim_at(&l, i, level[i])
                        : 0.0f;
     measure_blur(&l, l.spare);
+    l.scan.mr = p->mr;
     DM_TRY_OUT(solve(&l, u));
     for (int i = 0; i < u->a.ns; i++) look(&l, i);
     weigh(&l);
     DM_TRY_OUT(find_patches(&l));
-    apply(&l, rd, qd);
+    apply(&l, rd, qd, parted);
 out:
     lines_clear(&l);
     return status;

@@ -234,7 +234,15 @@ static size_t radii_at(const dm_study *st, const cells *o, int t, int beyond, fl
     return n;
 }
 
-/* Median over the pool's angles of what the dura's median radius beyond its ends exceeds that beside it by, mm. */
+/* 1 = the dura beside the pool at this angle is mostly seen as a line between two layers of fluid: a step it is not. */
+static int mostly_parted(const dm_study *st, const cells *o, int t) {
+    int n = 0;
+    for (int i = o->from; st->canal.parted && i <= o->to; i++) n += st->canal.parted[i * DM_NT + t];
+    return 2 * n > o->to - o->from + 1;
+}
+
+/* Median over the pool's angles of what the dura's median radius beyond its ends exceeds that beside it by, mm; 0 at angles where a line
+ * shows that it is pushed in. */
 static double dent_of(const dm_study *st, const cells *o, float *work) {
     float deeper[DM_NT];
     size_t n = 0;
@@ -243,7 +251,7 @@ static double dent_of(const dm_study *st, const cells *o, float *work) {
         size_t m = radii_at(st, o, t, 1, work);
         if (m == 0) continue;
         float beyond = dm_rank(work, m, 0.5);
-        deeper[n++] = beyond - dm_rank(work, radii_at(st, o, t, 0, work), 0.5);
+        deeper[n++] = mostly_parted(st, o, t) ? 0.0f : beyond - dm_rank(work, radii_at(st, o, t, 0, work), 0.5);
     }
     return n ? (double)dm_rank(deeper, n, 0.5) : 0;
 }

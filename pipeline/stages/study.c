@@ -78,7 +78,7 @@ void dm_study_clear(dm_study *study) {
     dm_spine_clear(&study->spine);
     free(study->votes);
     dm_canal *c = &study->canal;
-    free(c->r_dura), free(c->r_bone), free(c->q_dura), free(c->q_bone), free(c->no_bone), free(c->filled), free(c->sac), free(c->roots);
+    free(c->r_dura), free(c->r_bone), free(c->q_dura), free(c->q_bone), free(c->no_bone), free(c->filled), free(c->sac), free(c->roots), free(c->parted);
     dm_map_clear(&study->map);
     *study = (dm_study){0};
 }

@@ -178,12 +178,12 @@ dm_status dm_solve_surface(dm_unrolled *u, const dm_edge_args *edge, const dm_co
     return solve(u, cost, solver, guide, r, q);
 }
 
-dm_status dm_solve_line(dm_unrolled *u, const dm_line_blur *blur, float min_r, const dm_cost_args *cost,
+dm_status dm_solve_line(dm_unrolled *u, const dm_line_scan *scan, float min_r, const dm_cost_args *cost,
                         const dm_solver *solver, const float *rim, const float *rd, const float *guide, float *r,
                         float *q) {
     DM_TRY(dm_buf_write(u->d_level, 0, rim, (size_t)u->a.ns * sizeof *rim));
     DM_TRY(dm_buf_write(u->d_dura, 0, rd, rays(u) * sizeof *rd));
-    const dm_arg args[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(*blur),      DM_ARG_VAL(min_r),     DM_ARG_BUF(u->d_s),
+    const dm_arg args[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(*scan),      DM_ARG_VAL(min_r),     DM_ARG_BUF(u->d_s),
                            DM_ARG_BUF(u->d_level), DM_ARG_BUF(u->d_dura), DM_ARG_BUF(u->d_edge)};
     DM_TRY(run_rays(u, "surf_line", args, 7));
     return solve(u, cost, solver, guide, r, q);

@@ -26,30 +26,34 @@ typedef struct scene {
     double dent;           /* mm by which the pool pushes the dura in; a dark line of 0.3 mm parts the two */
     int roots;             /* 1 = no cord; roots have sunk to the left of the midline behind, a rim of fluid outside them; 2 = they fill the back half */
     double cortex;         /* HU of the bodies' back wall, 1.2 mm in front of the sac, two thirds of it behind discs; 0 = none */
+    int beside;            /* 1 = the pool lies to the left of the sac instead */
 } scene;
 
-static const scene MYELOGRAM = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 0, 0};
-static const scene FAINT = {DM_CT, DM_IODINE, 180, 40, -80, 600, 90, 50, 15, 0, 1e9, 0, 0, 0};
-static const scene POOL = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0.5, 1e9, 0, 0, 0};
-static const scene PLAIN = {DM_CT, DM_IODINE, 20, 40, -80, 600, 90, 50, 15, 0, 1e9, 0, 0, 0};
-static const scene HALF = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 80, 0, 0, 0};
-static const scene WATER = {DM_MR, DM_FLUID, 1000, 250, 600, 60, 200, 150, 25, 0, 1e9, 0, 0, 0};
+static const scene MYELOGRAM = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 0, 0, 0};
+static const scene FAINT = {DM_CT, DM_IODINE, 180, 40, -80, 600, 90, 50, 15, 0, 1e9, 0, 0, 0, 0};
+static const scene POOL = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0.5, 1e9, 0, 0, 0, 0};
+static const scene PLAIN = {DM_CT, DM_IODINE, 20, 40, -80, 600, 90, 50, 15, 0, 1e9, 0, 0, 0, 0};
+static const scene HALF = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 80, 0, 0, 0, 0};
+static const scene WATER = {DM_MR, DM_FLUID, 1000, 250, 600, 60, 200, 150, 25, 0, 1e9, 0, 0, 0, 0};
 
-static const scene CAUDA = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 1, 0};
+static const scene CAUDA = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0, 1e9, 0, 1, 0, 0};
 
 /* Fat is suppressed. */
-static const scene SETTLED = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0, 1e9, 0, 2, 0};
+static const scene SETTLED = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0, 1e9, 0, 2, 0, 0};
 
-static const scene NO_CORD = {DM_CT, DM_IODINE, 700, 700, -80, 600, 90, 50, 20, 0, 1e9, 0, 0, 0};
+static const scene NO_CORD = {DM_CT, DM_IODINE, 700, 700, -80, 600, 90, 50, 20, 0, 1e9, 0, 0, 0, 0};
 
 /* Fat is suppressed: nothing but the line parts sac and pool. */
-static const scene WATER_POOL = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0.85, 1e9, 1.5, 0, 0};
+static const scene WATER_POOL = {DM_MR, DM_FLUID, 1000, 250, 60, 60, 200, 150, 25, 0.85, 1e9, 1.5, 0, 0, 0};
 
 /* A dim sac before walls that outshine it, in front; blur has filled the gap between them. */
-static const scene BRIGHT_WALL = {DM_CT, DM_IODINE, 500, 40, 120, 600, 90, 50, 20, 0, 1e9, 0, 0, 700};
+static const scene BRIGHT_WALL = {DM_CT, DM_IODINE, 500, 40, 120, 600, 90, 50, 20, 0, 1e9, 0, 0, 700, 0};
 
 /* A thin rim of fluid before the cord, dented by a pool almost as bright. */
-static const scene DENTED = {DM_CT, DM_IODINE, 900, 40, 100, 200, 90, 50, 20, 0.8, 1e9, 2.3, 0, 0};
+static const scene DENTED = {DM_CT, DM_IODINE, 900, 40, 100, 200, 90, 50, 20, 0.8, 1e9, 2.3, 0, 0, 0};
+
+/* A pool almost as bright as the sac beside it. */
+static const scene BESIDE = {DM_CT, DM_IODINE, 700, 40, -80, 600, 90, 50, 20, 0.9, 1e9, 1.5, 0, 0, 1};
 
 static void middle(double z, double *x, double *y) {
     *x = 6 * sin(z / 40);
@@ -73,7 +77,7 @@ static double tissue(const scene *c, double x, double y, double z) {
     if (c->roots == 2 && dy > 0.5 && r < DURA) return ((int)floor(dx / 1.5) + (int)floor(dy / 1.5)) % 2 ? 0.25 * c->sac : 0.5 * c->sac;
     if (c->roots == 1 && dy > 0 && dx > 0.7 && r > 2 && r < DURA - 1.2) return 0.45 * c->sac;
     if (!c->roots && r < 3.5) return c->cord;
-    int at_pool = front > 0.75 && z < -50 && z > -75;
+    int at_pool = (c->beside ? dx / fmax(r, 0.1) : front) > 0.75 && z < -50 && z > -75;
     if (c->dent > 0 && at_pool && r > DURA - c->dent && r < DURA - c->dent + 0.3) return c->fat;
     if (c->dent > 0 && at_pool && r > DURA - c->dent && r < BONE - 0.7) return c->pool * c->sac;
     if (r < DURA) return -z < c->empty_from ? c->sac : 20;
@@ -241,8 +245,8 @@ static double beyond_at_pool(const scene *c, const dm_study *s) {
     for (int i = 110; i < 140; i++)
         for (int t = -5; t <= 5; t++) {
             double p[3], x, y;
-            int column = (t + DM_NT) % DM_NT;
-            dm_frame_to_lps(&s->spine, i * 0.5, t * 5.0, (double)s->canal.r_dura[i * DM_NT + column], p);
+            int column = (t + DM_NT + (c->beside ? DM_NT / 4 : 0)) % DM_NT;
+            dm_frame_to_lps(&s->spine, i * 0.5, column * 5.0, (double)s->canal.r_dura[i * DM_NT + column], p);
             middle(p[2], &x, &y);
             sum += hypot(p[0] - x, p[1] - y) - (DURA - c->dent), n++;
         }
@@ -273,17 +277,29 @@ START_TEST(pool_behind_a_dent_is_not_swallowed) {
 }
 END_TEST
 
-/* MR: the pool is nearly as bright as the sac and dents it; the dura is the dark line between them. Above and below nothing
- * is divided. */
-START_TEST(pool_is_divided_in_mr) {
+/* A pool nearly as bright as the sac dents it: the dura is the dark line between them. Above and below nothing is divided. */
+static void pool_is_divided(const scene *c) {
     dm_study *s = calloc(1, sizeof *s);
-    solve(&WATER_POOL, s);
-    double beyond = beyond_at_pool(&WATER_POOL, s);
+    solve(c, s);
+    double beyond = beyond_at_pool(c, s);
+    int parted = 0, elsewhere = 0;
+    for (int i = 0; i < s->canal.n; i++)
+        for (int t = 0; t < DM_NT; t++) *(i >= 90 && i < 160 ? &parted : &elsewhere) += s->canal.parted[i * DM_NT + t];
     ck_assert_msg(fabs(beyond) < 0.3, "the dura lies %.2f mm too far out at the pool", beyond);
+    ck_assert_msg(parted > 300 && elsewhere == 0, "parted: %d cells, and %d elsewhere", parted, elsewhere);
     error above = compare(s, s->canal.r_dura, DURA, 60, 90, 1), below = compare(s, s->canal.r_dura, DURA, 160, 260, 1);
     ck_assert_msg(above.mean < 0.15 && below.mean < 0.15, "dura: mean |dr| %.2f above, %.2f below", above.mean, below.mean);
     dm_study_clear(s);
     free(s);
+}
+
+START_TEST(pool_is_divided_in_mr) {
+    pool_is_divided(&WATER_POOL);
+}
+END_TEST
+
+START_TEST(pool_beside_the_sac_is_divided_in_ct) {
+    pool_is_divided(&BESIDE);
 }
 END_TEST
 
@@ -412,6 +428,7 @@ int main(void) {
     tcase_add_test(c, bright_wall_is_no_sac);
     tcase_add_test(c, pool_behind_a_dent_is_not_swallowed);
     tcase_add_test(c, pool_is_divided_in_mr);
+    tcase_add_test(c, pool_beside_the_sac_is_divided_in_ct);
     tcase_add_test(c, settled_roots_are_inside);
     tcase_add_test(c, contrast_that_ends);
     tcase_add_test(c, openings_are_marked);
