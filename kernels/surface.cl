@@ -33,7 +33,7 @@ __kernel void surf_bone(dm_surf_args a, dm_edge_args e, __global const float *re
     size_t ray = dm_ray_of(a, i, t);
     float rd = dura[i * a.nt + t];
     if (e.mr) dm_bone_ray_mr(s + ray, a, e, level[i], rd, out + ray);
-    else dm_bone_ray_ct(s + ray, o + ray, a, e, level[i], rd, out + ray);
+    else dm_bone_ray_ct(s + ray, o + ray, a, e, level[i], rd, dm_straight_ahead(a, t), out + ray);
 }
 
 /* rim: brightness under the dura per position, <= tissue: none; dura: radius per ray, mm. */

@@ -276,10 +276,34 @@ DM_FN float dm_bone_rise(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args 
     return outer - inner;
 }
 
+/* 1 where a ray runs within 35 degrees of straight ahead: nothing but body or disc, deeper than the reach of rays. */
+DM_FN int dm_straight_ahead(dm_surf_args a, int t) {
+    int turn = 360 * t / a.nt;
+    return turn <= 35 || turn >= 325;
+}
+
+/* CT, straight ahead: the last sample of fat, up to 12 mm from the dura, that lies between 2.5 mm of something dimmer than the sac (a
+ * blurred cortex is thinner) and a body; 0 = none. Behind a body's back wall comes marrow, not fat: what comes before fat is a pool (or
+ * the sac itself, where the dura was drawn in), however much it looks like a wall. Cortex brighter than that ends the search. */
+DM_FN int dm_fat_before_body(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args e, float level, float rd) {
+    float most = e.tissue + 0.8f * (level - e.tissue);
+    int run = 0, found = 0, from = dm_mm(rd + 0.75f, a.dr);
+    if (rd <= 0.0f || level < e.faint) return 0;
+    for (int k = from; k < dm_min(from + dm_mm(12.0f, a.dr), a.nr) && !dm_is_outside(s[k]) && s[k] < most; k++) {
+        run += s[k] > e.bone_low;
+        if (s[k] > e.fat || run < dm_mm(2.5f, a.dr)) continue;
+        for (int j = k + 1; j < dm_min(k + dm_mm(4.0f, a.dr), a.nr) && !dm_is_outside(s[j]); j++)
+            if (s[j] > e.wall) found = k;
+    }
+    return found;
+}
+
 /* Strength of the bone's edge along one ray of a CT. rd = radius of the dura, mm (0 = none known); level = the sac's, or
- * DM_OUTSIDE where nothing fills it. */
+ * DM_OUTSIDE where nothing fills it; ahead: dm_straight_ahead. */
 DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_surf_args a,
-                          dm_edge_args e, float level, float rd, DM_GLOBAL float *out) {
+                          dm_edge_args e, float level, float rd, int ahead, DM_GLOBAL float *out) {
+    int body = ahead ? dm_fat_before_body(s, a, e, level, rd) : 0; /* no bone up to here */
+    float before = 0.0f; /* brightest beyond the dura, a millimetre before k */
     int step = dm_max(dm_mm(0.25f, a.dr), 1), win = dm_mm(1.0f, a.dr);
     float lasting = level < e.faint ? 30000.0f : dm_fmax(e.tissue + 0.5f * (level - e.tissue), e.wall);
     float low = level < e.faint ? dm_fmax(e.bone_low, level + 40.0f) : e.bone_low, bone = dm_fmax(e.wall, low);
@@ -293,13 +317,15 @@ DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm
         if (dm_is_outside(rise)) continue;
         int pool = dm_ray_mean(o, a.nr, k + step, k + win) > lasting;
         float edge = dm_ramp(rise, least * e.bone_rise, (1.0f - least) * e.bone_rise) * dm_ramp(outer, low, 80.0f);
-        if (pool) edge *= 0.3f;
+        if (pool || k < body) edge *= 0.3f;
         for (int j = dm_max(k - 3, win); j <= k + 3 && rise > 0.5f * e.bone_rise; j++)
             most = dm_fmax(most, dm_bone_rise(s, a, e, level, rd, j));
         if (rise > 0.0f) edge *= rise / most;
         if (inner < 20.0f) edge = dm_fmax(edge, 0.6f * dm_clampf((outer - inner) / e.ligament, 0.0f, 1.0f));
-        if (wall > e.wall_depth) edge *= 0.3f;
-        if (s[k] > bone && o[k] < lasting && r > rd) wall += a.dr;
+        /* Straight ahead a body's back wall is brighter than what lies behind it: what is outshone was a pool. */
+        if (r - 2.0f >= rd) before = dm_fmax(before, s[k - win]);
+        if (wall > e.wall_depth && !(ahead && rd > 0.0f && outer > 1.3f * before)) edge *= 0.3f;
+        if (s[k] > bone && o[k] < lasting && r > rd && k >= body) wall += a.dr;
         out[k] = edge;
     }
 }

@@ -139,7 +139,7 @@ static dm_status check_bone(dm_gpu *gpu, bench *b, int with_reference, dm_check_
     DM_TRY(launch(gpu, b, "surf_bone", 1, args, 7));
     if (with_reference) EACH_RAY(b) {
             size_t ray = dm_ray_of(b->a, i, t);
-            dm_bone_ray_ct(b->v + ray, b->o + ray, b->a, EDGES, b->level[i], b->dura[i * b->a.nt + t], b->want + ray);
+            dm_bone_ray_ct(b->v + ray, b->o + ray, b->a, EDGES, b->level[i], b->dura[i * b->a.nt + t], dm_straight_ahead(b->a, t), b->want + ray);
         }
     return finish(gpu, b, with_reference ? b->want : NULL, r, 3);
 }

@@ -6,6 +6,7 @@
 
 #include "canal_parts.h"
 #include "frame.h"
+#include "surface.h"
 
 /* A sac on a grid of its own: cord down to cord_to, fluid down to fluid_to (mm), `wide` times wider than deep. */
 static void places_of(int n, int cord_to, int fluid_to, int goes_on, float wide, float *place) {
@@ -221,10 +222,53 @@ START_TEST(fluid_ends_where_fat_begins) {
 }
 END_TEST
 
+/* A ray of a CT by quarters of a millimetre, blurred by 0.5 mm (s.d.): value[k] up to to[k] mm. */
+enum { RAY = 88 };
+static void ray_of(const float *value, const double *to, int parts, float ray[RAY]) {
+    for (int i = 0; i < RAY; i++) {
+        double sum = 0, norm = 0;
+        for (int d = -8; d <= 8; d++) {
+            double r = 0.25 * (i + d), w = exp(-d * d / 8.0);
+            int k = 0;
+            while (k < parts - 1 && r > to[k]) k++;
+            sum += w * (double)value[k], norm += w;
+        }
+        ray[i] = (float)(sum / norm);
+    }
+}
+
+/* Strength of the bone's edge within half a millimetre of r mm; the dura lies at 6 mm, the sac has 700 HU. */
+static float bone_at(const float *value, const double *to, int parts, int ahead, double r) {
+    static const dm_edge_args e = {.tissue = 30, .min_r = 2.5f, .fat = -20, .bone_rise = 250, .bone_low = 100, .wall = 180, .faint = 240,
+                                   .wall_depth = 2, .ligament = 70};
+    const dm_surf_args a = {1, 1, RAY, 0.25f};
+    float s[RAY], o[RAY], edge[RAY], best = 0;
+    ray_of(value, to, parts, s);
+    for (int i = 0; i < RAY; i++) o[i] = i < 22 ? 600.0f : 60.0f;
+    dm_bone_ray_ct(s, o, a, e, 700, 6, ahead, edge);
+    for (int i = (int)(4 * r) - 2; i <= (int)(4 * r) + 2; i++) best = fmaxf(best, edge[i]);
+    return best;
+}
+
+/* Straight ahead lies a body: what is dimmer than its back wall, or has fat behind it, is a pool. To the sides laminae and pedicles have
+ * muscle and fat behind them. */
+START_TEST(pool_before_a_body_is_no_wall) {
+    const float touching[] = {700, 30, 300, 650, 230}, apart[] = {700, -80, 320, -80, 240}, plain[] = {700, -80, 500, -60, 240};
+    const double at[] = {6, 6.5, 11, 12.2}, gap[] = {6, 7, 10, 12}, thin[] = {6, 8, 9.2, 11};
+    ck_assert_float_gt(bone_at(touching, at, 5, 1, 11), 0.6f);
+    ck_assert_float_lt(bone_at(touching, at, 5, 0, 11), 0.3f);
+    ck_assert_float_gt(bone_at(apart, gap, 5, 1, 12), 0.6f);
+    ck_assert_float_lt(bone_at(apart, gap, 5, 1, 7), 0.3f);
+    ck_assert_float_gt(bone_at(apart, gap, 5, 0, 7), 0.6f);
+    ck_assert_float_gt(bone_at(plain, thin, 5, 1, 8), 0.7f); /* cortex of a body whose marrow is fat */
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("canal_parts");
     TCase *c = tcase_create("canal_parts");
     tcase_add_test(c, places_by_cord_and_sac);
+    tcase_add_test(c, pool_before_a_body_is_no_wall);
     tcase_add_test(c, edges_tell_where_a_canal_is);
     tcase_add_test(c, fat_inside_is_no_dura);
     tcase_add_test(c, bone_near_the_dura_draws_it_in);
