@@ -41,7 +41,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, along, "1", 0.01, 2, 0.15, "Cost of a step of 0.25 mm between neighbours along the line, per square."),
     DM_PARAM_FLOAT(params, round_dura, "1", 0.01, 2, 0.12, "The same between neighbours round the line for the dura, which is round."),
     DM_PARAM_FLOAT(params, round_bone, "1", 0.01, 2, 0.04, "The same for bone, which has corners."),
-    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.5, "A pool that the dura's surface went round is divided off where a line's mean strength, over 9 mm and 35 degrees, reaches this; a fall by 0.3 of the sac (CT: dark by half of that between two layers) is 1. 2 = nowhere."),
+    DM_PARAM_FLOAT(params, line_seed, "1", 0, 2, 0.5, "A pool that the dura went round is divided off where a line's mean strength, over 9 mm and 35 degrees, reaches this; 1 = a fall by 0.3 of the sac (CT: a valley of 0.15). 2 = nowhere."),
     DM_PARAM_FLOAT(params, line_grow, "1", 0, 2, 0.1, "And is followed as far as it exceeds this."),
     DM_PARAM_FLOAT(params, line_outward, "mm", 0, 5, 0.3, "Such a pool stands out from the ellipse of the rest of the sac by this; fluid dimmed by pulsation does not."),
     DM_PARAM_FLOAT(params, line_ends, "mm", 0, 60, 25, "No such line within this distance of the line's upper end: the cisterns are no tube."),
