@@ -68,7 +68,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, ventral_angle, "deg", 20, 80, 50, "Nearer to the front than this is ventral."),
     DM_PARAM_FLOAT(dm_findings_params, dorsal_angle, "deg", 100, 160, 130, "Further from the front than this is dorsal."),
     TRAP(c1c2_reach, "mm", 0, 40, 10, "Dorsal fluid above this point below the upper edge of C3 is the retrospinal sign, which does not tell the site."),
-    TRAP(spur_length, "mm", 0, 30, 13, "A ventral candidate shorter than this is a spur or disc rim: a ventral tear's collection is longer."),
+    TRAP(spur_length, "mm", 0, 30, 13, "A ventral candidate that is shorter than this, with what shines at its angle beyond its ends, is a spur or disc rim: a ventral tear's collection is longer."),
     TRAP(calcified, "1", 1, 5, 1.3, "CT: a candidate brighter than the sac by this factor is bone or calcified ligament: leaked contrast is diluted."),
     TRAP(injected, "1", 0.5, 3, 1.05, "CT: a long lumbar collection as bright as this share of the sac was injected there."),
     TRAP(injected_mm, "mm", 0, 300, 60, "And longer than this: two lumbar segments."),

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dialect.h"
 #include "findings_parts.h"
@@ -125,7 +126,8 @@ END_TEST
 static void add_canal(dm_study *st, float gap) {
     st->canal = (dm_canal){
         .n = N, .r_dura = malloc(N * DM_NT * sizeof(float)), .r_bone = malloc(N * DM_NT * sizeof(float))};
-    st->map = (dm_map){.n = N, .sac = malloc(N * sizeof(float))};
+    st->map = (dm_map){.n = N, .sac = malloc(N * sizeof(float)), .e = calloc(N * DM_NT, sizeof(float)), .assessed = malloc(N * DM_NT)};
+    memset(st->map.assessed, 1, N * DM_NT);
     for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 8, st->canal.r_bone[i] = 12;
     for (int i = 0; i < N; i++) st->map.sac[i] = 500;
     for (size_t i = 0; i < dm_volume_count(&st->crop.raw); i++) st->crop.raw.v[i] = gap;
@@ -143,13 +145,16 @@ START_TEST(signs_of_pools) {
     dm_finding f = ventral;
     f.s_from = 35, f.s_to = 45, f.length_mm = 10;
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_SIGN_SPUR);
+    for (int c = 47 * DM_NT; c < 60 * DM_NT; c++) st->map.e[c] = 0.3f; /* the middle of a fainter collection */
+    ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_NO_SIGN);
+    memset(st->map.e, 0, N * DM_NT * sizeof(float));
     f = ventral, f.s_from = 85, f.s_to = 115; /* the needle lies at s 80 to 120 */
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_SIGN_METAL);
     f = ventral, f.side = DM_DORSAL, f.s = 150, f.s_from = 130, f.s_to = 170;
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_SIGN_PUNCTURE);
     f = ventral, f.s_from = 125, f.s_to = 195, f.length_mm = 70, f.peak_ratio = 1.1;
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_SIGN_EPIDURAL);
-    free(st->canal.r_dura), free(st->canal.r_bone), free(st->map.sac);
+    free(st->canal.r_dura), free(st->canal.r_bone), free(st->map.sac), free(st->map.e), free(st->map.assessed);
     add_canal(st, 900);
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &ventral), DM_SIGN_CALCIFICATION);
     dm_traps_free(&traps);
