@@ -63,7 +63,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, odds_discs, "1", -20, 5, -1.8, "... + this on CT where a pool in front or behind is dark at discs (in part from 0.6 of what it is elsewhere): bone ends there, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_fall, "1", -20, 5, -0.53, "... + this on CT * strength of the dura's edge beyond what a pool so bright leaves of it: bone lies further out, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_dent, "1", -20, 5, -2.4, "... + this on CT for each mm (1.5 at most) beyond 1.1 by which the dura beside it lies further in than above and below: a dura makes no step, but one found in front of roots does, ..."),
-    DM_PARAM_FLOAT(dm_findings_params, odds_end, "1", -20, 5, -3.04, "... + this on CT where its middle is 8 mm from an end of the line (in part from 20): the surfaces are held from one side only there."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_end, "1", -20, 5, -3.04, "... + this where its middle is 8 mm from an end of the line (in part from 20): the surfaces are held from one side only there."),
     DM_PARAM_FLOAT(dm_findings_params, fluid_share, "1", 0, 1, 0.25, "MR: fluid outside the dura fills the window of veto_length with more than this share of the sac; blood in the epidural plexus with 0.2, and root sleeves do not fill it."),
     DM_PARAM_FLOAT(dm_findings_params, ventral_angle, "deg", 20, 80, 50, "Nearer to the front than this is ventral."),
     DM_PARAM_FLOAT(dm_findings_params, dorsal_angle, "deg", 100, 160, 130, "Further from the front than this is dorsal."),

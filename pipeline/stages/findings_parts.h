@@ -42,7 +42,7 @@ dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *study, co
 /* What the score weighs, in the order of the parameters odds_*: 1, ln size, ln brightness above soft tissue, bright fat, brighter
  * than the sac, sacral, too dim for fluid, share that is usual, share that the other side has too (CT), corner of the canal,
  * the other side nearly as bright (MR), between side and back, strength of the dura's edge, narrow gap (CT), beside settled roots, CT,
- * dark at discs (CT), that strength beyond what the pool's brightness leaves (CT), step of the dura (CT), end of the line (CT). */
+ * dark at discs (CT), that strength beyond what the pool's brightness leaves (CT), step of the dura (CT), end of the line. */
 enum { DM_ODDS = 20 };
 void dm_pool_terms(const dm_findings_params *p, const dm_study *study, const dm_finding *f, double x[DM_ODDS]);
 

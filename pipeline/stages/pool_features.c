@@ -172,7 +172,7 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    mr || lateral || isnan(q->discs) ? 0 : fmin(fmax((0.6 - q->discs) / 0.6, 0), 1),
                                    mr ? 0 : q->edges - fmin(fmax((1 - q->p90) / 0.5, 0), 1),
                                    mr ? 0 : fmin(fmax(q->dent - 1.1, 0), 1.5),
-                                   mr ? 0 : fmin(fmax((20 - end_mm) / 12, 0), 1)};
+                                   fmin(fmax((20 - end_mm) / 12, 0), 1)};
     memcpy(x, terms, sizeof terms);
 }
 
