@@ -159,11 +159,15 @@ typedef struct dm_ray_dip {
     float low;   /* value there, share of the rim */
 } dm_ray_dip;
 
-/* 1 where a ray runs within 50 degrees of straight ahead: bodies and discs. */
-DM_FN int dm_in_front(dm_surf_args a, int t) {
+/* 1 where a ray runs within so many degrees of straight ahead. */
+DM_FN int dm_ahead(dm_surf_args a, int t, int within) {
     int turn = 360 * t / a.nt;
-    return turn <= 50 || turn >= 310;
+    return turn <= within || turn >= 360 - within;
 }
+
+/* Bodies and discs; nothing else, and deeper than rays reach. */
+DM_FN int dm_in_front(dm_surf_args a, int t) { return dm_ahead(a, t, 50); }
+DM_FN int dm_straight_ahead(dm_surf_args a, int t) { return dm_ahead(a, t, 35); }
 
 /* first: sample in the rim. A dip lies within 3.5 mm, what follows it within 2.5. */
 DM_FN dm_ray_dip dm_dip_of_ray(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args e, float level, int first) {
@@ -274,12 +278,6 @@ DM_FN float dm_bone_rise(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_args 
     if (e.behind_blur && level >= e.faint && rd > 0.0f)
         inner = dm_fmin(inner, dm_mean_beyond_sac(s, k - win, k - step, a.dr, 0.8f * (level - e.tissue), rd));
     return outer - inner;
-}
-
-/* 1 where a ray runs within 35 degrees of straight ahead: nothing but body or disc, deeper than the reach of rays. */
-DM_FN int dm_straight_ahead(dm_surf_args a, int t) {
-    int turn = 360 * t / a.nt;
-    return turn <= 35 || turn >= 325;
 }
 
 /* CT, straight ahead: the last sample of fat, up to 12 mm from the dura, that lies between 2.5 mm of something dimmer than the sac (a

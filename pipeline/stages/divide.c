@@ -279,7 +279,7 @@ static void apply(lines *l, float *rd, float *qd, uint8_t *parted) {
 
 dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float *level, const float *place,
                           float *rd, float *qd, uint8_t *parted) {
-    lines l = {.u = u, .p = p, .rd = rd};
+    lines l = {.u = u, .p = p, .rd = rd, .scan.mr = p->mr};
     dm_status status;
     DM_TRY_OUT(lines_make((size_t)u->a.ns, &l));
     for (int i = 0; i < u->a.ns; i++)
@@ -287,7 +287,6 @@ dm_status dm_divide_pools(dm_unrolled *u, const dm_divide_params *p, const float
                        ? rim_at(&l, i, level[i])
                        : 0.0f;
     measure_blur(&l, l.spare);
-    l.scan.mr = p->mr;
     DM_TRY_OUT(solve(&l, u));
     for (int i = 0; i < u->a.ns; i++) look(&l, i);
     weigh(&l);

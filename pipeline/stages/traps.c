@@ -308,7 +308,7 @@ static double brightness(const dm_study *st, const dm_finding *f) {
     return n >= 20 && sac > 0 ? (double)dm_rank(v, n, 0.9) / (sac / rows) : 0;
 }
 
-/* 1 where most of the cells within 25 degrees of straight on at a pool's angle show contrast in this row. */
+/* 1 where most of the cells within 25 degrees of a pool's angle show contrast in this row. */
 static int shows_contrast(const dm_study *st, const dm_finding *f, int row) {
     static const float contrast = 0.15f; /* share of the sac: two s.d. of healthy cells */
     int middle = (int)lround(f->theta / 5), bright = 0, all = 0;
@@ -319,7 +319,7 @@ static int shows_contrast(const dm_study *st, const dm_finding *f, int row) {
     return 2 * bright > all && all > 0;
 }
 
-/* Length, mm, over which contrast goes on at a pool's angle beyond its ends, gaps of 2 mm and less included. */
+/* Length of a pool, mm, with what shows contrast at its angle beyond its ends, gaps of 2 mm and less included. */
 static double length_with_surroundings(const dm_study *st, const dm_finding *f) {
     int gap = (int)lround(2 / st->spine.ds), from = (int)lround(f->s_from / st->spine.ds), to = (int)lround(f->s_to / st->spine.ds);
     for (int i = from - 1; i >= 0 && i >= from - gap - 1; i--)
@@ -341,6 +341,6 @@ dm_false_sign dm_trap_of(const dm_traps_params *p, const dm_study *st, const dm_
         dm_lumbar_top(&st->levels, &l1) && f->s_to > l1)
         return DM_SIGN_EPIDURAL;
     if (st->modality == DM_CT && brightness(st, f) > p->calcified) return DM_SIGN_CALCIFICATION;
-    if (f->side == DM_VENTRAL && fmax(f->length_mm, length_with_surroundings(st, f)) < p->spur_length) return DM_SIGN_SPUR;
+    if (f->side == DM_VENTRAL && length_with_surroundings(st, f) < p->spur_length) return DM_SIGN_SPUR;
     return DM_NO_SIGN;
 }

@@ -172,10 +172,16 @@ START_TEST(coarse_column_that_bends_is_a_column) {
 END_TEST
 
 /* A chest's canal: cord in a rim of contrast that the coarse grid shows no brighter than dense bone, fat behind it, body and laminae. */
+typedef struct chest {
+    double waver;                            /* mm by which the cord lies now to one side, now to the other */
+    double cord[2], rim[2], cord_hu, rim_hu; /* half widths, mm */
+} chest;
+
 static float hu_of_chest(double x, double y, double z, const double *with) {
-    (void)z, (void)with;
-    if (hypot(x / 4, (y + 3) / 3.2) < 1) return 60.0f;
-    if (hypot(x / 6.5, (y + 3) / 5.5) < 1) return 400.0f;
+    const chest *c = (const chest *)(const void *)with;
+    x += c->waver * sin(z / 5);
+    if (hypot(x / c->cord[0], (y + 3) / c->cord[1]) < 1) return (float)c->cord_hu;
+    if (hypot(x / c->rim[0], (y + 3) / c->rim[1]) < 1) return (float)c->rim_hu;
     if (hypot(x / 8, y / 9) < 1) return -90.0f;
     int body = y < -8 && y > -32 && fabs(x) < 14, arch = y > -4 && hypot(x / 13, y / 14) < 1;
     return body ? 250.0f : arch ? 500.0f : 50.0f;
@@ -183,31 +189,22 @@ static float hu_of_chest(double x, double y, double z, const double *with) {
 
 /* The fat behind a thin rim of contrast is enclosed as well as the sac, but is not the middle of the canal. */
 START_TEST(fat_behind_a_thin_rim_is_no_canal) {
-    dm_grid e = evidence_of(hu_of_chest, NULL, 0);
+    static const chest c = {0, {4, 3.2}, {6.5, 5.5}, 60, 400};
+    dm_grid e = evidence_of(hu_of_chest, &c.waver, 0);
     float cord = evidence_at(&e, -3, 0), fat = evidence_at(&e, 5, 0);
     ck_assert_msg(cord > 1.3f * fat, "evidence of the cord %.2f, of the fat %.2f", (double)cord, (double)fat);
     free(e.v);
 }
 END_TEST
 
-/* The same with a rim no brighter on the coarse grid than cancellous bone, whose cord lies now to one side, now to the other: few
- * straight lines stay in it. */
-static float hu_of_wavering_cord(double x, double y, double z, const double *with) {
-    x += 2.0 * sin(z / 5);
-    (void)with;
-    if (hypot(x / 3, (y + 3) / 2.5) < 1) return 40.0f;
-    if (hypot(x / 5.5, (y + 3) / 5) < 1) return 240.0f;
-    if (hypot(x / 8, y / 9) < 1) return -90.0f;
-    int body = y < -8 && y > -32 && fabs(x) < 14, arch = y > -4 && hypot(x / 13, y / 14) < 1;
-    return body ? 250.0f : arch ? 500.0f : 50.0f;
-}
-
-/* A ring of faint contrast is told from overlapping laminae by the soft tissue that it goes round. */
+/* A ring no brighter than cancellous bone, in whose cord few straight lines stay, is told from overlapping laminae by the soft tissue that
+ * it goes round. */
 START_TEST(soft_tissue_in_a_faint_rim_is_the_cord) {
-    dm_grid e = evidence_of(hu_of_wavering_cord, NULL, 0);
+    static const chest c = {2, {3, 2.5}, {5.5, 5}, 40, 240};
+    dm_grid e = evidence_of(hu_of_chest, &c.waver, 0);
     float least = 1.0f;
     for (double z = -14; z <= 14; z += 2) {
-        const double at[3] = {middle[0] - 2.0 * sin(z / 5), middle[1] - 3, middle[2] + z};
+        const double at[3] = {middle[0] - c.waver * sin(z / 5), middle[1] - 3, middle[2] + z};
         least = fminf(least, dm_evidence_at(&e, at));
     }
     ck_assert_msg(least > 0.92f, "%.2f", (double)least);

@@ -37,6 +37,13 @@ static dm_study *with_map(const model *m, uint64_t seed) {
     return st;
 }
 
+/* The same of an MR. */
+static dm_study *mr_with_map(uint64_t seed) {
+    model m = plain;
+    m.mr = 1, m.sac = 800, m.noise = 25;
+    return with_map(&m, seed);
+}
+
 /* Paints e over the rows from .. to and the columns t .. t2 of the map. */
 static void paint(dm_study *st, float e, int from, int to, int t, int t2) {
     for (int i = from; i <= to; i++)
@@ -155,9 +162,7 @@ END_TEST
 
 /* The score of a patch of 10 mm in front whose middle lies `at` mm below the line's upper end. */
 static double score_at(double at, int mr) {
-    model m = plain;
-    if (mr) m.mr = 1, m.sac = 800, m.noise = 25;
-    dm_study *st = with_map(&m, 5);
+    dm_study *st = mr ? mr_with_map(5) : with_map(&plain, 5);
     int from = (int)((at - 5) / st->spine.ds), to = (int)((at + 5) / st->spine.ds);
     for (int i = from; i < to; i++)
         for (int t = -6; t <= 6; t++) st->map.e[i * DM_NT + (t + DM_NT) % DM_NT] = mr ? 0.9f : 0.5f, st->map.assessed[i * DM_NT + (t + DM_NT) % DM_NT] = 1;
@@ -174,9 +179,7 @@ END_TEST
 /* The map of an MR without pools, with e set to `e` over rows [from, to) and columns [t, t + 12), on the other side too where `pair`;
  * returns the score of the best pool, 0 = none listed. */
 static double score_of_patch(float e, int from, int to, int t, int pair) {
-    model m = plain;
-    m.mr = 1, m.sac = 800, m.noise = 25;
-    dm_study *st = with_map(&m, 6);
+    dm_study *st = mr_with_map(6);
     paint(st, e, from, to - 1, t, t + 11);
     if (pair) paint(st, e, from, to - 1, -t - 11, -t);
     return best_score(st);
