@@ -27,13 +27,13 @@ __kernel void surf_dura(dm_surf_args a, dm_edge_args e, __global const float *re
 
 __kernel void surf_bone(dm_surf_args a, dm_edge_args e, __global const float *restrict s, __global const float *restrict o,
                         __global const float *restrict level, __global const float *restrict dura,
-                        __global float *restrict out) {
+                        __global const float *restrict most, __global float *restrict out) {
     int t = (int)get_global_id(0), i = (int)get_global_id(1);
     if (t >= a.nt || i >= a.ns) return;
     size_t ray = dm_ray_of(a, i, t);
     float rd = dura[i * a.nt + t];
     if (e.mr) dm_bone_ray_mr(s + ray, a, e, level[i], rd, out + ray);
-    else dm_bone_ray_ct(s + ray, o + ray, a, e, level[i], rd, dm_straight_ahead(a, t), out + ray);
+    else dm_bone_ray_ct(s + ray, o + ray, a, e, level[i], rd, dm_straight_ahead(a, t), most[t], out + ray);
 }
 
 /* rim: brightness under the dura per position, <= tissue: none; dura: radius per ray, mm. */

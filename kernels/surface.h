@@ -296,12 +296,20 @@ DM_FN int dm_fat_before_body(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_a
     return found;
 }
 
+/* Brightest of the millimetre and a half behind sample k. */
+DM_FN float dm_brightest_behind(DM_GLOBAL const float *s, dm_surf_args a, int k) {
+    float most = s[k];
+    for (int j = k + 1; j <= dm_min(k + dm_mm(1.5f, a.dr), a.nr - 1) && !dm_is_outside(s[j]); j++) most = dm_fmax(most, s[j]);
+    return most;
+}
+
 /* Strength of the bone's edge along one ray of a CT. rd = radius of the dura, mm (0 = none known); level = the sac's, or
- * DM_OUTSIDE where nothing fills it; ahead: dm_straight_ahead. */
+ * DM_OUTSIDE where nothing fills it; ahead: dm_straight_ahead; most = HU of the study's brightest bone that way: what outshines it beside
+ * contrast is contrast, and where that falls to bone begins the bone. */
 DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_surf_args a,
-                          dm_edge_args e, float level, float rd, int ahead, DM_GLOBAL float *out) {
+                          dm_edge_args e, float level, float rd, int ahead, float most, DM_GLOBAL float *out) {
     int body = ahead ? dm_fat_before_body(s, a, e, level, rd) : 0; /* no bone up to here */
-    float before = 0.0f; /* brightest beyond the dura, a millimetre before k */
+    float before = 0.0f, shining = 0.0f; /* brightest beyond the dura, a millimetre before k; mm of what outshines bone */
     int step = dm_max(dm_mm(0.25f, a.dr), 1), win = dm_mm(1.0f, a.dr);
     float lasting = level < e.faint ? 30000.0f : dm_fmax(e.tissue + 0.5f * (level - e.tissue), e.wall);
     float low = level < e.faint ? dm_fmax(e.bone_low, level + 40.0f) : e.bone_low, bone = dm_fmax(e.wall, low);
@@ -311,19 +319,24 @@ DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm
         float r = (float)k * a.dr;
         if (r < e.min_r || r < rd - 0.5f) continue;
         float inner = dm_ray_mean(s, a.nr, k - win, k - step), outer = dm_ray_mean(s, a.nr, k + step, k + win);
-        float rise = dm_bone_rise(s, a, e, level, rd, k), most = rise;
+        float rise = dm_bone_rise(s, a, e, level, rd, k), steepest = rise;
         if (dm_is_outside(rise)) continue;
         int pool = dm_ray_mean(o, a.nr, k + step, k + win) > lasting;
         float edge = dm_ramp(rise, least * e.bone_rise, (1.0f - least) * e.bone_rise) * dm_ramp(outer, low, 80.0f);
         if (pool || k < body) edge *= 0.3f;
         for (int j = dm_max(k - 3, win); j <= k + 3 && rise > 0.5f * e.bone_rise; j++)
-            most = dm_fmax(most, dm_bone_rise(s, a, e, level, rd, j));
-        if (rise > 0.0f) edge *= rise / most;
+            steepest = dm_fmax(steepest, dm_bone_rise(s, a, e, level, rd, j));
+        if (rise > 0.0f) edge *= rise / steepest;
         if (inner < 20.0f) edge = dm_fmax(edge, 0.6f * dm_clampf((outer - inner) / e.ligament, 0.0f, 1.0f));
         /* Straight ahead a body's back wall is brighter than what lies behind it: what is outshone was a pool. */
         if (r - 2.0f >= rd) before = dm_fmax(before, s[k - win]);
         if (wall > e.wall_depth && !(ahead && rd > 0.0f && outer > 1.3f * before)) edge *= 0.3f;
-        if (s[k] > bone && o[k] < lasting && r > rd && k >= body) wall += a.dr;
+        if (s[k] > bone && s[k] < most && o[k] < lasting && r > rd && k >= body) wall += a.dr;
+        if (level >= e.faint && rd > 0.0f && r > rd) {
+            if (dm_brightest_behind(s, a, k) > most) edge *= 0.3f;
+            if (r > rd + 0.75f && s[k] > most) shining += a.dr;
+            if (shining >= 0.5f && outer < most && outer > bone) edge = dm_fmax(edge, 0.8f * dm_clampf((inner - outer) / e.bone_rise, 0.0f, 1.0f));
+        }
         out[k] = edge;
     }
 }

@@ -6,20 +6,20 @@
 #include "canal_parts.h"
 #include "dura_line.h"
 
+enum { V, O, EDGE, GUIDE, LEVEL, VOXEL, DURA, MOST, OUT, BUFFERS };
+
 /* Rays of a made-up canal (cord, fluid, fat, bone, noise, holes) and the buffers that every check needs. */
 typedef struct bench {
     dm_surf_args a;
     size_t cells, rays;
-    float *v, *o, *edge, *guide, *level, *voxel, *dura, *want, *want2, *got, *got2;
-    dm_buf *d[8];
+    float *v, *o, *edge, *guide, *level, *voxel, *dura, *most, *want, *want2, *got, *got2;
+    dm_buf *d[BUFFERS];
 } bench;
 
-enum { V, O, EDGE, GUIDE, LEVEL, VOXEL, DURA, OUT };
-
 static void bench_clear(bench *b) {
-    free(b->v), free(b->o), free(b->edge), free(b->guide), free(b->level), free(b->voxel), free(b->dura), free(b->want), free(b->want2);
+    free(b->v), free(b->o), free(b->edge), free(b->guide), free(b->level), free(b->voxel), free(b->dura), free(b->most), free(b->want), free(b->want2);
     free(b->got), free(b->got2);
-    for (int i = 0; i < 8; i++) dm_buf_free(b->d[i]);
+    for (int i = 0; i < BUFFERS; i++) dm_buf_free(b->d[i]);
 }
 
 static float draw(uint64_t *state) {
@@ -38,6 +38,7 @@ static void fill(bench *b, uint64_t seed) {
     }
     for (size_t i = 0; i < b->rays * 4; i++) b->guide[i] = 3.0f + 8.0f * draw(&state);
     for (size_t i = 0; i < b->rays; i++) b->dura[i] = 5.0f + 2.0f * draw(&state), b->voxel[i] = 0.3f + 2.7f * draw(&state);
+    for (int t = 0; t < b->a.nt; t++) b->most[t] = t % 3 ? 690.0f + 60.0f * draw(&state) : 1e6f; /* bone of 660 to 740: by parts */
     for (int i = 0; i < b->a.ns; i++) b->level[i] = i % 5 == 4 ? DM_OUTSIDE : 350.0f + 50.0f * draw(&state);
 }
 
@@ -53,7 +54,8 @@ static dm_status bench_make(dm_gpu *gpu, int edge, uint64_t seed, bench *b) {
     b->level = malloc((size_t)b->a.ns * sizeof(float));
     b->voxel = malloc(b->rays * sizeof(float));
     b->dura = malloc(b->rays * sizeof(float));
-    if (!b->guide || !b->level || !b->voxel || !b->dura) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the check");
+    b->most = malloc((size_t)b->a.nt * sizeof(float));
+    if (!b->guide || !b->level || !b->voxel || !b->dura || !b->most) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the check");
     fill(b, seed);
     size_t cells = b->cells * sizeof(float);
     DM_TRY(dm_buf_from(gpu, b->v, cells, "values", &b->d[V]));
@@ -63,6 +65,7 @@ static dm_status bench_make(dm_gpu *gpu, int edge, uint64_t seed, bench *b) {
     DM_TRY(dm_buf_from(gpu, b->level, (size_t)b->a.ns * sizeof(float), "levels", &b->d[LEVEL]));
     DM_TRY(dm_buf_from(gpu, b->voxel, b->rays * sizeof(float), "voxels", &b->d[VOXEL]));
     DM_TRY(dm_buf_from(gpu, b->dura, b->rays * sizeof(float), "dura", &b->d[DURA]));
+    DM_TRY(dm_buf_from(gpu, b->most, (size_t)b->a.nt * sizeof(float), "limits", &b->d[MOST]));
     return dm_buf_new(gpu, cells, "result", &b->d[OUT]);
 }
 
@@ -135,11 +138,11 @@ static dm_status check_dura(dm_gpu *gpu, bench *b, int with_reference, dm_check_
 
 static dm_status check_bone(dm_gpu *gpu, bench *b, int with_reference, dm_check_result *r) {
     const dm_arg args[] = {DM_ARG_VAL(b->a),        DM_ARG_VAL(EDGES),       DM_ARG_BUF(b->d[V]),  DM_ARG_BUF(b->d[O]),
-                           DM_ARG_BUF(b->d[LEVEL]), DM_ARG_BUF(b->d[DURA]), DM_ARG_BUF(b->d[OUT])};
-    DM_TRY(launch(gpu, b, "surf_bone", 1, args, 7));
+                           DM_ARG_BUF(b->d[LEVEL]), DM_ARG_BUF(b->d[DURA]), DM_ARG_BUF(b->d[MOST]), DM_ARG_BUF(b->d[OUT])};
+    DM_TRY(launch(gpu, b, "surf_bone", 1, args, 8));
     if (with_reference) EACH_RAY(b) {
             size_t ray = dm_ray_of(b->a, i, t);
-            dm_bone_ray_ct(b->v + ray, b->o + ray, b->a, EDGES, b->level[i], b->dura[i * b->a.nt + t], dm_straight_ahead(b->a, t), b->want + ray);
+            dm_bone_ray_ct(b->v + ray, b->o + ray, b->a, EDGES, b->level[i], b->dura[i * b->a.nt + t], dm_straight_ahead(b->a, t), b->most[t], b->want + ray);
         }
     return finish(gpu, b, with_reference ? b->want : NULL, r, 3);
 }

@@ -16,8 +16,9 @@ typedef struct dm_unrolled {
     dm_surf_args a;
     double step; /* mm between positions along the line */
     int goes_on; /* 1 = the scan goes on below the line's end: the line ends because the canal or its filling does */
+    float most[DM_NT]; /* CT: HU of the brightest bone per angle; 1e6 = unknown */
     float *s, *o; /* smoothed values; their opening along the line: what persists for `persist` mm. Owned */
-    dm_buf *d_s, *d_o, *d_edge, *d_cost, *d_sum, *d_level, *d_voxel, *d_dura, *d_guide, *d_radius, *d_strength;
+    dm_buf *d_s, *d_o, *d_edge, *d_cost, *d_sum, *d_level, *d_voxel, *d_dura, *d_guide, *d_radius, *d_strength, *d_most;
 } dm_unrolled;
 
 typedef struct dm_solver {
@@ -122,6 +123,10 @@ float dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float nea
  * steepest rise nearby, where there is one (sharp is set, qb is its strength), and by what its neighbours within some 2 mm and 10 degrees moved elsewhere; not
  * nearer to rd than `gap` mm. */
 dm_status dm_sharpen_bone(const dm_unrolled *u, const dm_edge_args *edge, float gap, const dm_walls_found *w);
+
+/* CT: fills u->most from the bone found: per angle and its mirror, median and spread of the brightest 2 mm behind it over the whole line;
+ * spreads: robust s.d. above the median. Left unknown where fewer than 60 rays stand on an edge. */
+dm_status dm_bone_brightness(dm_unrolled *u, const dm_walls_found *w, double spreads);
 
 /* How far rays near ray (i, t) moved, on the whole, mm: weights of a Gaussian of 2 mm along the line and 5 degrees round it, of those that
  * were seen to move or to stay. */

@@ -19,7 +19,7 @@ void dm_unrolled_clear(dm_unrolled *u) {
     free(u->s), free(u->o);
     dm_buf_free(u->d_s), dm_buf_free(u->d_o), dm_buf_free(u->d_edge), dm_buf_free(u->d_cost), dm_buf_free(u->d_sum);
     dm_buf_free(u->d_level), dm_buf_free(u->d_voxel), dm_buf_free(u->d_dura), dm_buf_free(u->d_guide), dm_buf_free(u->d_radius);
-    dm_buf_free(u->d_strength);
+    dm_buf_free(u->d_strength), dm_buf_free(u->d_most);
     *u = (dm_unrolled){0};
 }
 
@@ -40,6 +40,7 @@ static dm_status make_buffers(dm_unrolled *u) {
     DM_TRY(dm_buf_new(u->gpu, per_ray, "dura", &u->d_dura));
     DM_TRY(dm_buf_new(u->gpu, per_ray * 4, "guides", &u->d_guide));
     DM_TRY(dm_buf_new(u->gpu, per_ray, "radii", &u->d_radius));
+    DM_TRY(dm_buf_new(u->gpu, DM_NT * sizeof(float), "bone's brightness", &u->d_most));
     return dm_buf_new(u->gpu, per_ray, "strengths", &u->d_strength);
 }
 
@@ -111,6 +112,7 @@ dm_status dm_unroll(dm_gpu *gpu, const dm_volume *volume, const dm_spine *spine,
     float *raw = NULL;
     *u = (dm_unrolled){.gpu = gpu, .step = step, .goes_on = goes_on(volume, spine)};
     int ns = (int)((spine->n - 1) * spine->ds / step + 1e-6) + 1;
+    for (int t = 0; t < DM_NT; t++) u->most[t] = 1e6f;
     u->a = (dm_surf_args){ns, DM_NT, (int)(reach / STEP_R + 0.5) + 1, (float)STEP_R};
     DM_TRY(dm_curved_polar(gpu, volume, spine, 0.0, step, ns, 0.0, STEP_R, u->a.nr, &raw));
     dm_status status = make_buffers(u);
@@ -128,9 +130,10 @@ static dm_status strength(dm_unrolled *u, const dm_edge_args *e, const float *le
         return run_rays(u, "surf_dura", args, 7);
     }
     DM_TRY(dm_buf_write(u->d_dura, 0, rd, rays(u) * sizeof *rd));
+    DM_TRY(dm_buf_write(u->d_most, 0, u->most, sizeof u->most));
     const dm_arg args[] = {DM_ARG_VAL(u->a),       DM_ARG_VAL(*e),        DM_ARG_BUF(u->d_s),   DM_ARG_BUF(u->d_o),
-                           DM_ARG_BUF(u->d_level), DM_ARG_BUF(u->d_dura), DM_ARG_BUF(u->d_edge)};
-    return run_rays(u, "surf_bone", args, 7);
+                           DM_ARG_BUF(u->d_level), DM_ARG_BUF(u->d_dura), DM_ARG_BUF(u->d_most), DM_ARG_BUF(u->d_edge)};
+    return run_rays(u, "surf_bone", args, 8);
 }
 
 /* Messages of one direction. Radii across the group; 32 at a time suits every device's width. */

@@ -245,7 +245,7 @@ static float bone_at(const float *value, const double *to, int parts, int ahead,
     float s[RAY], o[RAY], edge[RAY], best = 0;
     ray_of(value, to, parts, s);
     for (int i = 0; i < RAY; i++) o[i] = i < 22 ? 600.0f : 60.0f;
-    dm_bone_ray_ct(s, o, a, e, 700, 6, ahead, edge);
+    dm_bone_ray_ct(s, o, a, e, 700, 6, ahead, 1e6f, edge);
     for (int i = (int)(4 * r) - 2; i <= (int)(4 * r) + 2; i++) best = fmaxf(best, edge[i]);
     return best;
 }
