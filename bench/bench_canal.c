@@ -94,10 +94,10 @@ static void score_ray(const plan *p, const bench_case *b, int node, int t, int w
         if (w == 0) into[k]->pool_rays += pool > 0, into[k]->swallowed += pool > 0 && found - r > pool;
     }
     if (p->rays)
-        fprintf(p->rays, "%d,%d,%d,%.0f,%d,%.1f,%.1f,%.2f,%.2f,%.2f\n", b->a->number,
+        fprintf(p->rays, "%d,%d,%d,%.0f,%d,%.1f,%.1f,%.2f,%.2f,%.2f,%.2f\n", b->a->number,
                 b->st->modality == DM_MR, node, theta, w, s, at, r, found,
                 (double)(w ? b->st->canal.q_bone
-                           : b->st->canal.q_dura)[(size_t)i * DM_NT + (size_t)(fmod(at + 360, 360) / 5)]);
+                           : b->st->canal.q_dura)[(size_t)i * DM_NT + (size_t)(fmod(at + 360, 360) / 5)], pool);
 }
 
 /* The sac is judged where contrast or fluid fills it. */
@@ -258,7 +258,7 @@ int main(int argc, char **argv) {
     dm_gpu *gpu = NULL;
     if (!bench_set_is_right(p.set)) return 2;
     if (!dm_good(dm_gpu_open(NULL, 0, &gpu))) return 4;
-    if (p.rays) fputs("case,mr,node,theta,bone,s,at,r,found,q\n", p.rays);
+    if (p.rays) fputs("case,mr,node,theta,bone,s,at,r,found,q,pool\n", p.rays);
     for (int c = atoi(bench_option(argc, argv, "--from", "0"));
          c < atoi(bench_option(argc, argv, "--cases", "1")); c++)
         one_case(gpu, &p, c, sum);

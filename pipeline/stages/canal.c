@@ -13,8 +13,7 @@
 typedef struct params {
     double floor_hu, faint_hu, share, radius, mr_share, step, reach, persist;
     double min_radius, dura_drop, bone_rise, wall_hu, gap, usual_gap, ventral_gap, dura_dent, dura_dent_most, neighbourhood, dura_dead, bone_dead;
-    double along, round_dura, round_bone, line_seed, line_grow, line_outward, line_ends, line_roots, root_layer, root_hu, move_smooth, move_most, rest, edge_least, fat_most;
-    double outshone;
+    double along, round_dura, round_bone, line_seed, line_grow, line_outward, line_ends, line_roots, root_layer, root_hu, move_smooth, move_most, rest, edge_least, fat_most, outshone;
     int rounds;
 } params;
 
@@ -39,7 +38,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, dura_dent, "1/mm", 0, 2, 0.6, "Cost of a dura further inside than that: fluid keeps the sac round; a disc or a pool flattens it."),
     DM_PARAM_FLOAT(params, dura_dent_most, "1", 0, 2, 1, "Most that a dent costs; a full edge is worth 1."),
     DM_PARAM_FLOAT(params, bone_dead, "mm", 0, 5, 1.5, "The same for bone: discs bulge and laminae slope."),
-    DM_PARAM_FLOAT(params, outshone, "s.d.", 0, 1e6, 3, "CT: what outshines the median of the study's bone in its direction by so many s.d. of it, and by a fifth, is contrast."),
+    DM_PARAM_FLOAT(params, outshone, "s.d.", 0, 1e6, 3, "CT: what outshines the study's bone, in its own direction and the mirrored one, by so many s.d. and by a tenth is contrast."),
     DM_PARAM_FLOAT(params, along, "1", 0.01, 2, 0.15, "Cost of a step of 0.25 mm between neighbours along the line, per square."),
     DM_PARAM_FLOAT(params, round_dura, "1", 0.01, 2, 0.12, "The same between neighbours round the line for the dura, which is round."),
     DM_PARAM_FLOAT(params, round_bone, "1", 0.01, 2, 0.04, "The same for bone, which has corners."),
@@ -292,7 +291,8 @@ static dm_status solve(const params *p, work *w, int last) {
     DM_TRY(dm_bone_brightness(&w->u, &walls, p->outshone));
     DM_TRY(solve_bone(p, w, 1));
     DM_TRY(dm_sharpen_bone(&w->u, &w->edge, (float)p->gap, &walls));
-    return dm_unbias_walls(&w->u, &w->edge, w->level, &walls);
+    DM_TRY(dm_unbias_walls(&w->u, &w->edge, w->level, &walls));
+    return dm_bone_from_behind(&w->u, w->filled, &walls);
 }
 
 /* The surfaces' first harmonic is how far the line is from their middle. Weight: how much of the ring stands on edges. */

@@ -124,13 +124,21 @@ float dm_steepest_rise(const float *s, dm_surf_args a, dm_edge_args e, float nea
  * nearer to rd than `gap` mm. */
 dm_status dm_sharpen_bone(const dm_unrolled *u, const dm_edge_args *edge, float gap, const dm_walls_found *w);
 
-/* CT: fills u->most from the bone found: per angle and its mirror, median and spread of the brightest 2 mm behind it over the whole line;
- * spreads: robust s.d. above the median. Left unknown where fewer than 60 rays stand on an edge. */
-dm_status dm_bone_brightness(dm_unrolled *u, const dm_walls_found *w, double spreads);
-
 /* How far rays near ray (i, t) moved, on the whole, mm: weights of a Gaussian of 2 mm along the line and 5 degrees round it, of those that
  * were seen to move or to stay. */
 float dm_moved_round(const dm_unrolled *u, const float *moved, const uint8_t *seen, int i, int t);
+
+/* ---- bone_bright.c ---- */
+
+/* CT: fills u->most from the bone found: per angle and its mirror, median and spread of the brightest 2 mm behind it over the whole line;
+ * spreads: s.d. (of the brighter half) above the median. Left unknown where fewer than 60 rays stand on an edge. */
+dm_status dm_bone_brightness(dm_unrolled *u, const dm_walls_found *w, double spreads);
+
+/* ---- bone_behind.c ---- */
+
+/* CT: moves rb out, straight ahead, where no rise shows it (not sharp) and the fall to marrow or disc behind it says that it lies further
+ * out; nothing where fewer than 60 rays tell how thick the wall is. filled: per position. */
+dm_status dm_bone_from_behind(const dm_unrolled *u, const uint8_t *filled, const dm_walls_found *w);
 
 /* ---- wall_bias.c ---- */
 
