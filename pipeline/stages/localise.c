@@ -162,13 +162,13 @@ static double over_leak(const dm_localise_params *p, const dm_finding *f) {
 
 /* What was seen that cannot be a leak although it is bright enough. */
 typedef struct aside {
-    int c1c2, needle, guess; /* guess: a needle by a place that is a guess */
+    int c1c2, needle, guess, long_track; /* guess: a needle by a place that is a guess; long_track: longer than a needle's track */
 } aside;
 
 /* Accepts findings and picks the best: the one that exceeds its own threshold most. */
 static aside accept(const dm_localise_params *p, dm_study *st) {
     dm_answer *a = &st->answer;
-    aside seen = {0, 0, 0};
+    aside seen = {0, 0, 0, 0};
     double best = 0;
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
@@ -177,6 +177,7 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
             seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && bright;
             int needle = f->false_sign == DM_SIGN_PUNCTURE && !st->map.fat_bright && bright;
             seen.guess |= needle && !st->levels.anchored, seen.needle |= needle;
+            seen.long_track |= needle && segments_of(&st->levels, f->s_from, f->s_to) >= p->slec_segments;
             continue;
         }
         double over = over_leak(p, f);
@@ -198,6 +199,7 @@ static const char *reason(const dm_localise_params *p, const dm_study *st, aside
     if (seen.c1c2) return "c1c2_alone";
     if (seen.guess) return "puncture_unanchored";
     if (seen.needle && st->modality == DM_MR) return "puncture_alone"; /* no needle need have been there before it */
+    if (seen.long_track) return "puncture_long";
     return st->map.fat_bright ? "fat_or_fluid" : NULL; /* what lies behind the sac is not judged at all */
 }
 

@@ -191,6 +191,26 @@ START_TEST(no_needle_before_mr_is_taken_for_granted) {
 }
 END_TEST
 
+/* A needle's track is short. What lies behind the lumbar sac over more than two segments is not taken for one alone. */
+START_TEST(a_long_pool_behind_the_lumbar_sac_excludes_nothing) {
+    static const struct {
+        double from, to;
+        const char *reason; /* NULL = no leak */
+    } c[2] = {{60, 120, "puncture_long"}, {80, 100, NULL}};
+    for (int k = 0; k < 2; k++) {
+        model m = plain;
+        m.n_pools = 1;
+        m.pool[0] = (model_pool){c[k].from, c[k].to, 180, 40, 3, 0.6, 0, 0};
+        dm_study *st = run_model(&m, DM_T12, 31);
+        ck_assert_int_ge(st->findings.n, 1);
+        ck_assert_int_eq(st->findings.f[0].false_sign, DM_SIGN_PUNCTURE);
+        if (c[k].reason) must_be_open(st, c[k].reason);
+        else ck_assert_int_eq(st->answer.kind, DM_NO_LEAK);
+        drop(st);
+    }
+}
+END_TEST
+
 /* Every `by` slices averaged into one. */
 static void thicken(dm_volume *v, int by) {
     size_t slice = (size_t)v->nx * (size_t)v->ny;
@@ -405,6 +425,7 @@ int main(void) {
     tcase_add_test(t, false_signs_are_flagged_and_kept);
     tcase_add_test(t, a_puncture_by_guess_excludes_nothing);
     tcase_add_test(t, no_needle_before_mr_is_taken_for_granted);
+    tcase_add_test(t, a_long_pool_behind_the_lumbar_sac_excludes_nothing);
     tcase_add_test(t, thick_slices_exclude_nothing);
     tcase_add_test(t, coarse_voxels_exclude_nothing);
     tcase_add_test(t, what_was_not_seen_excludes_nothing);
