@@ -237,17 +237,20 @@ static void ray_of(const float *value, const double *to, int parts, float ray[RA
     }
 }
 
-/* Strength of the bone's edge within half a millimetre of r mm; the dura lies at 6 mm, the sac has 700 HU. */
-static float bone_at(const float *value, const double *to, int parts, int ahead, double r) {
+/* Strength of the bone's edge within half a millimetre of r mm; the dura lies at 6 mm, the sac has 700 HU. most: the study's brightest bone. */
+static float bone_below(const float *value, const double *to, int parts, int ahead, float most, double r) {
     static const dm_edge_args e = {.tissue = 30, .min_r = 2.5f, .fat = -20, .bone_rise = 250, .bone_low = 100, .wall = 180, .faint = 240,
                                    .wall_depth = 2, .ligament = 70};
     const dm_surf_args a = {1, 1, RAY, 0.25f};
     float s[RAY], o[RAY], edge[RAY], best = 0;
     ray_of(value, to, parts, s);
     for (int i = 0; i < RAY; i++) o[i] = i < 22 ? 600.0f : 60.0f;
-    dm_bone_ray_ct(s, o, a, e, 700, 6, ahead, 1e6f, edge);
+    dm_bone_ray_ct(s, o, a, e, 700, 6, ahead, most, edge);
     for (int i = (int)(4 * r) - 2; i <= (int)(4 * r) + 2; i++) best = fmaxf(best, edge[i]);
     return best;
+}
+static float bone_at(const float *value, const double *to, int parts, int ahead, double r) {
+    return bone_below(value, to, parts, ahead, 1e6f, r);
 }
 
 /* Straight ahead lies a body: what is dimmer than its back wall, or has fat behind it, is a pool. To the sides laminae and pedicles have
@@ -264,6 +267,76 @@ START_TEST(pool_before_a_body_is_no_wall) {
 }
 END_TEST
 
+/* To the sides nothing but its brightness tells contrast that fills the gap from a lamina: what outshines all of the study's bone is
+ * contrast, and the bone begins where it falls to bone. */
+START_TEST(what_outshines_bone_is_contrast) {
+    const float pool[] = {700, 60, 690, 450}, lamina[] = {700, -80, 450};
+    const double at[] = {6, 6.7, 9}, wall[] = {6, 7.5};
+    ck_assert_float_gt(bone_below(pool, at, 4, 0, 1e6f, 6.75), 0.5f); /* nothing known of the bone */
+    ck_assert_float_lt(bone_below(pool, at, 4, 0, 1e6f, 9), 0.3f);
+    ck_assert_float_lt(bone_below(pool, at, 4, 0, 540, 6.75), 0.3f);
+    ck_assert_float_gt(bone_below(pool, at, 4, 0, 540, 9), 0.5f);
+    ck_assert_float_eq(bone_below(lamina, wall, 3, 0, 540, 7.5), bone_below(lamina, wall, 3, 0, 1e6f, 7.5));
+}
+END_TEST
+
+/* 60 rings: a lamina of `bone` HU and some noise at 8 mm, left of which every eighth ring shows 900. most: see dm_unrolled. */
+static void brightness_of(float bone, float strength, float most[DM_NT]) {
+    enum { NS = 60, NR = 60 };
+    dm_unrolled u = {.a = {NS, DM_NT, NR, 0.25f}, .step = 1, .s = malloc((size_t)NS * DM_NT * NR * sizeof(float))};
+    float rb[NS * DM_NT], qb[NS * DM_NT];
+    for (int t = 0; t < DM_NT; t++) u.most[t] = 1e6f;
+    for (int c = 0; c < NS * DM_NT; c++) {
+        float noise = (float)((c * 7919 + c / DM_NT * 104729) % 101 - 50), peak = c % DM_NT >= 16 && c % DM_NT <= 20 && c / DM_NT % 8 == 0 ? 900.0f : bone + noise;
+        rb[c] = 8, qb[c] = strength;
+        for (int k = 0; k < NR; k++) u.s[c * NR + k] = k < 32 ? -80.0f : peak;
+    }
+    const dm_walls_found w = {NULL, rb, qb, NULL, NULL};
+    ck_assert(dm_good(dm_bone_brightness(&u, &w, 3)));
+    memcpy(most, u.most, sizeof u.most);
+    free(u.s);
+}
+
+START_TEST(bone_tells_its_own_brightness) {
+    float most[DM_NT];
+    brightness_of(500, 0.9f, most);
+    for (int t = 0; t < DM_NT; t++) ck_assert_msg(most[t] > 560 && most[t] < 720, "angle %d: %.0f", t, (double)most[t]);
+    ck_assert_float_eq(most[18], most[DM_NT - 18]); /* of both sides */
+    brightness_of(500, 0.3f, most);                 /* no wall stands on an edge */
+    ck_assert_float_eq(most[18], 1e6f);
+}
+END_TEST
+
+/* Radius of a wall straight ahead, found at 6.9 mm, after dm_bone_from_behind. The dura lies at 6, the true wall at 8.3: 0.9 mm of cortex on
+ * 220 HU of marrow, and `between` HU before it; on every other ring fat, so that the wall's front is seen. */
+static float wall_from_behind(float between, int filled) {
+    enum { NS = 24 };
+    dm_unrolled u = {.a = {NS, DM_NT, RAY, 0.25f}, .step = 1, .s = malloc((size_t)NS * DM_NT * RAY * sizeof(float))};
+    float rd[NS * DM_NT], rb[NS * DM_NT], qb[NS * DM_NT] = {0};
+    uint8_t sharp[NS * DM_NT], full[NS];
+    const double to[] = {6, 8.3, 9.2};
+    for (int c = 0; c < NS * DM_NT; c++) {
+        int seen = c / DM_NT < NS / 2;
+        const float value[] = {900, seen ? -80 : between, 600, 220};
+        rd[c] = 6, sharp[c] = (uint8_t)seen, rb[c] = seen ? 8.3f : 6.9f, full[c / DM_NT] = (uint8_t)filled;
+        ray_of(value, to, 4, u.s + c * RAY);
+    }
+    const dm_walls_found w = {rd, rb, qb, qb, sharp};
+    ck_assert(dm_good(dm_bone_from_behind(&u, full, &w)));
+    for (int c = 0; c < NS / 2 * DM_NT; c++) ck_assert_float_eq(rb[c], 8.3f); /* what is seen stays */
+    ck_assert_float_eq(rb[(NS - 4) * DM_NT + DM_NT / 2], 6.9f);               /* and what lies behind */
+    free(u.s);
+    return rb[(NS - 4) * DM_NT];
+}
+
+START_TEST(a_wall_is_seen_from_behind) {
+    float r = wall_from_behind(500, 1);
+    ck_assert_msg(fabsf(r - 8.3f) < 0.35f, "behind a pool: %.2f", (double)r);
+    ck_assert_float_eq(wall_from_behind(240, 1), 6.9f); /* no brighter than marrow: may be some */
+    ck_assert_float_eq(wall_from_behind(500, 0), 6.9f); /* no contrast anywhere */
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("canal_parts");
     TCase *c = tcase_create("canal_parts");
@@ -273,6 +346,9 @@ int main(void) {
     tcase_add_test(c, fat_inside_is_no_dura);
     tcase_add_test(c, bone_near_the_dura_draws_it_in);
     tcase_add_test(c, bone_stands_on_its_edge);
+    tcase_add_test(c, what_outshines_bone_is_contrast);
+    tcase_add_test(c, bone_tells_its_own_brightness);
+    tcase_add_test(c, a_wall_is_seen_from_behind);
     tcase_add_test(c, fluid_ends_where_fat_begins);
     suite_add_tcase(suite, c);
     SRunner *r = srunner_create(suite);
