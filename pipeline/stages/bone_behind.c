@@ -10,7 +10,7 @@
 
 static const float above_marrow = 75.0f;   /* HU: three s.d. of smoothed noise */
 static const float contrast = 150.0f;      /* HU above marrow: what is less may be marrow itself, which is uneven */
-static const float deepest = 4.0f;         /* mm behind the wall found, to marrow */
+static const float deepest = 5.0f;         /* mm behind the wall found, to marrow */
 static const float farthest = 2.5f;        /* mm: a wall moves no further */
 static const double thin = 0.25;           /* rank of a body's wall among all whose front was seen: rims and spurs are thicker */
 static const size_t enough = 60;
