@@ -26,7 +26,7 @@ static const char help[] =
     "dense studies)\n"
     "  --cache DIR                keeps and takes studies up to the stage levels\n"
     "  --prepare                  only fills the cache\n"
-    "  --set STAGE.KEY=VALUE,...  parameters\n"
+    "  --set STAGE.KEY=VALUE,...  parameters, of the stages from map on\n"
     "  --all                      the whole stage findings; else pools alone (no diverticula, veins, false "
     "signs)\n"
     "  --ablate                   the same studies again with each part of map and findings switched off\n"

@@ -126,11 +126,11 @@ void dm_doubt_bends(dm_spine *s) {
 }
 
 void dm_doubt_sacrum(dm_spine *s, double top) {
-    enum { BELOW_EDGE = 20, REACH = 14, LEAST = 6, TURN = 12 };
+    enum { BELOW_EDGE = 20, REACH = 14, LEAST = 6, TURN = 12, BEFORE = 10 }; /* BEFORE: a slow turn is seen late */
     double end = (s->n - 1) * s->ds;
     for (double at = top + BELOW_EDGE; at <= end - LEAST; at += s->ds) {
         if (leans_back(s, at, fmin(at + REACH, end)) - leans_back(s, at - REACH, at) <= TURN) continue;
-        dm_spine_doubt(s, (int)(at / s->ds), s->n);
+        dm_spine_doubt(s, (int)((at - BEFORE) / s->ds), s->n);
         return;
     }
 }

@@ -35,7 +35,7 @@ static int doubted_in_sacrum(double degrees, double at) {
     ck_assert(dm_good(dm_frame_build(&spine)));
     dm_doubt_sacrum(&spine, 40);
     for (int i = 0; i < spine.n; i++) {
-        ck_assert(!spine.unsure[i] || 0.5 * i > at - 14);
+        ck_assert(!spine.unsure[i] || 0.5 * i > at - 24);
         marked += spine.unsure[i];
     }
     dm_spine_clear(&spine);
