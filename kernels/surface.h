@@ -296,6 +296,9 @@ DM_FN int dm_fat_before_body(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_a
     return found;
 }
 
+/* HU: nothing is known of how bright the study's bone is. */
+#define DM_BONE_ANY 1e6f
+
 /* Brightest of the millimetre and a half behind sample k. */
 DM_FN float dm_brightest_behind(DM_GLOBAL const float *s, dm_surf_args a, int k) {
     float most = s[k];
@@ -304,8 +307,8 @@ DM_FN float dm_brightest_behind(DM_GLOBAL const float *s, dm_surf_args a, int k)
 }
 
 /* Strength of the bone's edge along one ray of a CT. rd = radius of the dura, mm (0 = none known); level = the sac's, or
- * DM_OUTSIDE where nothing fills it; ahead: dm_straight_ahead; most = HU of the study's brightest bone that way: what outshines it beside
- * contrast is contrast, and where that falls to bone begins the bone. */
+ * DM_OUTSIDE where nothing fills it; ahead: dm_straight_ahead; most = HU of the study's brightest bone that way (DM_BONE_ANY = unknown):
+ * what outshines it beside contrast is contrast, and where that falls to bone begins the bone. */
 DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm_surf_args a,
                           dm_edge_args e, float level, float rd, int ahead, float most, DM_GLOBAL float *out) {
     int body = ahead ? dm_fat_before_body(s, a, e, level, rd) : 0; /* no bone up to here */
@@ -334,8 +337,9 @@ DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm
         if (s[k] > bone && s[k] < most && o[k] < lasting && r > rd && k >= body) wall += a.dr;
         if (level >= e.faint && rd > 0.0f && r > rd) {
             if (dm_brightest_behind(s, a, k) > most) edge *= 0.3f;
-            if (r > rd + 0.75f && s[k] > most) shining += a.dr;
-            if (shining >= 0.5f && outer < most && outer > bone) edge = dm_fmax(edge, 0.8f * dm_clampf((inner - outer) / e.bone_rise, 0.0f, 1.0f));
+            if (r > rd + 0.75f && s[k] > most) shining += a.dr; /* behind the sac's own blur */
+            if (shining >= 0.5f && outer < most && outer > bone)
+                edge = dm_fmax(edge, 0.8f * dm_clampf((inner - outer) / e.bone_rise, 0.0f, 1.0f)); /* not as sure as a rise */
         }
         out[k] = edge;
     }

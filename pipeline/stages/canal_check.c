@@ -38,7 +38,7 @@ static void fill(bench *b, uint64_t seed) {
     }
     for (size_t i = 0; i < b->rays * 4; i++) b->guide[i] = 3.0f + 8.0f * draw(&state);
     for (size_t i = 0; i < b->rays; i++) b->dura[i] = 5.0f + 2.0f * draw(&state), b->voxel[i] = 0.3f + 2.7f * draw(&state);
-    for (int t = 0; t < b->a.nt; t++) b->most[t] = t % 3 ? 690.0f + 60.0f * draw(&state) : 1e6f; /* bone of 660 to 740: by parts */
+    for (int t = 0; t < b->a.nt; t++) b->most[t] = t % 3 ? 690.0f + 60.0f * draw(&state) : DM_BONE_ANY; /* bone of 660 to 740: by parts */
     for (int i = 0; i < b->a.ns; i++) b->level[i] = i % 5 == 4 ? DM_OUTSIDE : 350.0f + 50.0f * draw(&state);
 }
 

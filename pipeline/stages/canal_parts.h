@@ -16,7 +16,7 @@ typedef struct dm_unrolled {
     dm_surf_args a;
     double step; /* mm between positions along the line */
     int goes_on; /* 1 = the scan goes on below the line's end: the line ends because the canal or its filling does */
-    float most[DM_NT]; /* CT: HU of the brightest bone per angle; 1e6 = unknown */
+    float most[DM_NT]; /* CT: HU of the brightest bone per angle; DM_BONE_ANY = unknown */
     float *s, *o; /* smoothed values; their opening along the line: what persists for `persist` mm. Owned */
     dm_buf *d_s, *d_o, *d_edge, *d_cost, *d_sum, *d_level, *d_voxel, *d_dura, *d_guide, *d_radius, *d_strength, *d_most;
 } dm_unrolled;

@@ -58,7 +58,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, assessed_least, "1", 0, 1, 0.3, "Less of the dura's surface assessable than this beside a filled sac: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, front_least, "1", 0, 1, 0.5, "Or less than this in front of it, where most tears are: the dura lies on bone there, or its surface goes round a pool."),
     DM_PARAM_FLOAT(dm_localise_params, blur_most, "mm", 0.5, 3, 1.15, "A blur of more than this (s.d.), as measured or of slices of 4 mm or voxels with two edges of 2 mm, hides the gap round the dura and makes facets look like pools: indeterminate."),
-    DM_PARAM_FLOAT(dm_localise_params, slec_segments, "1", 1, 10, 2, "A collection over this many vertebral segments is a long extradural collection."),
+    DM_PARAM_FLOAT(dm_localise_params, slec_segments, "1", 1, 10, 2, "A collection over this many vertebral segments is a long extradural collection; behind the lumbar sac it is longer than a needle's track."),
     DM_PARAM_FLOAT(dm_localise_params, slec_thickness, "mm", 0, 5, 1, "And at least this thick."),
     DM_PARAM_FLOAT(dm_localise_params, placed_segments, "1", 0.5, 20, 3, "A site whose interval covers more vertebral segments than this cannot be placed: not even the level beside it is sure."),
 };

@@ -112,7 +112,7 @@ dm_status dm_unroll(dm_gpu *gpu, const dm_volume *volume, const dm_spine *spine,
     float *raw = NULL;
     *u = (dm_unrolled){.gpu = gpu, .step = step, .goes_on = goes_on(volume, spine)};
     int ns = (int)((spine->n - 1) * spine->ds / step + 1e-6) + 1;
-    for (int t = 0; t < DM_NT; t++) u->most[t] = 1e6f;
+    for (int t = 0; t < DM_NT; t++) u->most[t] = DM_BONE_ANY;
     u->a = (dm_surf_args){ns, DM_NT, (int)(reach / STEP_R + 0.5) + 1, (float)STEP_R};
     DM_TRY(dm_curved_polar(gpu, volume, spine, 0.0, step, ns, 0.0, STEP_R, u->a.nr, &raw));
     dm_status status = make_buffers(u);

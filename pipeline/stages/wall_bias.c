@@ -56,7 +56,7 @@ static void fill(const dm_edge_args *e, double sac, double marrow, double blur, 
         profile(sac, marrow, first_gap + gap_step * g, blur, s, o);
         dm_dura_ray(s, o, a, *e, (float)sac, 1.0f, 0, edge);
         double dura = strongest(edge, near - 5, near + 4);
-        dm_bone_ray_ct(s, o, a, *e, (float)sac, (float)dura, 0, 1e6f, edge);
+        dm_bone_ray_ct(s, o, a, *e, (float)sac, (float)dura, 0, DM_BONE_ANY, edge);
         float wall = (float)strongest(edge, (int)(4 * dura) + 2, near + 20);
         (void)dm_steepest_rise(s, a, *e, wall, &wall);
         t->found[g] = (double)wall - dura;

@@ -250,7 +250,7 @@ static float bone_below(const float *value, const double *to, int parts, int ahe
     return best;
 }
 static float bone_at(const float *value, const double *to, int parts, int ahead, double r) {
-    return bone_below(value, to, parts, ahead, 1e6f, r);
+    return bone_below(value, to, parts, ahead, DM_BONE_ANY, r);
 }
 
 /* Straight ahead lies a body: what is dimmer than its back wall, or has fat behind it, is a pool. To the sides laminae and pedicles have
@@ -272,11 +272,11 @@ END_TEST
 START_TEST(what_outshines_bone_is_contrast) {
     const float pool[] = {700, 60, 690, 450}, lamina[] = {700, -80, 450};
     const double at[] = {6, 6.7, 9}, wall[] = {6, 7.5};
-    ck_assert_float_gt(bone_below(pool, at, 4, 0, 1e6f, 6.75), 0.5f); /* nothing known of the bone */
-    ck_assert_float_lt(bone_below(pool, at, 4, 0, 1e6f, 9), 0.3f);
+    ck_assert_float_gt(bone_below(pool, at, 4, 0, DM_BONE_ANY, 6.75), 0.5f); /* nothing known of the bone */
+    ck_assert_float_lt(bone_below(pool, at, 4, 0, DM_BONE_ANY, 9), 0.3f);
     ck_assert_float_lt(bone_below(pool, at, 4, 0, 540, 6.75), 0.3f);
     ck_assert_float_gt(bone_below(pool, at, 4, 0, 540, 9), 0.5f);
-    ck_assert_float_eq(bone_below(lamina, wall, 3, 0, 540, 7.5), bone_below(lamina, wall, 3, 0, 1e6f, 7.5));
+    ck_assert_float_eq(bone_below(lamina, wall, 3, 0, 540, 7.5), bone_below(lamina, wall, 3, 0, DM_BONE_ANY, 7.5));
 }
 END_TEST
 
@@ -285,7 +285,7 @@ static void brightness_of(float bone, float strength, float most[DM_NT]) {
     enum { NS = 60, NR = 60 };
     dm_unrolled u = {.a = {NS, DM_NT, NR, 0.25f}, .step = 1, .s = malloc((size_t)NS * DM_NT * NR * sizeof(float))};
     float rb[NS * DM_NT], qb[NS * DM_NT];
-    for (int t = 0; t < DM_NT; t++) u.most[t] = 1e6f;
+    for (int t = 0; t < DM_NT; t++) u.most[t] = DM_BONE_ANY;
     for (int c = 0; c < NS * DM_NT; c++) {
         float noise = (float)((c * 7919 + c / DM_NT * 104729) % 101 - 50), peak = c % DM_NT >= 16 && c % DM_NT <= 20 && c / DM_NT % 8 == 0 ? 900.0f : bone + noise;
         rb[c] = 8, qb[c] = strength;
@@ -303,7 +303,7 @@ START_TEST(bone_tells_its_own_brightness) {
     for (int t = 0; t < DM_NT; t++) ck_assert_msg(most[t] > 560 && most[t] < 720, "angle %d: %.0f", t, (double)most[t]);
     ck_assert_float_eq(most[18], most[DM_NT - 18]); /* of both sides */
     brightness_of(500, 0.3f, most);                 /* no wall stands on an edge */
-    ck_assert_float_eq(most[18], 1e6f);
+    ck_assert_float_eq(most[18], DM_BONE_ANY);
 }
 END_TEST
 
