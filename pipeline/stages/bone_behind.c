@@ -1,5 +1,5 @@
 /* CT, straight ahead: the back wall of a body seen from behind. Between a bright sac and a pool that touches the wall nothing rises, and the
- * wall was put where the sac or its neighbours would have it, nine tenths of a millimetre too near: the pool vanished in it. But behind the
+ * wall was put where the sac or its neighbours would have it, eight tenths of a millimetre too near: the pool vanished in it. But behind the
  * wall lies marrow, or a disc, darker than either; where the brightness has fallen to theirs is the wall's far side, a wall's thickness
  * behind its front whether a pool lies before it or not. */
 #include <math.h>
