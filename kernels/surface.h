@@ -299,10 +299,10 @@ DM_FN int dm_fat_before_body(DM_GLOBAL const float *s, dm_surf_args a, dm_edge_a
 /* HU: nothing is known of how bright the study's bone is. */
 #define DM_BONE_ANY 1e6f
 
-/* Brightest of the millimetre and a half behind sample k. */
-DM_FN float dm_brightest_behind(DM_GLOBAL const float *s, dm_surf_args a, int k) {
+/* Brightest from sample k to so many mm behind it. */
+DM_FN float dm_brightest_behind(DM_GLOBAL const float *s, dm_surf_args a, int k, float mm) {
     float most = s[k];
-    for (int j = k + 1; j <= dm_min(k + dm_mm(1.5f, a.dr), a.nr - 1) && !dm_is_outside(s[j]); j++) most = dm_fmax(most, s[j]);
+    for (int j = k + 1; j <= dm_min(k + dm_mm(mm, a.dr), a.nr - 1) && !dm_is_outside(s[j]); j++) most = dm_fmax(most, s[j]);
     return most;
 }
 
@@ -336,7 +336,7 @@ DM_FN void dm_bone_ray_ct(DM_GLOBAL const float *s, DM_GLOBAL const float *o, dm
         if (wall > e.wall_depth && !(ahead && rd > 0.0f && outer > 1.3f * before)) edge *= 0.3f;
         if (s[k] > bone && s[k] < most && o[k] < lasting && r > rd && k >= body) wall += a.dr;
         if (level >= e.faint && rd > 0.0f && r > rd) {
-            if (dm_brightest_behind(s, a, k) > most) edge *= 0.3f;
+            if (dm_brightest_behind(s, a, k, 1.5f) > most) edge *= 0.3f;
             if (r > rd + 0.75f && s[k] > most) shining += a.dr; /* behind the sac's own blur */
             if (shining >= 0.5f && outer < most && outer > bone)
                 edge = dm_fmax(edge, 0.8f * dm_clampf((inner - outer) / e.bone_rise, 0.0f, 1.0f)); /* not as sure as a rise */

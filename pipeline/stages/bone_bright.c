@@ -8,15 +8,10 @@
 static const size_t enough = 60;    /* walls on an edge that tell a direction's brightness */
 static const float at_least = 1.1f; /* of the brighter quarter: noise and blur make that much */
 
-/* Brightest of the two millimetres behind bone that stands on an edge; 0 where there is none. */
-static float peak_behind(const dm_unrolled *u, const dm_walls_found *w, int i, int t) {
-    const float *s = u->s + dm_ray_of(u->a, i, t);
-    size_t ray = (size_t)i * DM_NT + (size_t)t;
-    float most = 0.0f;
-    if (w->qb[ray] < 0.5f) return 0.0f;
-    for (int k = (int)(w->rb[ray] / u->a.dr + 0.5f), end = k + dm_mm(2.0f, u->a.dr); k <= end && k < u->a.nr && !dm_is_outside(s[k]); k++)
-        most = fmaxf(most, s[k]);
-    return most;
+/* Brightest of the two millimetres behind bone that stands on an edge; 0 or less where there is none. */
+static float peak_behind(const dm_unrolled *u, const dm_walls_found *w, size_t ray) {
+    const float *s = u->s + ray * (size_t)u->a.nr;
+    return w->qb[ray] < 0.5f ? 0.0f : dm_brightest_behind(s, u->a, dm_min(dm_mm(w->rb[ray], u->a.dr), u->a.nr - 1), 2.0f);
 }
 
 /* The peaks of angle t, its mirror and those beside them into v; their number. */
@@ -36,8 +31,7 @@ dm_status dm_bone_brightness(dm_unrolled *u, const dm_walls_found *w, double spr
     size_t n = (size_t)u->a.ns;
     float *peak = malloc(n * DM_NT * sizeof *peak), *v = malloc(6 * n * sizeof *v);
     dm_status status = peak && v ? dm_ok : dm_fail(DM_STUDY, "out_of_memory", "no memory for the brightness of %zu walls", n);
-    for (int i = 0; i < u->a.ns && dm_good(status); i++)
-        for (int t = 0; t < DM_NT; t++) peak[(size_t)i * DM_NT + (size_t)t] = peak_behind(u, w, i, t);
+    for (size_t ray = 0; ray < n * DM_NT && dm_good(status); ray++) peak[ray] = peak_behind(u, w, ray);
     for (int t = 0; t < DM_NT && dm_good(status); t++) {
         size_t m = peaks_of(peak, u->a.ns, t, v);
         if (m < enough) continue;
