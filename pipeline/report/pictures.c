@@ -283,9 +283,10 @@ static dm_status unrolled(const dm_study *study, const char *path) {
     }
     dm_canvas_text(c, bar + 18, MAP_Y + 204, dm_white, 12, "0");
     dm_canvas_text(c, bar + 18, MAP_Y + 8, dm_white, 12, "1");
-    dm_canvas_text(c, bar - 20, MAP_Y + 222, dm_white, 11, "E = outside/sac");
-    dm_canvas_text(c, bar - 20, MAP_Y + 238, dm_grey, 11, "grey: not assessed");
-    dm_canvas_text(c, bar - 20, MAP_Y + 254, dm_cyan, 11, "box: diverticulum");
+    const double legend = MAP_X + MAP_W + 20; /* its longest line ends inside the picture */
+    dm_canvas_text(c, legend, MAP_Y + 222, dm_white, 11, "E = outside/sac");
+    dm_canvas_text(c, legend, MAP_Y + 238, dm_grey, 11, "grey: not assessed");
+    dm_canvas_text(c, legend, MAP_Y + 254, dm_cyan, 11, "box: diverticulum");
     dm_canvas_line(c, MAP_X + MAP_W + 8, MAP_Y + h - 50 * scale, MAP_X + MAP_W + 8, MAP_Y + h, dm_white, 3);
     dm_canvas_text(c, MAP_X + MAP_W + 14, MAP_Y + h - 4, dm_white, 12, "50 mm");
     dm_canvas_text(c, 8, h + MAP_Y + 24, dm_grey, 12, "%s  %s  answer: %s", study->study_id, study->protocol,
