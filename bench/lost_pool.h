@@ -28,7 +28,7 @@ static inline void lost_cell(const bench_case *b, const dm_ph_leak *k, int s, do
     dm_ph_point_at(b->a, s, mid * cos(w), mid * sin(w), p);
     dm_ph_to_patient(b->sc, p, p);
     dm_frame_from_lps(&st->spine, p, &at, &turn, &r);
-    int i = (int)lround(at / st->spine.ds), column = ((int)lround(turn / 5) + DM_NT) % DM_NT;
+    int i = (int)lround(at / st->spine.ds), column = dm_column_of(turn);
     if (i < 0 || i >= st->map.n) return;
     size_t cell = (size_t)i * DM_NT + (size_t)column;
     int assessed = st->map.assessed[cell] != 0;

@@ -132,7 +132,7 @@ static dm_status plane(const sheet *h) {
     }
     dm_canvas_grey(h->c, PLANE_X, TOP, PLANE_W, HIGH, v, h->window);
     free(v);
-    int column = ((int)lround(h->f->theta / 5) + DM_NT) % DM_NT;
+    int column = dm_column_of(h->f->theta);
     for (int side = 0; side < 2; side++) {
         int t = (column + side * DM_NT / 2) % DM_NT;
         plane_surface(h, h->st->canal.r_bone, t, side ? -1 : 1, dm_cyan);

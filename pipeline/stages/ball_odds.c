@@ -22,9 +22,8 @@ static dm_ball_way best_way(const dm_study *st, const dm_hough_args *g, const dm
                             double theta) {
     dm_ball_way best = {0, 0};
     for (double up = -4; up <= 14; up += 1.5)
-        for (int turn = -4; turn <= 4; turn += 4) { /* columns of 5 degrees */
-            int row = dm_spine_row(&st->spine, s - up),
-                column = ((int)lround(theta / 5) + turn + 2 * DM_NT) % DM_NT;
+        for (int turn = -20; turn <= 20; turn += 20) {
+            int row = dm_spine_row(&st->spine, s - up), column = dm_column_of(theta + turn);
             double p[3];
             if (row < 0) continue;
             dm_frame_to_lps(&st->spine, s - up, 5.0 * column,

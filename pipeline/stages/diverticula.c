@@ -178,7 +178,7 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
     double along, theta, r;
     if (!dm_ball_fit(v, g, s->spread, b) || dm_frame_from_lps(&st->spine, b->c, &along, &theta, &r) != 0)
         return;
-    int row = dm_spine_row(&st->spine, along), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
+    int row = dm_spine_row(&st->spine, along), column = dm_column_of(theta);
     if (row < 0) return;
     double dura = (double)st->canal.r_dura[row * DM_NT + column], ball = looks(p, &p->root, b);
     if (ball > *best && r > dura) *best = ball, out->width = 2 * b->r_bare;
@@ -261,7 +261,7 @@ static int cyst_centres(const dm_study *st, const place *at, double s, float *ou
 
 /* Clear of the sac: beside it, or below its end. */
 static int clear_of_sac(const dm_study *st, const dm_ball *b, double s, double theta, double r, int last) {
-    int row = dm_spine_row(&st->spine, s), column = ((int)lround(theta / 5) + DM_NT) % DM_NT;
+    int row = dm_spine_row(&st->spine, s), column = dm_column_of(theta);
     if (row < 0) return 0;
     double below = s - last * st->spine.ds;
     return below > b->r + 2 || (below < 0 && r > (double)st->canal.r_dura[row * DM_NT + column] + b->r + 0.5);

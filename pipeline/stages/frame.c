@@ -185,6 +185,11 @@ int dm_spine_row(const dm_spine *spine, double s) {
     return row < 0 || row >= spine->n ? -1 : row;
 }
 
+int dm_column_of(double theta_deg) {
+    int column = (int)lround(theta_deg * DM_NT / 360) % DM_NT;
+    return column < 0 ? column + DM_NT : column;
+}
+
 void dm_spine_doubt(dm_spine *spine, int from, int to) {
     for (int i = from; i < to; i++) spine->unsure[i] = 1, spine->score[i] = 0;
 }

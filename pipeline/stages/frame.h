@@ -23,6 +23,8 @@ void dm_spine_clear(dm_spine *spine);
 dm_status dm_spine_make(dm_spine *spine, int n, double ds);
 /* The sample nearest to s mm; -1 beyond the ends. */
 int dm_spine_row(const dm_spine *spine, double s);
+/* The column of the maps nearest to an angle of any number of turns, 0 to DM_NT - 1. */
+int dm_column_of(double theta_deg);
 /* Marks the samples from..to-1 as unsure, with score 0. */
 void dm_spine_doubt(dm_spine *spine, int from, int to);
 

@@ -64,7 +64,7 @@ static const dm_param table[] = {
 };
 
 static void place(const dm_study *st, dm_finding *f) {
-    int row = (int)lround(f->s / st->spine.ds), column = ((int)lround(f->theta / 5) + DM_NT) % DM_NT;
+    int row = (int)lround(f->s / st->spine.ds), column = dm_column_of(f->theta);
     row = row < 0 ? 0 : row >= st->canal.n ? st->canal.n - 1 : row;
     size_t c = (size_t)row * DM_NT + (size_t)column;
     if (f->r <= 0) f->r = (double)st->canal.r_dura[c];

@@ -295,7 +295,7 @@ static double brightness(const dm_study *st, const dm_finding *f) {
         if (dm_is_outside(st->map.sac[row])) continue;
         sac += (double)st->map.sac[row], rows++;
         for (double t = f->theta - 25; t <= f->theta + 25; t += 5) {
-            size_t c = (size_t)row * DM_NT + (size_t)(((int)lround(t / 5) + 2 * DM_NT) % DM_NT);
+            size_t c = (size_t)row * DM_NT + (size_t)dm_column_of(t);
             for (double r = (double)st->canal.r_dura[c] + 0.6;
                  r < (double)st->canal.r_bone[c] - 1 && n < MOST; r += 0.5) {
                 double p[3];
@@ -311,9 +311,9 @@ static double brightness(const dm_study *st, const dm_finding *f) {
 /* 1 where most of the cells within 25 degrees of a pool's angle show contrast in this row. */
 static int shows_contrast(const dm_study *st, const dm_finding *f, int row) {
     static const float contrast = 0.15f; /* share of the sac: two s.d. of healthy cells */
-    int middle = (int)lround(f->theta / 5), bright = 0, all = 0;
-    for (int d = -5; d <= 5; d++) {
-        size_t c = (size_t)row * DM_NT + (size_t)((middle + d + 2 * DM_NT) % DM_NT);
+    int bright = 0, all = 0;
+    for (int d = -25; d <= 25; d += 5) {
+        size_t c = (size_t)row * DM_NT + (size_t)dm_column_of(f->theta + d);
         if (st->map.assessed[c]) all++, bright += st->map.e[c] > contrast;
     }
     return 2 * bright > all && all > 0;

@@ -179,7 +179,7 @@ static int may_be_vein(const work *w, int row, int x, int y, int z) {
     double a = dm_vein_a(y), l = dm_vein_l(x), r = sqrt(a * a + l * l);
     size_t at = dm_at(x, y, z, NL, NA);
     if (w->excess[at] <= (float)w->p->low || w->smooth[at] <= 0 || a <= -8) return 0;
-    int t = ((int)lround(atan2(l, a) * 36 / PI) + DM_NT) % DM_NT;
+    int t = dm_column_of(atan2(l, a) * 180 / PI);
     if (r <= (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + w->p->wall_gap) return 0;
     if (by_solid(w, x, y, z) || near_end(w, x, y, z) || in_diverticulum(w, z * DS, a, l)) return 0;
     return closed(w, x, y, z) >= w->p->closed && enclosed(w, x, y, z) < 7;

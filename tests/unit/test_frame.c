@@ -20,6 +20,15 @@ static void spine_free(dm_spine *s) {
     free(s->p), free(s->tangent), free(s->ventral), free(s->left), free(s->score), free(s->unsure);
 }
 
+START_TEST(angles_have_the_nearest_column) {
+    static const struct {
+        double theta;
+        int column;
+    } known[] = {{0, 0}, {2.4, 0}, {2.6, 1}, {-2.4, 0}, {-2.6, 71}, {-180, 36}, {180, 36}, {357.6, 0}, {357.4, 71}, {-380, 68}, {725, 1}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) ck_assert_int_eq(dm_column_of(known[i].theta), known[i].column);
+}
+END_TEST
+
 START_TEST(frames_are_orthonormal_and_face_the_front) {
     dm_spine s;
     bent_line(&s, 400);
@@ -97,6 +106,7 @@ END_TEST
 
 int main(void) {
     TCase *t = tcase_create("frame");
+    tcase_add_test(t, angles_have_the_nearest_column);
     tcase_add_test(t, frames_are_orthonormal_and_face_the_front);
     tcase_add_test(t, there_and_back);
     tcase_add_test(t, beyond_the_ends_is_said);

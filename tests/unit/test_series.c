@@ -1,75 +1,10 @@
 /* Volumes from instances: order, spacing, gaps, duplicates, tilt, orientation, rescale, padding. */
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "series.h"
-
-enum { W = 16, H = 12, N = 8 };
-
-typedef struct plan {
-    int n;
-    double z[32], y_step;  /* slice positions; shift in y per mm of z */
-    double slope, intercept;
-    const char *modality;
-    double orientation[6];
-    double shift_x; /* of the last slice but one alone, mm */
-    int same_pixels; /* every slice holds the same values */
-    void (*edit)(int i, dm_instance *f); /* changes the facts that were read */
-} plan;
-
-static plan plain(void) {
-    plan p = {.n = N, .slope = 1, .intercept = -1000, .modality = "CT", .orientation = {1, 0, 0, 0, 1, 0}};
-    for (int i = 0; i < N; i++) p.z[i] = 50 - 2.5 * i;
-    return p;
-}
-
-static dm_dicom *instance(const plan *p, int i) {
-    static int16_t pixels[W * H];
-    char sop[32];
-    for (int k = 0; k < W * H; k++) pixels[k] = (int16_t)(p->same_pixels ? k : 100 * i + k % 90);
-    pixels[0] = -2000;
-    snprintf(sop, sizeof sop, "2.25.%d", 1000 + (i * 7) % 31); /* names in another order than places */
-    dm_dicom_image m = {.modality = p->modality,
-                        .study_uid = "2.25.1",
-                        .series_uid = "2.25.2",
-                        .frame_uid = "2.25.3",
-                        .sop_uid = sop,
-                        .patient_name = "",
-                        .patient_id = "",
-                        .patient_sex = "",
-                        .patient_age = "",
-                        .study_description = "",
-                        .series_description = "",
-                        .protocol_name = "",
-                        .date = "20240101",
-                        .time = "120000",
-                        .patient_position = "HFS",
-                        .kernel = "",
-                        .image_type = "ORIGINAL\\PRIMARY\\AXIAL",
-                        .instance_number = i,
-                        .rows = H,
-                        .columns = W,
-                        .position = {-4 + (i == p->n - 2 ? p->shift_x : 0), 7 + p->y_step * p->z[i], p->z[i]},
-                        .spacing = {0.75, 0.5},
-                        .slice_thickness = 2.5,
-                        .kvp = 120,
-                        .slope = p->slope,
-                        .intercept = p->intercept,
-                        .has_padding = 1,
-                        .padding = -2000,
-                        .pixels = pixels};
-    memcpy(m.orientation, p->orientation, sizeof m.orientation);
-    unsigned char *bytes;
-    size_t size;
-    dm_dicom *d;
-    ck_assert(dm_good(dm_dicom_write(&m, &bytes, &size)));
-    ck_assert(dm_good(dm_dicom_parse(bytes, size, &d)));
-    free(bytes);
-    return d;
-}
+#include "series_plan.h"
 
 /* Assembles n images as dm_series_volume does, `rules` NULL = strict. */
 static dm_status assemble_by(const plan *p, const dm_series_rules *rules, dm_scan *scan, dm_series_report *report) {
@@ -273,94 +208,6 @@ START_TEST(uneven_slices_are_resampled_when_allowed) {
 }
 END_TEST
 
-/* ---- one series, several volumes ---- */
-
-static void set_echo(int i, dm_instance *f) {
-    f->echo_time = i < N ? 10 : 90;
-}
-static void set_temporal(int i, dm_instance *f) {
-    f->temporal = 1 + (i >= N);
-}
-static void set_b(int i, dm_instance *f) {
-    f->b_value = i < N ? 0 : 800;
-}
-static void set_acquisition(int i, dm_instance *f) {
-    f->acquisition_number = 3 + (i >= N);
-}
-static void set_trigger(int i, dm_instance *f) {
-    f->trigger_time = i < N ? 0 : 350;
-}
-static void set_kind(int i, dm_instance *f) {
-    strcpy(f->image_type, i < N ? "ORIGINAL\\PRIMARY\\AXIAL\\IN_PHASE" : "ORIGINAL\\PRIMARY\\AXIAL\\WATER");
-}
-/* Every slice has its own: this says how they were taken, and parts nothing. */
-static void set_each(int i, dm_instance *f) {
-    f->acquisition_number = i % N;
-    f->trigger_time = 7 * (i % N);
-}
-
-/* Takes 2 N images, the places of the second half those of the first, apart in volumes. */
-static int volumes_of(void (*edit)(int i, dm_instance *f), const char **split_by) {
-    plan p = plain();
-    dm_image image[2 * N], *images[2 * N];
-    int volumes = 0, n = 2 * N;
-    *split_by = NULL;
-    for (int i = 0; i < n; i++) {
-        images[(i * 5) % n] = &image[i];
-        image[i] = (dm_image){.number = (uint64_t)i};
-        dm_dicom *d = instance(&p, i % N);
-        image[i].facts = *dm_dicom_facts(d);
-        dm_dicom_free(d);
-        if (edit) edit(i, &image[i].facts);
-    }
-    for (int from = 0; from < n; volumes++) {
-        const char *by;
-        from += dm_series_next(images + from, n - from, &by);
-        if (by) *split_by = by;
-    }
-    return volumes;
-}
-
-START_TEST(volumes_are_parted_only_where_places_repeat) {
-    static const struct {
-        void (*edit)(int i, dm_instance *f);
-        const char *by;
-    } row[] = {{set_echo, "echo time"}, {set_temporal, "temporal position"}, {set_b, "b-value"}, {set_kind, "image type"},
-               {set_trigger, "trigger time"}, {set_acquisition, "acquisition number"}};
-    const char *by;
-    for (unsigned i = 0; i < sizeof row / sizeof *row; i++) {
-        ck_assert_int_eq(volumes_of(row[i].edit, &by), 2);
-        ck_assert_str_eq(by, row[i].by);
-    }
-    ck_assert_int_eq(volumes_of(NULL, &by), 1);
-    ck_assert_ptr_null(by);
-    ck_assert_int_eq(volumes_of(set_each, &by), 1);
-}
-END_TEST
-
-static void vary_exposure(int i, dm_instance *f) {
-    f->kvp = 100 + i;
-    f->acquisition_number = i / 2;
-    f->echo_time = 10 + i;
-}
-
-START_TEST(values_that_vary_along_a_series_do_not_part_it) {
-    plan p = plain();
-    dm_image image[N], *images[N];
-    const char *by;
-    for (int i = 0; i < N; i++) {
-        images[i] = &image[i];
-        image[i] = (dm_image){.number = (uint64_t)i};
-        dm_dicom *d = instance(&p, i);
-        image[i].facts = *dm_dicom_facts(d);
-        dm_dicom_free(d);
-        vary_exposure(i, &image[i].facts);
-    }
-    ck_assert_int_eq(dm_series_next(images, N, &by), N);
-    ck_assert_ptr_null(by);
-}
-END_TEST
-
 /* ---- values ---- */
 
 static void set_own_rescale(int i, dm_instance *f) {
@@ -496,8 +343,6 @@ int main(void) {
     tcase_add_test(t, what_may_stand_in_one_volume);
     tcase_add_test(t, gaps_are_filled_when_allowed);
     tcase_add_test(t, uneven_slices_are_resampled_when_allowed);
-    tcase_add_test(t, volumes_are_parted_only_where_places_repeat);
-    tcase_add_test(t, values_that_vary_along_a_series_do_not_part_it);
     tcase_add_test(t, every_slice_is_rescaled_by_its_own_values);
     tcase_add_test(t, a_range_of_padding);
     tcase_add_test(t, every_way_to_lie);
