@@ -1,6 +1,7 @@
 /* How a line bends: the canal bends slowly, and what does not has left it. */
 #include <math.h>
 
+#include "dialect.h"
 #include "frame.h"
 #include "spine_parts.h"
 
@@ -126,11 +127,17 @@ void dm_doubt_bends(dm_spine *s) {
 }
 
 void dm_doubt_sacrum(dm_spine *s, double top) {
-    enum { BELOW_EDGE = 20, REACH = 14, LEAST = 6, TURN = 12, BEFORE = 10 }; /* BEFORE: a slow turn is seen late */
+    enum { BELOW_EDGE = 20, REACH = 14, LEAST = 6, TURN = 12 };
     double end = (s->n - 1) * s->ds;
     for (double at = top + BELOW_EDGE; at <= end - LEAST; at += s->ds) {
         if (leans_back(s, at, fmin(at + REACH, end)) - leans_back(s, at - REACH, at) <= TURN) continue;
-        dm_spine_doubt(s, (int)((at - BEFORE) / s->ds), s->n);
+        dm_spine_doubt(s, (int)(at / s->ds), s->n);
         return;
     }
+}
+
+void dm_doubt_before_end(dm_spine *s, double before) {
+    int from = s->n;
+    while (from > 0 && s->unsure[from - 1]) from--;
+    if (from < s->n) dm_spine_doubt(s, dm_max(from - (int)lround(before / s->ds), 0), s->n);
 }

@@ -37,9 +37,12 @@ int dm_bend_step(const double (*p)[3], int n, int i, double step);
 void dm_doubt_bends(dm_spine *spine);
 
 /* A sacrum is hollow in front: from 20 mm below its upper edge on (`top`, mm along the line) its canal turns forwards. Marks as unsure,
- * to its lower end, a line that there leans back by 12 degrees more than over the 14 mm above (60 phantoms: 6 at most where it is right, 21 on where it is 9 mm off),
- * and the 10 mm before: a slow turn is seen late (10.9 mm off, not marked, on one of 288 phantoms). It has left the canal for what lies behind. */
+ * to its lower end, a line that there leans back by 12 degrees more than over the 14 mm above (60 phantoms: 6 at most where it is right, 21 on where it is 9 mm off).
+ * It has left the canal for what lies behind. */
 void dm_doubt_sacrum(dm_spine *spine, double top);
+
+/* A line that ends unsure left the canal slowly, and is seen to have left it late: marks the `before` mm above that end's stretch, too. */
+void dm_doubt_before_end(dm_spine *spine, double before);
 
 /* Gaussian smoothing (sigma mm) of n points `step` mm apart, in place; the line is continued straight beyond its ends. */
 dm_status dm_smooth_points(double (*p)[3], int n, double step, double sigma);

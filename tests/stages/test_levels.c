@@ -35,7 +35,7 @@ static int doubted_in_sacrum(double degrees, double at) {
     ck_assert(dm_good(dm_frame_build(&spine)));
     dm_doubt_sacrum(&spine, 40);
     for (int i = 0; i < spine.n; i++) {
-        ck_assert(!spine.unsure[i] || 0.5 * i > at - 24);
+        ck_assert(!spine.unsure[i] || 0.5 * i > at - 14);
         marked += spine.unsure[i];
     }
     dm_spine_clear(&spine);
@@ -47,6 +47,23 @@ START_TEST(a_line_behind_the_sacrum_is_doubted) {
     ck_assert_int_eq(doubted_in_sacrum(0, 75), 0);
     ck_assert_int_eq(doubted_in_sacrum(40, 42), 0);
     ck_assert_int_gt(doubted_in_sacrum(50, 75), 50);
+}
+END_TEST
+
+START_TEST(before_an_unsure_end_less_is_believed) {
+    dm_spine spine = {0};
+    ck_assert(dm_good(dm_spine_make(&spine, 201, 0.5)));
+    memset(spine.unsure, 0, 201);
+    dm_spine_doubt(&spine, 60, 70);
+    dm_doubt_before_end(&spine, 10);
+    ck_assert(!spine.unsure[59] && !spine.unsure[200]); /* a doubtful stretch within, and a sure end */
+    dm_spine_doubt(&spine, 190, 201);
+    dm_doubt_before_end(&spine, 10);
+    ck_assert(!spine.unsure[169] && spine.unsure[170] && spine.unsure[200]);
+    dm_spine_doubt(&spine, 0, 201);
+    dm_doubt_before_end(&spine, 10);
+    ck_assert(spine.unsure[0]);
+    dm_spine_clear(&spine);
 }
 END_TEST
 
@@ -386,6 +403,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, open_gpu, close_gpu);
     tcase_add_test(tests, the_last_rib_names_a_thoracolumbar_spine);
     tcase_add_test(tests, a_line_behind_the_sacrum_is_doubted);
+    tcase_add_test(tests, before_an_unsure_end_less_is_believed);
     tcase_add_test(tests, a_whole_spine_is_counted_from_the_dens_and_the_ribs);
     tcase_add_test(tests, eleven_ribs_are_not_assumed_away);
     tcase_add_test(tests, thirteen_ribs_are_not_assumed_away);
