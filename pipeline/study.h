@@ -139,6 +139,7 @@ typedef struct dm_phase {
 typedef struct dm_map {
     int n;
     float *e;          /* extradural / intradural ratio E, 0 = tissue, 1 = as bright as the sac; 0 where not assessable */
+    float *valley;     /* V: by how much the darkest between the surfaces is brighter than in healthy cells of the same gap before bone as bright, share of the sac; 0 where not assessable */
     float *d;          /* dark gap D: rise after the darkest point outside the dura, share of the sac */
     float *thickness;  /* mm of the shell at E > half the cell's E */
     uint8_t *assessed; /* 1 = E means something here */
@@ -199,6 +200,7 @@ typedef struct dm_pool_features {
     double usual;    /* share of its brightness that the same places of other vertebrae show too, 0..1 */
     double gap_mm;   /* between the surfaces */
     double roots;    /* share of its cells where roots have settled before the dura, there or within 15 mm along the line */
+    double unusual;  /* median of V less V at the same places of other vertebrae and on the other side, 0 or more; NAN where nothing can be compared */
     double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
     double open_bone; /* share of its cells without bone beyond them */
     double noise;    /* s.d. of the noise, share of the sac */

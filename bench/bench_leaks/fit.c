@@ -8,7 +8,7 @@ static void fit(const bench_sample *s, int n) {
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
                                             "sacral", "dim",  "usual", "alike", "corner",
                                             "pair",   "behind", "edge", "narrow", "roots",
-                                            "ct",     "discs", "fall", "dent", "end"};
+                                            "ct",     "discs", "fall", "dent", "end", "unusual"};
     double w[TERMS + 1];
     bench_logistic(s, n, TERMS + 1, 3, w);
     printf("fitted to %d candidates:", n);

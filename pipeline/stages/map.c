@@ -63,13 +63,14 @@ static dm_status make_maps(int n, dm_map *m) {
     dm_map_clear(m);
     *m = (dm_map){.n = n,
                   .e = calloc(count, sizeof(float)),
+                  .valley = calloc(count, sizeof(float)),
                   .d = calloc(count, sizeof(float)),
                   .thickness = calloc(count, sizeof(float)),
                   .assessed = calloc(count, 1),
                   .sac = malloc((size_t)n * sizeof(float)),
                   .tissue = calloc(DM_NT, sizeof(float)),
                   .beside = calloc(count, sizeof(float))};
-    if (!m->e || !m->d || !m->thickness || !m->assessed || !m->sac || !m->tissue || !m->beside) {
+    if (!m->e || !m->valley || !m->d || !m->thickness || !m->assessed || !m->sac || !m->tissue || !m->beside) {
         dm_map_clear(m);
         return dm_fail(DM_STUDY, "out_of_memory", "no memory for the dura map of %d positions", n);
     }
@@ -298,6 +299,7 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     DM_TRY(find_width(w));
     w->st->map.blur = fmax(w->width, across_slices(w->st));
     DM_TRY(one_shape(w, 0, DM_CELL_DARK));
+    memcpy(w->st->map.valley, w->valley, w->n * sizeof(float));
     DM_TRY(one_shape(w, 1, DM_CELL_DARK_IN));
     DM_TRY(one_shape(w, 2, DM_CELL_DARK_OUT));
     finish(w);

@@ -63,6 +63,21 @@ int dm_foramen_at(const dm_levels *levels, double s) {
     return best;
 }
 
+int dm_rows_alike(const dm_levels *l, double ds, int n, int i, dm_rows left_out, int row[DM_ALIKE]) {
+    double s = i * ds;
+    int here = 0, count = 0;
+    while (here < l->n && s >= l->v[here].s_to) here++;
+    if (here == l->n || s < l->v[here].s_from) return 0;
+    double phase = (s - l->v[here].s_from) / (l->v[here].s_to - l->v[here].s_from);
+    for (int k = here - DM_ALIKE / 2; k <= here + DM_ALIKE / 2; k++) {
+        if (k < 0 || k >= l->n || k == here) continue;
+        if (left_out.to >= left_out.from && l->v[k].s_to > left_out.from * ds && l->v[k].s_from < left_out.to * ds) continue;
+        int at = (int)lround((l->v[k].s_from + phase * (l->v[k].s_to - l->v[k].s_from)) / ds);
+        if (at >= 0 && at < n) row[count++] = at;
+    }
+    return count;
+}
+
 double dm_clock_of(double theta) {
     double h = fmod(6 - theta / 30 + 24, 12);
     return h <= 0 ? 12 : h;

@@ -26,6 +26,10 @@ double dm_foramen_s(const dm_levels *levels, int i);
 int dm_nearest_foramen(const dm_levels *levels, double s);
 /* The same, the one below the last vertebra seen included. */
 int dm_foramen_at(const dm_levels *levels, double s);
+/* Rows that lie in other vertebrae where row i of n (ds mm apart) lies in its own: as far between the discs, up to four vertebrae up and
+ * down. Vertebrae that the rows `left_out` reach are left out. Returns how many; 0 where row i is in no vertebra. */
+enum { DM_ALIKE = 8 };
+int dm_rows_alike(const dm_levels *levels, double ds, int n, int i, dm_rows left_out, int row[DM_ALIKE]);
 /* Hours: 12 = dorsal, 3 = the patient's left, 6 = ventral. */
 double dm_clock_of(double theta);
 

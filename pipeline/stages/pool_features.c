@@ -14,11 +14,11 @@
 #define PI 3.14159265358979323846
 
 /* Lists of one figure per cell of the pool; their ranks become the features. */
-enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, LISTS };
+enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, UNUSUAL, LISTS };
 
 typedef struct cells {
     float *list[LISTS];
-    size_t n;
+    size_t n, compared; /* cells; those with an UNUSUAL */
     double area, volume, peak, open, roots;
     int from, to, rows;
     uint8_t column[DM_NT]; /* 1 = the pool has a cell at this angle */
@@ -33,32 +33,34 @@ static double above_soft_tissue(const dm_findings_params *p, const dm_study *st,
     return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
 }
 
-/* What lies at the same place of other vertebrae, on either side or on its own: the larger median E, 0 where
+/* What lies at the same place of other vertebrae, on either side or on its own, in a map v: the larger median, `none` where
  * fewer than four can be compared. Root sleeves, laminae that touch the sac, ligaments and the epidural plexus come with every
  * vertebra; a tear does not. Vertebrae that `own` reaches are left out, so a collection along all of the
  * spine is compared with nothing. */
-static double usual_at(const dm_study *st, dm_rows own, int i, int t) {
-    enum { LEVELS = 4 };
-    const dm_levels *l = &st->levels;
+static double usual_at(const dm_study *st, const float *v, dm_rows own, int i, int t, double none) {
     const dm_map *m = &st->map;
-    double ds = st->spine.ds, s = i * ds;
-    float value[2 * (2 * LEVELS + 1)], own_side[2 * LEVELS + 1];
+    float value[2 * DM_ALIKE], own_side[DM_ALIKE];
     size_t n = 0, n_own = 0;
-    int here = 0;
-    while (here < l->n && s >= l->v[here].s_to) here++;
-    if (here == l->n || s < l->v[here].s_from) return 0;
-    double phase = (s - l->v[here].s_from) / (l->v[here].s_to - l->v[here].s_from);
-    for (int k = here - LEVELS; k <= here + LEVELS; k++) {
-        if (k < 0 || k >= l->n || (l->v[k].s_to > own.from * ds && l->v[k].s_from < own.to * ds)) continue;
-        int at = (int)lround((l->v[k].s_from + phase * (l->v[k].s_to - l->v[k].s_from)) / ds);
-        if (at < 0 || at >= m->n) continue;
-        size_t same = (size_t)at * DM_NT + (size_t)t,
-               other = (size_t)at * DM_NT + (size_t)((DM_NT - t) % DM_NT);
-        if (m->assessed[same]) value[n++] = own_side[n_own++] = m->e[same];
-        if (m->assessed[other]) value[n++] = m->e[other];
+    int row[DM_ALIKE], rows = dm_rows_alike(&st->levels, st->spine.ds, m->n, i, own, row);
+    for (int k = 0; k < rows; k++) {
+        size_t same = (size_t)row[k] * DM_NT + (size_t)t, other = (size_t)row[k] * DM_NT + (size_t)((DM_NT - t) % DM_NT);
+        if (m->assessed[same]) value[n++] = own_side[n_own++] = v[same];
+        if (m->assessed[other]) value[n++] = v[other];
     }
-    double both = n >= 4 ? (double)dm_rank(value, n, 0.5) : 0;
+    double both = n >= 4 ? (double)dm_rank(value, n, 0.5) : none;
     return n_own >= 4 ? fmax((double)dm_rank(own_side, n_own, 0.5), both) : both;
+}
+
+/* By how much a cell's valley is brighter than elsewhere: at other vertebrae and, where it faces a side, on the other, unless the pool
+ * is there too. A lamina that touches the sac hides what lies between, as a pool does; but it does so at every level and on both sides.
+ * Negative where nothing can be compared. */
+static double unusual_at(const dm_study *st, const dm_pool_cells *in, int which, dm_rows own, int i, int t) {
+    const double none = -1, middle = 25; /* degrees from straight ahead or behind within which the other side is the same */
+    size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT);
+    double turn = 360.0 / DM_NT * (t <= DM_NT / 2 ? t : DM_NT - t), usual = usual_at(st, st->map.valley, own, i, t, none);
+    if (turn > middle && turn < 180 - middle && st->map.assessed[mirrored] && in->label[mirrored] != which)
+        usual = fmax(usual, (double)st->map.valley[mirrored]);
+    return usual < 0 ? none : fmax((double)st->map.valley[c] - usual, 0);
 }
 
 /* 1 where roots have settled before the dura at this angle within 15 mm along the line. */
@@ -69,23 +71,25 @@ static int near_roots(const dm_study *st, int i, int t) {
     return 0;
 }
 
-static void add_cell(const dm_findings_params *p, const dm_study *st, double low, dm_rows own, int i, int t,
+static void add_cell(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, dm_rows own, int i, int t,
                      cells *o) {
     const dm_map *m = &st->map;
     size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT),
            n = o->n++;
     double tissue = (double)m->beside[c], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
     double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
+    double low = (double)in->low[c], unusual = unusual_at(st, in, which, own, i, t);
     o->list[E][n] = m->e[c];
     o->list[LOW][n] = (float)low;
     o->list[HARD][n] = (float)above_soft_tissue(p, st, tissue + low * height, i, low);
     o->list[THICK][n] = m->thickness[c];
     o->list[DARK][n] = m->d[c];
     o->list[MIRROR][n] = m->e[c] - (m->assessed[mirrored] ? m->e[mirrored] : 0);
-    o->list[USUAL][n] = (float)usual_at(st, own, i, t);
+    o->list[USUAL][n] = (float)usual_at(st, m->e, own, i, t, 0);
     o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
     o->list[EDGE][n] = st->canal.q_dura[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
+    if (unusual >= 0) o->list[UNUSUAL][o->compared++] = (float)unusual;
     o->area += st->spine.ds * rd * arc;
     o->volume += st->spine.ds * (rd + th / 2) * arc * th;
     o->peak = fmax(o->peak, tissue + e * height);
@@ -116,7 +120,7 @@ static void gather(const dm_findings_params *p, const dm_study *st, const dm_poo
         for (int t = 0; t < DM_NT; t++) {
             size_t c = (size_t)i * DM_NT + (size_t)t;
             if (in->label[c] == which && st->map.assessed[c])
-                add_cell(p, st, (double)in->low[c], own_rows(in, side, c, o), i, t, o);
+                add_cell(p, st, in, which, own_rows(in, side, c, o), i, t, o);
         }
         o->rows += o->n - before >= 2;
     }
@@ -172,7 +176,8 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    mr || lateral || isnan(q->discs) ? 0 : fmin(fmax((0.6 - q->discs) / 0.6, 0), 1),
                                    mr ? 0 : q->edges - fmin(fmax((1 - q->p90) / 0.5, 0), 1),
                                    mr ? 0 : fmin(fmax(q->dent - 1.1, 0), 1.5),
-                                   fmin(fmax((20 - end_mm) / 12, 0), 1)};
+                                   fmin(fmax((20 - end_mm) / 12, 0), 1),
+                                   isnan(q->unusual) ? 0 : log(fmax(q->unusual, 0.02) / 0.1)};
     memcpy(x, terms, sizeof terms);
 }
 
@@ -182,7 +187,7 @@ static double probability(const dm_findings_params *p, const dm_study *st, const
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
                                   p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner,
                                   p->odds_pair,   p->odds_behind, p->odds_edge, p->odds_narrow, p->odds_roots,
-                                  p->odds_ct,     p->odds_discs, p->odds_fall,  p->odds_dent,   p->odds_end};
+                                  p->odds_ct,     p->odds_discs, p->odds_fall,  p->odds_dent,   p->odds_end,   p->odds_unusual};
     double x[DM_ODDS];
     dm_pool_terms(p, st, f, x);
     return dm_probability(odds, x, DM_ODDS);
@@ -274,6 +279,7 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .beyond = f->peak_ratio - around(st, o, work),
                                  .usual = fmin(rank(o, USUAL, 0.5) / fmax(rank(o, E, 0.5), 1e-3), 1),
                                  .gap_mm = rank(o, GAP, 0.5),
+                                 .unusual = o->compared ? (double)dm_rank(o->list[UNUSUAL], o->compared, 0.5) : (double)NAN,
                                  .roots = o->roots / n,
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,

@@ -64,7 +64,7 @@ void dm_study_drop_scans(dm_study *study) {
 
 void dm_map_clear(dm_map *m) {
     for (int i = 0; i < m->n_phases; i++) free(m->phase[i].e), free(m->phase[i].shell);
-    free(m->e), free(m->d), free(m->thickness), free(m->assessed), free(m->sac), free(m->tissue), free(m->beside), free(m->first), free(m->early_late);
+    free(m->e), free(m->d), free(m->valley), free(m->thickness), free(m->assessed), free(m->sac), free(m->tissue), free(m->beside), free(m->first), free(m->early_late);
     *m = (dm_map){0};
 }
 
