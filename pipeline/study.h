@@ -200,7 +200,7 @@ typedef struct dm_pool_features {
     double usual;    /* share of its brightness that the same places of other vertebrae show too, 0..1 */
     double gap_mm;   /* between the surfaces */
     double roots;    /* share of its cells where roots have settled before the dura, there or within 15 mm along the line */
-    double unusual;  /* median of V less V at the same places of other vertebrae and on the other side, 0 or more; NAN where nothing can be compared */
+    double unusual;  /* V less V at the same places of other vertebrae and on the other side, 0 or more, median over its brighter part; NAN where nothing can be compared */
     double edges;    /* strength of the edge that the dura's surface stands on, 0..1 */
     double open_bone; /* share of its cells without bone beyond them */
     double noise;    /* s.d. of the noise, share of the sac */

@@ -2,26 +2,34 @@
  * own, which is no part of the score: without it the score would expect as many everywhere. */
 #include "../fields.h"
 #include "../logistic.h"
+#include "../presets.h"
 #include "leaks.h"
 
-static void fit(const bench_sample *s, int n) {
+/* near: 1 = from the coefficients of now on, for new terms and new studies; 0 = afresh. */
+static void fit(const bench_sample *s, int n, int near) {
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
                                             "sacral", "dim",  "usual", "alike", "corner",
                                             "pair",   "behind", "edge", "narrow", "roots",
                                             "ct",     "discs", "fall", "dent", "end", "unusual"};
-    double w[TERMS + 1];
-    bench_logistic(s, n, TERMS + 1, 3, w);
+    double w[TERMS + 1], now[TERMS + 1], width[TERMS + 1];
+    bench_presets("odds", name, TERMS, now);
+    now[TERMS] = 0;
+    bench_near(now, TERMS + 1, width);
+    if (near)
+        bench_logistic_near(s, n, TERMS + 1, now, width, w);
+    else
+        bench_logistic(s, n, TERMS + 1, 3, w);
     printf("fitted to %d candidates:", n);
     for (int i = 0; i < TERMS; i++) printf(" findings.odds_%s=%.2f", name[i], w[i]);
     printf("; dense studies %.2f\n", w[TERMS]);
 }
 
-void tally_fit(const tally *t) {
+void tally_fit(const tally *t, int near) {
     bench_sample *s = bench_calloc((size_t)t->n_marks, sizeof *s);
     int n = 0;
     for (int m = 0; m < t->n_marks; m++)
         if (!t->marks[m].sign) s[n++] = (bench_sample){t->marks[m].x, t->marks[m].leak >= 0};
-    fit(s, n);
+    fit(s, n, near);
     free(s);
 }
 
@@ -39,7 +47,7 @@ static int parse(char *line, double x[TERMS + 1]) {
     return strcmp(field[LABEL], "1") == 0 ? 1 : strcmp(field[LABEL], "0") == 0 ? 0 : -1;
 }
 
-int tally_fit_files(char *paths) {
+int tally_fit_files(char *paths, int near) {
     double(*x)[TERMS + 1] = bench_calloc(MOST, sizeof *x);
     bench_sample *s = bench_calloc(MOST, sizeof *s);
     char line[4000];
@@ -59,7 +67,7 @@ int tally_fit_files(char *paths) {
         }
         fclose(f);
     }
-    if (rc == 0) fit(s, n);
+    if (rc == 0) fit(s, n, near);
     free(s), free(x);
     return rc;
 }

@@ -67,10 +67,10 @@ void tally_sites(const tally *t);
 
 /* ---- fit.c ---- */
 
-/* Prints the score's coefficients fitted on all candidates. */
-void tally_fit(const tally *t);
+/* Prints the score's coefficients fitted on all candidates; near: 1 = from those of now on (presets.h). */
+void tally_fit(const tally *t, int near);
 /* The same from files that --csv wrote, named with commas between. An exit code. */
-int tally_fit_files(char *paths);
+int tally_fit_files(char *paths, int near);
 
 /* ---- ablation.c ---- */
 

@@ -33,6 +33,7 @@ static const char help[] =
     "  --fit                      coefficients of the score (findings.odds_*); set list_score to 0.01 for "
     "it\n"
     "  --fit-from FILE,FILE       the same from files that --csv wrote, of studies measured at different times\n"
+    "  --near                     with either: starts from the coefficients of now and changes them as far as the studies say\n"
     "  --csv FILE                 a row for every candidate with its features and whether it is true\n"
     "  --pictures DIR             the pictures of every study\n"
     "  --gallery DIR              pictures of the ten most visible missed pools and the ten surest false "
@@ -220,7 +221,7 @@ int main(int argc, char **argv) {
     if (bench_help(argc, argv, help)) return 0;
     char files[4000];
     snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit-from", ""));
-    if (*files) return tally_fit_files(files);
+    if (*files) return tally_fit_files(files, bench_has(argc, argv, "--near"));
     const char *frame = bench_option(argc, argv, "--frame", "given"),
                *csv = bench_option(argc, argv, "--csv", NULL),
                *worst = bench_option(argc, argv, "--gallery", NULL);
@@ -253,7 +254,7 @@ int main(int argc, char **argv) {
         run_cases(w, &dense, 0, atoi(bench_option(argc, argv, "--dense-cases", "0")));
         if (!p.prepare) tally_report(t);
         if (w->v.n > 1) ablation_report(w->v.t, w->v.n);
-        if (bench_has(argc, argv, "--fit")) tally_fit(t);
+        if (bench_has(argc, argv, "--fit")) tally_fit(t, bench_has(argc, argv, "--near"));
         if (t->csv) fclose(t->csv);
         if (worst && !gallery(w, worst)) rc = 1;
     }

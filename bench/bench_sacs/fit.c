@@ -8,6 +8,7 @@
 
 #include "../fields.h"
 #include "../logistic.h"
+#include "../presets.h"
 #include "sacs.h"
 #include "stage.h"
 #include "vein_odds.h"
@@ -29,10 +30,6 @@ typedef struct model {
     unsigned held;    /* bit i: term i stays as it is: phantoms have too little of what it tells apart */
 } model;
 
-/* New studies change coefficients that were fitted to more: each is expected within this share of what it is
- * (and a fifth at least; a new one of 0 within 3). Of .1, .2, .4 and .8, and none, this gave the best likelihood of what was left out. */
-static const double near_share = 0.4, near_least = 0.2;
-
 static const model of_veins = {"vein_odds",
                                {"base", "bright", "short", "long", "far", "own", "root", "calcium", "tube", "usual",
                                 "wide", "front", "out", "upper", "lower"},
@@ -45,18 +42,6 @@ static const model of_balls = {"diverticulum_odds",
                                DM_BALL_TERMS,
                                0,
                                1u << DM_BALL_WAY | 1u << DM_BALL_LIFT | 1u << DM_BALL_VALUE};
-
-/* The coefficients as they stand. */
-static void presets_of(const model *m, double *w) {
-    const dm_stage *stage = dm_stage_named("findings");
-    char name[80];
-    for (int i = 0; i < m->terms; i++) {
-        snprintf(name, sizeof name, "%s_%s", m->prefix, m->names[i]);
-        w[i] = 0;
-        for (int k = 0; k < stage->n_params; k++)
-            if (strcmp(stage->params[k].name, name) == 0) w[i] = stage->params[k].preset;
-    }
-}
 
 /* One line into *r; 0 = it is none of the model's. */
 static int parse(const model *m, char *line, row *r) {
@@ -95,10 +80,9 @@ static void fit(const model *m, const double *now, const row *rows, int n, const
     for (const row *r = rows; r < rows + n; r++)
         if (is_fitted(r) && (!without || strcmp(r->group, without) != 0))
             s[used++] = (bench_sample){r->x, r->kind == 1};
-    for (int i = 0; now && i < m->terms; i++) {
-        width[i] = now[i] == 0 ? 3 : fmax(near_share * fabs(now[i]), near_least);
+    if (now) bench_near(now, m->terms, width);
+    for (int i = 0; now && i < m->terms; i++)
         if (m->held >> i & 1) width[i] = 1e-6;
-    }
     if (now)
         bench_logistic_near(s, used, m->terms, now, width, w);
     else
@@ -188,7 +172,7 @@ static int fit_model(const model *m, int near, char *paths) {
     double w[MOST_TERMS], preset[MOST_TERMS];
     const double *now = near ? preset : NULL;
     int n = 0;
-    presets_of(m, preset);
+    bench_presets(m->prefix, m->names, m->terms, preset);
     for (char *save = NULL, *p = strtok_r(paths, ",", &save); rows && samples && p && n >= 0;
          p = strtok_r(NULL, ",", &save))
         if ((n = read_rows(m, p, rows, n)) < 0) fprintf(stderr, "%s: cannot be read\n", p);

@@ -32,6 +32,7 @@ typedef struct dm_pool_cells {
     const int *label;  /* the pool, 0 = none */
     const int *piece;  /* the connected piece of it, 0 = none */
     const dm_rows *extent; /* rows of every piece, by its number */
+    dm_rows whole;         /* of a core in front: the rows of the collection that it is part of, which it is not compared with; else none */
 } dm_pool_cells;
 
 /* Size, brightness, features, side, class and score of the cells labelled `which` into *f, whose theta is set; length 0 when

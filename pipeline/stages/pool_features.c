@@ -18,7 +18,7 @@ enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, UNUSUAL, LIST
 
 typedef struct cells {
     float *list[LISTS];
-    size_t n, compared; /* cells; those with an UNUSUAL */
+    size_t n;
     double area, volume, peak, open, roots;
     int from, to, rows;
     uint8_t column[DM_NT]; /* 1 = the pool has a cell at this angle */
@@ -57,6 +57,7 @@ static double usual_at(const dm_study *st, const float *v, dm_rows own, int i, i
 static double unusual_at(const dm_study *st, const dm_pool_cells *in, int which, dm_rows own, int i, int t) {
     const double none = -1, middle = 25; /* degrees from straight ahead or behind within which the other side is the same */
     size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT);
+    if (in->whole.to >= in->whole.from) own = in->whole;
     double turn = 360.0 / DM_NT * (t <= DM_NT / 2 ? t : DM_NT - t), usual = usual_at(st, st->map.valley, own, i, t, none);
     if (turn > middle && turn < 180 - middle && st->map.assessed[mirrored] && in->label[mirrored] != which)
         usual = fmax(usual, (double)st->map.valley[mirrored]);
@@ -78,7 +79,7 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, const dm_p
            n = o->n++;
     double tissue = (double)m->beside[c], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
     double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
-    double low = (double)in->low[c], unusual = unusual_at(st, in, which, own, i, t);
+    double low = (double)in->low[c];
     o->list[E][n] = m->e[c];
     o->list[LOW][n] = (float)low;
     o->list[HARD][n] = (float)above_soft_tissue(p, st, tissue + low * height, i, low);
@@ -89,7 +90,7 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, const dm_p
     o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
     o->list[EDGE][n] = st->canal.q_dura[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
-    if (unusual >= 0) o->list[UNUSUAL][o->compared++] = (float)unusual;
+    o->list[UNUSUAL][n] = (float)unusual_at(st, in, which, own, i, t);
     o->area += st->spine.ds * rd * arc;
     o->volume += st->spine.ds * (rd + th / 2) * arc * th;
     o->peak = fmax(o->peak, tissue + e * height);
@@ -261,8 +262,19 @@ static double dent_of(const dm_study *st, const cells *o, float *work) {
     return n ? (double)dm_rank(deeper, n, 0.5) : 0;
 }
 
+/* Median of UNUSUAL over the pool's brighter part, whose low rank exceeds half of its highest: dim margins tell nothing, and a core and
+ * its whole are alike in it. NAN where nothing can be compared. Call before LOW is ranked, which sorts it. */
+static double unusual_of(const cells *o, float *work) {
+    float top = 0;
+    size_t n = 0;
+    for (size_t k = 0; k < o->n; k++) top = fmaxf(top, o->list[LOW][k]);
+    for (size_t k = 0; k < o->n; k++)
+        if (o->list[UNUSUAL][k] >= 0 && o->list[LOW][k] >= 0.5f * top) work[n++] = o->list[UNUSUAL][k];
+    return n ? (double)dm_rank(work, n, 0.5) : (double)NAN;
+}
+
 static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) {
-    double ds = st->spine.ds, n = (double)o->n;
+    double ds = st->spine.ds, n = (double)o->n, unusual = unusual_of(o, work);
     f->s_from = ds * o->from, f->s_to = ds * o->to, f->s = (f->s_from + f->s_to) / 2;
     f->length_mm = ds * (o->to - o->from + 1);
     f->volume_mm3 = o->volume;
@@ -279,7 +291,7 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .beyond = f->peak_ratio - around(st, o, work),
                                  .usual = fmin(rank(o, USUAL, 0.5) / fmax(rank(o, E, 0.5), 1e-3), 1),
                                  .gap_mm = rank(o, GAP, 0.5),
-                                 .unusual = o->compared ? (double)dm_rank(o->list[UNUSUAL], o->compared, 0.5) : (double)NAN,
+                                 .unusual = unusual,
                                  .roots = o->roots / n,
                                  .edges = rank(o, EDGE, 0.5),
                                  .open_bone = o->open / n,

@@ -182,7 +182,9 @@ static dm_status keep_core(const dm_findings_params *p, const dm_study *st, cons
     int count = dm_patches_label(w->high, st->map.n, limit, limit, w->core, w->stack), best = 0;
     patch *patches = calloc((size_t)count + 1, sizeof *patches);
     dm_rows *extent = calloc((size_t)count + 1, sizeof *extent);
-    const dm_pool_cells in = {w->f, w->core, w->core, extent};
+    dm_rows rows = {0, -1};
+    if (whole->side == DM_VENTRAL) rows = (dm_rows){(int)lround(whole->s_from / st->spine.ds), (int)lround(whole->s_to / st->spine.ds)};
+    const dm_pool_cells in = {w->f, w->core, w->core, extent, rows};
     dm_status status = dm_ok;
     if (!patches || !extent) {
         status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the cores of a pool");
@@ -224,7 +226,7 @@ static dm_status join_halves(const dm_findings_params *p, const dm_study *st, co
             measure(st, w->core, 1, &whole);
             dm_rows extent[2];
             extents_of(&whole, 1, extent);
-            const dm_pool_cells in = {w->f, w->core, w->core, extent};
+            const dm_pool_cells in = {w->f, w->core, w->core, extent, {0, -1}};
             DM_TRY(weigh(p, st, &in, 1, angle_of(&whole), &both));
             if (!(both.length_mm > 0 && both.score > fmax(x->score, y->score))) continue;
             *x = both, *y = (dm_finding){0};
@@ -256,7 +258,7 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     memcpy(w.piece, w.label, cells * sizeof *w.piece);
     do measure(st, w.label, count, w.patches);
     while (join_once(p, st->spine.ds, w.patches, count, w.label, cells));
-    const dm_pool_cells in = {w.f, w.label, w.piece, w.extent};
+    const dm_pool_cells in = {w.f, w.label, w.piece, w.extent, {0, -1}};
     int found = 0;
     for (int k = 0; k < count; k++) {
         if (!w.patches[k].cells) continue;
