@@ -64,7 +64,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, odds_fall, "1", -20, 5, -0.57, "... + this on CT * strength of the dura's edge beyond what a pool so bright leaves of it: bone lies further out, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_dent, "1", -20, 5, -2.3, "... + this on CT for each mm (1.5 at most) beyond 1.1 by which the dura beside it lies further in than above and below: a dura makes no step, but one found in front of roots does, ..."),
     DM_PARAM_FLOAT(dm_findings_params, odds_end, "1", -20, 5, -3.51, "... + this where its middle is 8 mm from an end of the line (in part from 20): the surfaces are held from one side only there, ..."),
-    DM_PARAM_FLOAT(dm_findings_params, odds_unusual, "1", -5, 10, 0.87, "... + this * ln(share of the sac by which the darkest between the surfaces is brighter than at other vertebrae and on the other side / 0.1), from 0.02 on; 0 where nothing can be compared: laminae that touch the sac do so at every level."),
+    DM_PARAM_FLOAT(dm_findings_params, odds_unusual, "1", -5, 10, 0.87, "... + this * ln(share of the sac by which a missing valley exceeds other vertebrae and the other side / 0.1), from 0.02 on: laminae touch the sac at every level; 0 where none compare."),
     DM_PARAM_FLOAT(dm_findings_params, fluid_share, "1", 0, 1, 0.25, "MR: fluid outside the dura fills the window of veto_length with more than this share of the sac; blood in the epidural plexus with 0.2, and root sleeves do not fill it."),
     DM_PARAM_FLOAT(dm_findings_params, ventral_angle, "deg", 20, 80, 50, "Nearer to the front than this is ventral."),
     DM_PARAM_FLOAT(dm_findings_params, dorsal_angle, "deg", 100, 160, 130, "Further from the front than this is dorsal."),
