@@ -139,7 +139,7 @@ typedef struct dm_phase {
 typedef struct dm_map {
     int n;
     float *e;          /* extradural / intradural ratio E, 0 = tissue, 1 = as bright as the sac; 0 where not assessable */
-    float *valley;     /* V: by how much the darkest between the surfaces is brighter than in healthy cells of the same gap before bone as bright, share of the sac; 0 where not assessable */
+    float *valley;     /* V: by how much the darkest between the surfaces is brighter than in healthy cells of the same gap before bone as bright, share of the sac (below 0: darker); 0 where not assessable */
     float *d;          /* dark gap D: rise after the darkest point outside the dura, share of the sac */
     float *thickness;  /* mm of the shell at E > half the cell's E */
     uint8_t *assessed; /* 1 = E means something here */

@@ -53,7 +53,7 @@ static double usual_at(const dm_study *st, const float *v, dm_rows own, int i, i
 
 /* By how much a cell's valley is brighter than elsewhere: at other vertebrae and, where it faces a side, on the other, unless the pool
  * is there too. A lamina that touches the sac hides what lies between, as a pool does; but it does so at every level and on both sides.
- * Negative where nothing can be compared. */
+ * Negative where nothing can be compared, and where elsewhere is darker than healthy cells of that gap are: the score was fitted so. */
 static double unusual_at(const dm_study *st, const dm_pool_cells *in, int which, dm_rows own, int i, int t) {
     const double none = -1, middle = 25; /* degrees from straight ahead or behind within which the other side is the same */
     size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT);
@@ -151,7 +151,7 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * a pool lies outside of a dura that is seen, but (CT) no more clearly than its own brightness beyond it allows, that a gap of about the blur's full
  * width (CT) reads as its walls make it, that discs have neither cortex nor marrow: before and behind the sac bone is bright at bodies
  * and laminae alone, that on CT a dura makes no step: where it seems to, what lies outside of it are roots inside the true one, and that near an end of the
- * line the surfaces are held from one side only. */
+ * line the surfaces are held from one side only; and that neither other vertebrae nor the other side lack the dark line before the bone, too. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
