@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "ledger.h"
 #include "made_records.h"
 #include "overview.h"
@@ -74,17 +75,12 @@ END_TEST
 
 int main(void) {
     if (!mkdtemp(out)) return 1;
-    Suite *s = suite_create("ledger");
     TCase *c = tcase_create("all");
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, what_is_done);
     tcase_add_test(c, copies_and_moved_sources);
     tcase_add_test(c, status_counts);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("ledger", c);
     rmdir(out);
     return failed != 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "machine.h"
 
 START_TEST(memory_of_a_process) {
@@ -38,15 +39,9 @@ START_TEST(cores_and_clock) {
 END_TEST
 
 int main(void) {
-    Suite *s = suite_create("machine");
     TCase *c = tcase_create("all");
     tcase_add_test(c, memory_of_a_process);
     tcase_add_test(c, memory_for_a_run);
     tcase_add_test(c, cores_and_clock);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("machine", c) != 0;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../malformed/bag.h"
+#include "cases.h"
 #include "handover.h"
 #include "reader.h"
 
@@ -292,12 +293,7 @@ int main(void) {
     tcase_add_test(t, a_reader_with_little_memory);
     tcase_add_test(t, no_reader_at_all);
     tcase_add_test(t, one_that_nobody_waits_for);
-    Suite *s = suite_create("reader");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("reader", t);
     dm_protocols_clear(&protocols);
     char command[80];
     snprintf(command, sizeof command, "rm -rf %s", folder);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "csv_cells.h"
 #include "made_records.h"
 
@@ -264,7 +265,6 @@ END_TEST
 
 int main(void) {
     if (!mkdtemp(out)) return 1;
-    Suite *s = suite_create("rows");
     TCase *c = tcase_create("all");
     tcase_add_checked_fixture(c, begin, end);
     tcase_add_test(c, one_row_per_study_sorted);
@@ -276,11 +276,7 @@ int main(void) {
     tcase_add_test(c, every_key_has_its_column);
     tcase_add_test(c, merge_of_the_same_records_gives_the_same_bytes);
     tcase_add_test(c, a_damaged_record_is_said_and_left_out);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("rows", c);
     rmdir(out);
     return failed != 0;
 }

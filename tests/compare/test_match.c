@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bootstrap.h"
+#include "cases.h"
 #include "clinical.h"
 #include "dates.h"
 #include "froc.h"
@@ -423,7 +424,6 @@ START_TEST(dates) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("match");
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, names_on_one_scale);
@@ -443,10 +443,5 @@ int main(void) {
     tcase_add_test(t, nothing_marked_is_an_area_of_one_half);
     tcase_add_test(t, clinical_cut_offs);
     tcase_add_test(t, dates);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return cases_failed("match", t) != 0;
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "clinical.h"
 #include "dates.h"
 #include "level.h"
@@ -254,7 +255,6 @@ int main(void) {
     int fd = mkstemp(path);
     if (fd < 0) return 1;
     close(fd);
-    Suite *suite = suite_create("reference");
     TCase *t = tcase_create("all");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, raw_patient_ids_by_the_key);
@@ -269,11 +269,7 @@ int main(void) {
     tcase_add_test(t, contradictions_are_set_aside_and_listed);
     tcase_add_test(t, dates_of_treatments_meet_moved_times);
     tcase_add_test(t, no_p_value_reads_zero);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("reference", t);
     unlink(path);
     return failed != 0;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "comparison.h"
 #include "froc.h"
 #include "level.h"
@@ -318,15 +319,9 @@ START_TEST(mcnemar_keeps_its_level) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("simulation");
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 400);
     tcase_add_test(t, limits_hold_the_truth);
     tcase_add_test(t, mcnemar_keeps_its_level);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return cases_failed("simulation", t) != 0;
 }

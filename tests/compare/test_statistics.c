@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bootstrap.h"
+#include "cases.h"
 #include "csv_table.h"
 #include "distributions.h"
 #include "statistics.h"
@@ -220,7 +221,6 @@ START_TEST(weighted_quantile_is_that_of_the_values_written_out) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("statistics");
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, golden_values);
@@ -233,10 +233,5 @@ int main(void) {
     tcase_add_test(t, draws_are_whole_and_even);
     tcase_add_test(t, bootstrap_repeats_itself_and_heeds_its_seed);
     tcase_add_test(t, weighted_quantile_is_that_of_the_values_written_out);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return cases_failed("statistics", t) != 0;
 }

@@ -2,6 +2,7 @@
  * file in inputs/, or is made here under its name. "NAME+WORD" reads NAME with the passphrase WORD. */
 #include <check.h>
 
+#include "cases.h"
 #include "ingest.h"
 #include "made_objects.h"
 
@@ -220,12 +221,7 @@ int main(void) {
     TCase *t = tcase_create("expected");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, every_row_as_expected);
-    Suite *s = suite_create("expected");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("expected", t);
     dm_protocols_clear(&protocols);
     char command[80];
     snprintf(command, sizeof command, "rm -rf %s", folder);

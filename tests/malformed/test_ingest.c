@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "cases.h"
 #include "ingest.h"
 
 static dm_protocols protocols;
@@ -114,12 +115,7 @@ int main(void) {
     tcase_add_test(t, real_archives);
     tcase_add_test(t, the_zoo_is_survived);
     tcase_add_test(t, same_source_same_names);
-    Suite *s = suite_create("ingest");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("ingest", t);
     dm_protocols_clear(&protocols);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);

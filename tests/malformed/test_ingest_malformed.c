@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "cases.h"
 #include "dicom.h"
 #include "ingest.h"
 
@@ -407,12 +408,7 @@ int main(void) {
     tcase_add_test(t, uneven_real_slices);
     tcase_add_test(t, tilted_real_slices);
     tcase_add_test(t, enhanced_real_frames);
-    Suite *s = suite_create("ingest_malformed");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("ingest_malformed", t);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || failed != 0;

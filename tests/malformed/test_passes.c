@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "bag.h"
+#include "cases.h"
 #include "ingest.h"
 
 static char folder[] = "/tmp/duramap-passes-XXXXXX", archive[100], protocol[100];
@@ -227,12 +228,7 @@ int main(void) {
     tcase_add_test(t, rules_of_the_protocol);
     tcase_add_test(t, a_series_that_reaches_further_helps_naming);
     tcase_add_test(t, a_broken_series_costs_itself);
-    Suite *s = suite_create("passes");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("passes", t);
     unlink(archive);
     unlink(protocol);
     rmdir(folder);

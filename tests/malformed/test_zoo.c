@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "archive.h"
+#include "cases.h"
 #include "dicom.h"
 #include "sop_class.h"
 
@@ -135,11 +136,5 @@ int main(void) {
     TCase *t = tcase_create("zoo");
     tcase_set_timeout(t, 300);
     tcase_add_test(t, every_file_as_expected);
-    Suite *s = suite_create("zoo");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("zoo", t) != 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "denoise.h"
 #include "stage.h"
 
@@ -283,7 +284,6 @@ static int print_hash(void) {
 
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "--hash") == 0) return print_hash();
-    Suite *suite = suite_create("denoise");
     TCase *tests = tcase_create("denoise");
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, open_gpu, close_gpu);
@@ -294,10 +294,6 @@ int main(int argc, char **argv) {
     tcase_add_test(tests, a_volume_without_noise_is_left_as_it_is);
     tcase_add_test(tests, near_the_path_as_everywhere_and_raw_beyond);
     tcase_add_test(tests, a_path_beyond_the_volume_filters_nothing);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("denoise", tests);
     return failed ? 1 : 0;
 }

@@ -272,7 +272,7 @@ START_TEST(halves_beside_the_septum_are_one_collection) {
         ck_assert(!both || fabs(st->findings.f[0].theta) < 15);
         drop(st);
     }
-    ck_assert_msg(score[1] / (1 - score[1]) > 2 * score[0] / (1 - score[0]), "one %.2f, both %.2f", score[0], score[1]);
+    ck_assert_msg(score[1] / (1 - score[1]) > 4 * score[0] / (1 - score[0]), "one %.2f, both %.2f", score[0], score[1]);
 }
 END_TEST
 

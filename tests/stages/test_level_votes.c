@@ -1,5 +1,6 @@
 /* What names a column beside its own discs: the skull on MR, other series of the study; and whether it lies
  * as its header says. */
+#include "cases.h"
 #include "column_model.h"
 
 #include "series_vote.h"
@@ -150,7 +151,6 @@ START_TEST(flags_come_and_go) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("level votes");
     TCase *tests = tcase_create("level votes");
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, open_gpu, close_gpu);
@@ -162,10 +162,6 @@ int main(void) {
     tcase_add_test(tests, discs_match_within_a_small_move);
     tcase_add_test(tests, a_patient_seen_from_behind_is_doubted);
     tcase_add_test(tests, flags_come_and_go);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("level votes", tests);
     return failed ? 1 : 0;
 }

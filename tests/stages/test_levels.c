@@ -1,4 +1,5 @@
 /* Levels on analytic spines whose numbers are known. */
+#include "cases.h"
 #include "column_model.h"
 #include "spine_parts.h"
 
@@ -397,7 +398,6 @@ START_TEST(kernels_agree_with_their_references) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("levels");
     TCase *tests = tcase_create("levels");
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, open_gpu, close_gpu);
@@ -427,10 +427,6 @@ int main(void) {
     tcase_add_test(tests, the_liver_tells_left_from_right);
     tcase_add_test(tests, the_numberings_are_all_there);
     tcase_add_test(tests, kernels_agree_with_their_references);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("levels", tests);
     return failed ? 1 : 0;
 }

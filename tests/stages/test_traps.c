@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "dialect.h"
 #include "findings_parts.h"
 #include "frame.h"
@@ -170,11 +171,5 @@ int main(void) {
     tcase_add_test(t, each_sign_is_seen_alone);
     tcase_add_test(t, figures_of_kidneys_and_blood);
     tcase_add_test(t, signs_of_pools);
-    Suite *s = suite_create("traps");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("traps", t) != 0;
 }

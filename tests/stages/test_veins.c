@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "basivertebral.h"
+#include "cases.h"
 #include "level.h"
 #include "vein_odds.h"
 
@@ -183,11 +184,5 @@ int main(void) {
     tcase_add_test(t, a_way_that_one_body_alone_shows);
     tcase_add_test(t, terms_are_what_they_say);
     tcase_add_test(t, one_fistula_at_most);
-    Suite *s = suite_create("veins");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("veins", t) != 0;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "cases.h"
 #include "pseudonym.h"
 
 static const char *const endings[] = {"zip", "tar", "tar.gz", "tar.zst"};
@@ -279,12 +280,7 @@ int main(void) {
     tcase_add_loop_test(t, caps_are_kept, 0, 4);
     tcase_add_test(t, what_is_no_archive);
     tcase_add_test(t, a_folder_in_the_order_of_names);
-    Suite *s = suite_create("archive");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("archive", t);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || failed != 0;

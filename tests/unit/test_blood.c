@@ -2,6 +2,7 @@
 #include <check.h>
 
 #include "blood.h"
+#include "cases.h"
 
 START_TEST(roots_agree_and_veins_are_dim) {
     float value[] = {60, 182, 55, 190, 66, 178, 63, 310, 186};
@@ -28,11 +29,5 @@ int main(void) {
     TCase *t = tcase_create("blood");
     tcase_add_test(t, roots_agree_and_veins_are_dim);
     tcase_add_test(t, two_are_no_roots);
-    Suite *s = suite_create("blood");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("blood", t) != 0;
 }

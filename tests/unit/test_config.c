@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "config.h"
 #include "protocol.h"
 #include "pseudonym.h"
@@ -167,7 +168,6 @@ END_TEST
 
 int main(void) {
     if (!mkdtemp(folder)) return 1;
-    Suite *s = suite_create("config");
     TCase *c = tcase_create("all");
     tcase_add_test(c, protocol_errors_name_the_line);
     tcase_add_test(c, long_line_is_refused);
@@ -176,11 +176,7 @@ int main(void) {
     tcase_add_test(c, numbers);
     tcase_add_test(c, cells_and_rows);
     tcase_add_test(c, records_are_whole_or_not_there);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("config", c);
     const char *made[] = {"x.ini", "r.json", "private/key", "private"};
     for (int i = 0; i < 4; i++) remove(path_of(made[i]));
     rmdir(folder);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "csv_table.h"
 
 static char path[] = "/tmp/dm_csv_XXXXXX";
@@ -130,7 +131,6 @@ int main(void) {
     int fd = mkstemp(path);
     if (fd < 0) return 1;
     close(fd);
-    Suite *suite = suite_create("csv_table");
     TCase *t = tcase_create("all");
     tcase_add_test(t, cells_and_their_lines);
     tcase_add_test(t, a_last_line_without_its_end);
@@ -139,11 +139,7 @@ int main(void) {
     tcase_add_test(t, a_nul_is_no_text);
     tcase_add_test(t, header_and_keys);
     tcase_add_test(t, numbers);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("csv_table", t);
     unlink(path);
     return failed != 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "dicom.h"
 #include "record.h"
 
@@ -200,11 +201,5 @@ int main(void) {
     tcase_add_test(t, text_is_not_dicom);
     tcase_add_test(t, what_the_fuzzers_found);
     tcase_add_test(t, codings_that_others_write);
-    Suite *s = suite_create("dicom");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("dicom", t) != 0;
 }

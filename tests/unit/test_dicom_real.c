@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "cases.h"
 #include "dicom.h"
 
 static char zoo[600];
@@ -137,11 +138,5 @@ int main(void) {
     tcase_add_test(t, lossless_syntaxes_are_exact);
     tcase_add_test(t, lossy_syntaxes_keep_their_bound);
     tcase_add_test(t, other_syntaxes_are_refused_by_name);
-    Suite *s = suite_create("dicom_real");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("dicom_real", t) != 0;
 }

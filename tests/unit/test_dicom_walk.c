@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <zlib.h>
 
+#include "cases.h"
 #include "dicom.h"
 #include "dicom_walk.h"
 
@@ -196,11 +197,5 @@ int main(void) {
     tcase_add_test(t, a_deflated_bomb_is_stopped);
     tcase_add_test(t, a_claimed_length_takes_no_memory);
     tcase_add_test(t, two_syntaxes_are_refused);
-    Suite *s = suite_create("dicom_walk");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("dicom_walk", t) != 0;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "exam.h"
 
 static const dm_key key = {{5}}, other = {{6}};
@@ -88,11 +89,5 @@ int main(void) {
     tcase_add_test(t, times_are_written_as_dates);
     tcase_add_test(t, ages_are_bands);
     tcase_add_test(t, free_text_does_not_pass);
-    Suite *s = suite_create("exam");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("exam", t) != 0;
 }

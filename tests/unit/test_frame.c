@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "cases.h"
 #include "frame.h"
 
 static void bent_line(dm_spine *s, int n) {
@@ -26,6 +27,8 @@ START_TEST(angles_have_the_nearest_column) {
         int column;
     } known[] = {{0, 0}, {2.4, 0}, {2.6, 1}, {-2.4, 0}, {-2.6, 71}, {-180, 36}, {180, 36}, {357.6, 0}, {357.4, 71}, {-380, 68}, {725, 1}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) ck_assert_int_eq(dm_column_of(known[i].theta), known[i].column);
+    ck_assert(dm_column_mirrored(0) == 0 && dm_column_mirrored(1) == 71 && dm_column_mirrored(36) == 36 && dm_column_mirrored(71) == 1);
+    ck_assert(dm_column_turn(0) == 0 && dm_column_turn(36) == 180 && dm_column_turn(71) == 5);
 }
 END_TEST
 
@@ -112,11 +115,5 @@ int main(void) {
     tcase_add_test(t, beyond_the_ends_is_said);
     tcase_add_test(t, a_line_towards_the_back_keeps_its_frame);
     tcase_add_test(t, too_short_is_refused);
-    Suite *s = suite_create("frame");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("frame", t) != 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "copy.h"
 #include "internal.h"
 
@@ -221,7 +222,6 @@ START_TEST(a_damaged_binary_is_never_given_out) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("gpu");
     TCase *tests = tcase_create("device");
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, open_gpu, close_gpu);
@@ -236,10 +236,6 @@ int main(void) {
     tcase_add_test(tests, a_wrong_argument_is_named);
     tcase_add_test(tests, local_sizes_follow_the_device_class);
     tcase_add_test(tests, a_damaged_binary_is_never_given_out);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("gpu", tests);
     return failed ? 1 : 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "host.h"
 #include "truth.h"
 
@@ -298,7 +299,6 @@ START_TEST(what_a_host_cannot_show) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("host");
     TCase *t = tcase_create("host");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, healthy_sac_with_its_margin);
@@ -309,10 +309,6 @@ int main(void) {
     tcase_add_test(t, bone_and_fat_stay);
     tcase_add_test(t, cord_lies_in_its_sac);
     tcase_add_test(t, what_a_host_cannot_show);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("host", t);
     return failed ? 1 : 0;
 }

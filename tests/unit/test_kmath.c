@@ -2,6 +2,7 @@
 #include <check.h>
 #include <math.h>
 
+#include "cases.h"
 #include "check.h"
 #include "grid.h"
 #include "kmath.h"
@@ -71,17 +72,12 @@ START_TEST(the_device_gives_the_bits_of_the_host) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("kmath");
     TCase *tests = tcase_create("kmath");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, exp_is_right_to_2_5e_7);
     tcase_add_test(tests, sine_and_cosine_are_right_to_1e_6);
     tcase_add_test(tests, trilinear_meets_a_trilinear_function);
     tcase_add_test(tests, the_device_gives_the_bits_of_the_host);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("kmath", tests);
     return failed ? 1 : 0;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "cases.h"
 #include "frame.h"
 #include "grid.h"
 #include "labels.h"
@@ -261,18 +262,13 @@ int main(void) {
     char command[120];
     snprintf(folder, sizeof folder, "/tmp/duramap-labels-XXXXXX");
     if (!mkdtemp(folder)) return 1;
-    Suite *suite = suite_create("labels");
     TCase *t = tcase_create("labels");
     tcase_add_loop_test(t, every_voxel_is_where_the_surfaces_say, 0, 3);
     tcase_add_loop_test(t, header_by_the_standard, 0, 3);
     tcase_add_loop_test(t, pool_diverticulum_and_vein, 0, 3);
     tcase_add_test(t, same_bytes_again);
     tcase_add_test(t, what_cannot_be_drawn_is_said);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("labels", t);
     snprintf(command, sizeof command, "rm -rf %s", folder);
     return system(command) != 0 || failed ? 1 : 0;
 }

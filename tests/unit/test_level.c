@@ -1,5 +1,6 @@
 #include <check.h>
 
+#include "cases.h"
 #include "level.h"
 
 START_TEST(names_and_numbers_agree) {
@@ -28,11 +29,5 @@ int main(void) {
     TCase *t = tcase_create("level");
     tcase_add_test(t, names_and_numbers_agree);
     tcase_add_test(t, discs);
-    Suite *s = suite_create("level");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("level", t) != 0;
 }

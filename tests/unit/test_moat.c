@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "cases.h"
 #include "moat.h"
 
 enum { N = 33 };
@@ -64,11 +65,5 @@ int main(void) {
     TCase *t = tcase_create("moat");
     tcase_add_test(t, tubes_are_closed);
     tcase_add_test(t, edges_of_bone_are_open);
-    Suite *s = suite_create("moat");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("moat", t) != 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "nifti.h"
 
 static char folder[64];
@@ -190,7 +191,6 @@ START_TEST(says_when_it_cannot_write) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("nifti");
     TCase *t = tcase_create("nifti");
     tcase_add_checked_fixture(t, make_folder, drop_folder);
     tcase_add_test(t, keeps_values_and_geometry);
@@ -199,10 +199,6 @@ int main(void) {
     tcase_add_test(t, spreads_floats_over_16_bits);
     tcase_add_test(t, reads_nifti_2_by_both_affines);
     tcase_add_test(t, says_when_it_cannot_write);
-    suite_add_tcase(suite, t);
-    SRunner *r = srunner_create(suite);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("nifti", t);
     return failed ? 1 : 0;
 }

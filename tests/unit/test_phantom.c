@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "cases.h"
 #include "dicom.h"
 #include "phantom.h"
 #include "record.h"
@@ -383,7 +384,6 @@ END_TEST
 int main(void) {
     int kinds = 0;
     while (dm_phantom_kinds[kinds]) kinds++;
-    Suite *suite = suite_create("phantom");
     TCase *t = tcase_create("phantom");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, truth_of_every_kind, 0, 2 * kinds);
@@ -397,10 +397,6 @@ int main(void) {
     tcase_add_test(t, spread_of_patients);
     tcase_add_loop_test(t, same_on_any_threads, 0, 2);
     tcase_add_test(t, written_twice);
-    suite_add_tcase(suite, t);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed("phantom", t);
     return failed ? 1 : 0;
 }

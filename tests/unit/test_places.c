@@ -1,6 +1,7 @@
 /* Positions along the spine: names of roots, hours, rows that lie alike in other vertebrae. */
 #include <check.h>
 
+#include "cases.h"
 #include "level.h"
 #include "places.h"
 
@@ -60,11 +61,5 @@ int main(void) {
     tcase_add_test(t, rows_alike_have_the_same_place_in_their_vertebrae);
     tcase_add_test(t, fewer_rows_are_alike_at_the_ends_and_beside_a_pool);
     tcase_add_test(t, roots_and_hours);
-    Suite *s = suite_create("places");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("places", t) != 0;
 }

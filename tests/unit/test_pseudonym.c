@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "pseudonym.h"
 #include "record.h"
 
@@ -100,17 +101,12 @@ END_TEST
 
 int main(void) {
     if (!mkdtemp(folder)) return 1;
-    Suite *s = suite_create("pseudonym");
     TCase *c = tcase_create("all");
     tcase_add_test(c, as_another_program_makes_them);
     tcase_add_test(c, no_two_of_many_are_equal);
     tcase_add_test(c, digests);
     tcase_add_test(c, keys_are_made_once_and_refused_when_wrong);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("pseudonym", c);
     rmdir(folder);
     return failed != 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "record.h"
 
 static char folder[] = "/tmp/duramap_record_XXXXXX";
@@ -136,18 +137,13 @@ END_TEST
 
 int main(void) {
     if (!mkdtemp(folder)) return 1;
-    Suite *s = suite_create("record");
     TCase *c = tcase_create("all");
     tcase_add_test(c, replaced_whole_with_its_mode);
     tcase_add_test(c, a_failure_leaves_nothing_behind);
     tcase_add_test(c, folders_are_made_with_their_parents);
     tcase_add_test(c, records_keep_numbers_and_order);
     tcase_add_test(c, a_damaged_record_is_no_record);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("record", c);
     rmdir(folder);
     return failed != 0;
 }

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "sandbox.h"
 
 static char folder[] = "/tmp/duramap-sandbox-XXXXXX", file[80];
@@ -165,12 +166,7 @@ int main(void) {
     if (filter) tcase_add_test(t, what_reading_needs);
     tcase_add_test(t, time_is_limited);
     tcase_add_test(t, abort_still_ends);
-    Suite *s = suite_create("sandbox");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed("sandbox", t);
     unlink(file);
     rmdir(folder);
     return failed != 0;

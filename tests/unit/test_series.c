@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "series_plan.h"
 
 /* Assembles n images as dm_series_volume does, `rules` NULL = strict. */
@@ -348,11 +349,5 @@ int main(void) {
     tcase_add_test(t, every_way_to_lie);
     tcase_add_test(t, missing_tags_are_named);
     tcase_add_test(t, too_few_slices);
-    Suite *s = suite_create("series");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("series", t) != 0;
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "sandbox.h"
 #include "store.h"
 
@@ -100,11 +101,5 @@ int main(void) {
     tcase_add_test(t, more_than_the_cap_is_refused);
     tcase_add_test(t, memory_is_given_back);
     tcase_add_test(t, the_system_keeps_the_cap_too);
-    Suite *s = suite_create("store");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("store", t) != 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "csv_cells.h"
 #include "table.h"
 
@@ -115,17 +116,11 @@ START_TEST(sidecar_says_what_each_column_is) {
 END_TEST
 
 int main(void) {
-    Suite *s = suite_create("table");
     TCase *c = tcase_create("all");
     tcase_add_test(c, any_text_comes_back);
     tcase_add_test(c, formulas_are_disarmed);
     tcase_add_test(c, missing_is_empty_and_never_zero);
     tcase_add_test(c, numbers_have_a_point_and_their_decimals);
     tcase_add_test(c, sidecar_says_what_each_column_is);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("table", c) != 0;
 }

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <string.h>
 
+#include "cases.h"
 #include "series_plan.h"
 
 static void set_echo(int i, dm_instance *f) {
@@ -94,11 +95,5 @@ int main(void) {
     TCase *t = tcase_create("volumes");
     tcase_add_test(t, volumes_are_parted_only_where_places_repeat);
     tcase_add_test(t, values_that_vary_along_a_series_do_not_part_it);
-    Suite *s = suite_create("volumes");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed("volumes", t) != 0;
 }
