@@ -21,8 +21,8 @@ static inline void bench_presets(const char *prefix, const char *const *names, i
 }
 
 /* New studies change coefficients that were fitted to more: each is expected within 0.4 of what it is (and a fifth at least; a new one of
- * 0 within 3). Of .1, .2, .4 and .8, and none, this gave veins and diverticula the best likelihood of what was left out, pools a better
- * one than .7 for all and than none. */
+ * 0 within 3). Of .1, .2, .4 and .8, and none, this gave veins and diverticula the best likelihood of what was left out; of pools as good a
+ * one as within .7 for all, and a better one than none. */
 static inline void bench_near(const double *now, int n, double *width) {
     for (int i = 0; i < n; i++) width[i] = now[i] == 0 ? 3 : fmax(0.4 * fabs(now[i]), 0.2);
 }

@@ -12,13 +12,14 @@ static void fit(const bench_sample *s, int n, int near) {
                                             "pair",   "behind", "edge", "narrow", "roots",
                                             "ct",     "discs", "fall", "dent", "end", "unusual"};
     double w[TERMS + 1], now[TERMS + 1], width[TERMS + 1];
-    bench_presets("odds", name, TERMS, now);
-    now[TERMS] = 0;
-    bench_near(now, TERMS + 1, width);
-    if (near)
+    if (near) {
+        bench_presets("odds", name, TERMS, now);
+        now[TERMS] = 0;
+        bench_near(now, TERMS + 1, width);
         bench_logistic_near(s, n, TERMS + 1, now, width, w);
-    else
+    } else {
         bench_logistic(s, n, TERMS + 1, 3, w);
+    }
     printf("fitted to %d candidates:", n);
     for (int i = 0; i < TERMS; i++) printf(" findings.odds_%s=%.2f", name[i], w[i]);
     printf("; dense studies %.2f\n", w[TERMS]);

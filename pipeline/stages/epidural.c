@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "canal_parts.h"
+#include "frame.h"
 
 /* Half the difference of the transverse diameters of canal and sac, mm, by vertebra from T11 to S2 (cadaver
  * and CT means, interpolated; the cord ends at L1 on the average, the sac at S2). */
@@ -103,8 +104,7 @@ static const float corner[] = {0, 30, 60, 90, 135, 180};
 enum { CORNERS = sizeof corner / sizeof *corner };
 
 float dm_expected_gap(float place, int t, float usual, float ventral) {
-    float turn = (float)(t <= DM_NT / 2 ? t : DM_NT - t) * (360.0f / DM_NT),
-          neck = dm_clampf(-place, 0.0f, 1.0f);
+    float turn = (float)dm_column_turn(t), neck = dm_clampf(-place, 0.0f, 1.0f);
     float at = dm_clampf(place, 0.0f, (float)(GAPS - 1) - 0.001f);
     int i = (int)at, k = 0;
     float side = dm_fmax(mixed(side_gap[i], side_gap[i + 1], at - (float)i), usual),

@@ -190,6 +190,14 @@ int dm_column_of(double theta_deg) {
     return column < 0 ? column + DM_NT : column;
 }
 
+int dm_column_mirrored(int column) {
+    return (DM_NT - column) % DM_NT;
+}
+
+double dm_column_turn(int column) {
+    return 360.0 / DM_NT * (column <= DM_NT / 2 ? column : DM_NT - column);
+}
+
 void dm_spine_doubt(dm_spine *spine, int from, int to) {
     for (int i = from; i < to; i++) spine->unsure[i] = 1, spine->score[i] = 0;
 }

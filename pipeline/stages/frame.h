@@ -25,6 +25,9 @@ dm_status dm_spine_make(dm_spine *spine, int n, double ds);
 int dm_spine_row(const dm_spine *spine, double s);
 /* The column of the maps nearest to an angle of any number of turns, 0 to DM_NT - 1. */
 int dm_column_of(double theta_deg);
+/* The column of the same place on the other side; degrees of a column from straight ahead, 0 to 180. */
+int dm_column_mirrored(int column);
+double dm_column_turn(int column);
 /* Marks the samples from..to-1 as unsure, with score 0. */
 void dm_spine_doubt(dm_spine *spine, int from, int to);
 

@@ -6,6 +6,7 @@
 #include "blurred.h"
 #include "dialect.h"
 #include "findings_parts.h"
+#include "frame.h"
 #include "odds.h"
 #include "phases.h"
 #include "places.h"
@@ -33,17 +34,27 @@ static double above_soft_tissue(const dm_findings_params *p, const dm_study *st,
     return sac > p->soft_tissue_hu + 1 ? fmax(0, (value - p->soft_tissue_hu) / (sac - p->soft_tissue_hu)) : 0;
 }
 
-/* What lies at the same place of other vertebrae, on either side or on its own, in a map v: the larger median, `none` where
+/* The rows that lie alike in other vertebrae (dm_rows_alike). */
+typedef struct rows_alike {
+    int row[DM_ALIKE], n;
+} rows_alike;
+
+/* Vertebrae that the rows `own` reach are left out, so a collection along all of the spine is compared with nothing. */
+static rows_alike alike_of(const dm_study *st, dm_rows own, int i) {
+    rows_alike a;
+    a.n = dm_rows_alike(&st->levels, st->spine.ds, st->map.n, i, own, a.row);
+    return a;
+}
+
+/* What lies at this angle of other vertebrae, on either side or on its own, in a map v: the larger median, `none` where
  * fewer than four can be compared. Root sleeves, laminae that touch the sac, ligaments and the epidural plexus come with every
- * vertebra; a tear does not. Vertebrae that `own` reaches are left out, so a collection along all of the
- * spine is compared with nothing. */
-static double usual_at(const dm_study *st, const float *v, dm_rows own, int i, int t, double none) {
+ * vertebra; a tear does not. */
+static double usual_at(const dm_study *st, const float *v, const rows_alike *a, int t, double none) {
     const dm_map *m = &st->map;
     float value[2 * DM_ALIKE], own_side[DM_ALIKE];
     size_t n = 0, n_own = 0;
-    int row[DM_ALIKE], rows = dm_rows_alike(&st->levels, st->spine.ds, m->n, i, own, row);
-    for (int k = 0; k < rows; k++) {
-        size_t same = (size_t)row[k] * DM_NT + (size_t)t, other = (size_t)row[k] * DM_NT + (size_t)((DM_NT - t) % DM_NT);
+    for (int k = 0; k < a->n; k++) {
+        size_t row = (size_t)a->row[k] * DM_NT, same = row + (size_t)t, other = row + (size_t)dm_column_mirrored(t);
         if (m->assessed[same]) value[n++] = own_side[n_own++] = v[same];
         if (m->assessed[other]) value[n++] = v[other];
     }
@@ -54,11 +65,10 @@ static double usual_at(const dm_study *st, const float *v, dm_rows own, int i, i
 /* By how much a cell's valley is brighter than elsewhere: at other vertebrae and, where it faces a side, on the other, unless the pool
  * is there too. A lamina that touches the sac hides what lies between, as a pool does; but it does so at every level and on both sides.
  * Negative where nothing can be compared, and where elsewhere is darker than healthy cells of that gap are: the score was fitted so. */
-static double unusual_at(const dm_study *st, const dm_pool_cells *in, int which, dm_rows own, int i, int t) {
+static double unusual_at(const dm_study *st, const dm_pool_cells *in, int which, const rows_alike *a, int i, int t) {
     const double none = -1, middle = 25; /* degrees from straight ahead or behind within which the other side is the same */
-    size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT);
-    if (in->whole.to >= in->whole.from) own = in->whole;
-    double turn = 360.0 / DM_NT * (t <= DM_NT / 2 ? t : DM_NT - t), usual = usual_at(st, st->map.valley, own, i, t, none);
+    size_t row = (size_t)i * DM_NT, c = row + (size_t)t, mirrored = row + (size_t)dm_column_mirrored(t);
+    double turn = dm_column_turn(t), usual = usual_at(st, st->map.valley, a, t, none);
     if (turn > middle && turn < 180 - middle && st->map.assessed[mirrored] && in->label[mirrored] != which)
         usual = fmax(usual, (double)st->map.valley[mirrored]);
     return usual < 0 ? none : fmax((double)st->map.valley[c] - usual, 0);
@@ -75,22 +85,23 @@ static int near_roots(const dm_study *st, int i, int t) {
 static void add_cell(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, dm_rows own, int i, int t,
                      cells *o) {
     const dm_map *m = &st->map;
-    size_t c = (size_t)i * DM_NT + (size_t)t, mirrored = (size_t)i * DM_NT + (size_t)((DM_NT - t) % DM_NT),
-           n = o->n++;
+    size_t row = (size_t)i * DM_NT, c = row + (size_t)t, mirrored = row + (size_t)dm_column_mirrored(t), n = o->n++;
     double tissue = (double)m->beside[c], height = (double)m->sac[i] - tissue, e = (double)m->e[c];
     double arc = 2 * PI / DM_NT, rd = (double)st->canal.r_dura[c], th = (double)m->thickness[c];
     double low = (double)in->low[c];
+    rows_alike others = alike_of(st, own, i);
     o->list[E][n] = m->e[c];
     o->list[LOW][n] = (float)low;
     o->list[HARD][n] = (float)above_soft_tissue(p, st, tissue + low * height, i, low);
     o->list[THICK][n] = m->thickness[c];
     o->list[DARK][n] = m->d[c];
     o->list[MIRROR][n] = m->e[c] - (m->assessed[mirrored] ? m->e[mirrored] : 0);
-    o->list[USUAL][n] = (float)usual_at(st, m->e, own, i, t, 0);
+    o->list[USUAL][n] = (float)usual_at(st, m->e, &others, t, 0);
     o->list[GAP][n] = st->canal.r_bone[c] - st->canal.r_dura[c];
     o->list[EDGE][n] = st->canal.q_dura[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
-    o->list[UNUSUAL][n] = (float)unusual_at(st, in, which, own, i, t);
+    if (in->whole.to >= in->whole.from) others = alike_of(st, in->whole, i);
+    o->list[UNUSUAL][n] = (float)unusual_at(st, in, which, &others, i, t);
     o->area += st->spine.ds * rd * arc;
     o->volume += st->spine.ds * (rd + th / 2) * arc * th;
     o->peak = fmax(o->peak, tissue + e * height);

@@ -5,10 +5,14 @@
 
 #include "dialect.h"
 #include "findings_parts.h"
+#include "frame.h"
 #include "patches.h"
 #include "ranks.h"
 
 #define PI 3.14159265358979323846
+
+/* to < from: no rows. */
+static const dm_rows no_rows = {0, -1};
 
 /* One patch of the map, or several joined. */
 typedef struct patch {
@@ -182,9 +186,8 @@ static dm_status keep_core(const dm_findings_params *p, const dm_study *st, cons
     int count = dm_patches_label(w->high, st->map.n, limit, limit, w->core, w->stack), best = 0;
     patch *patches = calloc((size_t)count + 1, sizeof *patches);
     dm_rows *extent = calloc((size_t)count + 1, sizeof *extent);
-    dm_rows rows = {0, -1};
-    if (whole->side == DM_VENTRAL) rows = (dm_rows){(int)lround(whole->s_from / st->spine.ds), (int)lround(whole->s_to / st->spine.ds)};
-    const dm_pool_cells in = {w->f, w->core, w->core, extent, rows};
+    const dm_rows rows = {dm_spine_row(&st->spine, whole->s_from), dm_spine_row(&st->spine, whole->s_to)};
+    const dm_pool_cells in = {w->f, w->core, w->core, extent, whole->side == DM_VENTRAL ? rows : no_rows};
     dm_status status = dm_ok;
     if (!patches || !extent) {
         status = dm_fail(DM_STUDY, "out_of_memory", "no memory for the cores of a pool");
@@ -226,7 +229,7 @@ static dm_status join_halves(const dm_findings_params *p, const dm_study *st, co
             measure(st, w->core, 1, &whole);
             dm_rows extent[2];
             extents_of(&whole, 1, extent);
-            const dm_pool_cells in = {w->f, w->core, w->core, extent, {0, -1}};
+            const dm_pool_cells in = {w->f, w->core, w->core, extent, no_rows};
             DM_TRY(weigh(p, st, &in, 1, angle_of(&whole), &both));
             if (!(both.length_mm > 0 && both.score > fmax(x->score, y->score))) continue;
             *x = both, *y = (dm_finding){0};
@@ -258,7 +261,7 @@ dm_status dm_pools_find(const dm_findings_params *p, dm_study *st) {
     memcpy(w.piece, w.label, cells * sizeof *w.piece);
     do measure(st, w.label, count, w.patches);
     while (join_once(p, st->spine.ds, w.patches, count, w.label, cells));
-    const dm_pool_cells in = {w.f, w.label, w.piece, w.extent, {0, -1}};
+    const dm_pool_cells in = {w.f, w.label, w.piece, w.extent, no_rows};
     int found = 0;
     for (int k = 0; k < count; k++) {
         if (!w.patches[k].cells) continue;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "curved.h"
+#include "frame.h"
 #include "places.h"
 #include "ranks.h"
 #include "shell.h"
@@ -89,7 +90,7 @@ static double beyond_wall(const dm_study *st, const float *polar, int n, double 
     double sum = 0, count = 0;
     for (int i = middle - 2; i <= middle + 2; i++)
         for (int t = 13; t <= 23 && i >= 0 && i < n; t++) { /* 65 to 115 degrees: where roots leave */
-            int column = side > 0 ? t : DM_NT - t, row = (int)lround(i / st->spine.ds);
+            int column = side > 0 ? t : dm_column_mirrored(t), row = (int)lround(i / st->spine.ds);
             if (row >= st->map.n) continue;
             double tissue = (double)st->map.tissue[column], sac = (double)st->map.sac[row],
                    rb = (double)st->canal.r_bone[row * DM_NT + column];
