@@ -49,7 +49,7 @@ static const dm_param table[] = {
     SITE(foramen_weight, "1", 0, 20, 1, "How much each s.d. by which a foramen is brighter than its other side, from the second to the fourth, draws a lateral site."),
     SITE(interval_extra, "mm", 0, 10, 1.5, "Added to both ends of the interval: half the least tear length."),
     DM_PARAM_FLOAT(dm_localise_params, leak_score, "1", 0, 1, 0.45, "Answer leak from this score of a pool: of studies left out of the fit 8 of 104 CT and 2 of 48 MR have a false one, 22 and 18 a true one."),
-    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.08, "Between this (of 68 CT that leak 4, of 26 that do not 10 have nothing so sure) and leak_score the answer is indeterminate."),
+    DM_PARAM_FLOAT(dm_localise_params, doubt_score, "1", 0, 1, 0.08, "Between this (of CT fitted to, 4 of 68 that leak, 10 of 26 that do not have nothing so sure) and leak_score the answer is indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, vein_leak_score, "1", 0, 1, 0.8, "The same for veins: in 44 scans painted into a real thorax after the fit false ones reach 0.77, true ones 0.74 and 0.93."),
     DM_PARAM_FLOAT(dm_localise_params, vein_doubt_score, "1", 0, 1, 0.15, "And for doubtful veins: a fifth of a false mark a study there."),
     DM_PARAM_FLOAT(dm_localise_params, filled_least, "1", 0, 1, 0.5, "No leak is answered only when the sac is filled over this share of the spine seen, what is unsure of it left out."),
