@@ -10,7 +10,7 @@ common="-x cl -cl-std=CL1.2 -Xclang -finclude-default-header"
 warn="-Wall -Wextra -Wconversion -Wdouble-promotion -Werror"
 
 for kernel in kernels/*.cl; do
-    for defines in "-DVW=1" "-DVW=8" "-DVW=16"; do
+    for defines in "-DVW=1" "-DVW=4" "-DVW=8" "-DVW=16"; do
         # Only kernels that know VW change with it.
         [ "$defines" = "-DVW=1" ] || grep -q 'VW' "$kernel" || continue
         $clang $common -target spir64 -fsyntax-only $warn $defines "$kernel" || { echo "$kernel $defines: warnings"; failed=1; }

@@ -80,12 +80,13 @@ static void best_finding(cJSON *row, const dm_study *s) {
     number(row, "interval_mm", a->interval_mm);
 }
 
+/* Over the rows whose line is sure: one that has left the canal sees bone. NAN without any that are filled. */
 static double sac_mean(const dm_study *s, double from, double to) {
     double sum = 0;
     int n = 0;
     for (int i = 0; s->canal.sac && i < s->canal.n; i++) {
         double at = i * s->spine.ds;
-        if (at >= from && at <= to && s->canal.filled[i]) sum += (double)s->canal.sac[i], n++;
+        if (at >= from && at <= to && s->canal.filled[i] && !s->spine.unsure[i]) sum += (double)s->canal.sac[i], n++;
     }
     return n ? sum / n : NAN;
 }
@@ -276,7 +277,7 @@ static void levels_rows(cJSON *tables, const dm_study *s) {
         place(row, v->lps);
         number(row, "s_mm", v->s_mid);
         int at = (int)floor(v->s_mid / s->spine.ds + 0.5);
-        if (at < 0 || at >= s->canal.n || !s->canal.r_bone) continue;
+        if (at < 0 || at >= s->canal.n || !s->canal.r_bone || s->spine.unsure[at]) continue;
         ring(row, s->canal.r_bone + (size_t)at * DM_NT, "canal_ap_mm", "canal_tr_mm", "canal_area_mm2");
         if (s->canal.filled[at])
             ring(row, s->canal.r_dura + (size_t)at * DM_NT, "sac_ap_mm", "sac_tr_mm", "sac_area_mm2");

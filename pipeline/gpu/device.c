@@ -134,7 +134,8 @@ static int wide_vector(const dm_gpu *gpu) {
     int width = set ? atoi(set) : 0;
     if (width == 1 || width == 4 || width == 8 || width == 16) return width;
     if (gpu->info.is_gpu) return 1;
-    return device_uint(gpu->device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT) >= 16 ? 16 : 8;
+    unsigned native = device_uint(gpu->device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT);
+    return native >= 16 ? 16 : native >= 8 ? 8 : 4; /* PoCL does not build wider ones than the processor has */
 }
 
 static dm_status open_queue(dm_gpu *gpu) {

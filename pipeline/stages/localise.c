@@ -162,19 +162,20 @@ static double over_leak(const dm_localise_params *p, const dm_finding *f) {
 
 /* What was seen that cannot be a leak although it is bright enough. */
 typedef struct aside {
-    int c1c2, needle, guess, long_track; /* guess: a needle by a place that is a guess; long_track: longer than a needle's track */
+    int c1c2, spur, needle, guess, long_track; /* guess: a needle by a place that is a guess; long_track: longer than a needle's track */
 } aside;
 
 /* Accepts findings and picks the best: the one that exceeds its own threshold most. */
 static aside accept(const dm_localise_params *p, dm_study *st) {
     dm_answer *a = &st->answer;
-    aside seen = {0, 0, 0, 0};
+    aside seen = {0, 0, 0, 0, 0};
     double best = 0;
     for (int i = 0; i < st->findings.n; i++) {
         dm_finding *f = &st->findings.f[i];
         if (!can_be_leak(p, st, f)) {
             int bright = f->score >= leak_from(p, f);
             seen.c1c2 |= f->false_sign == DM_SIGN_C1C2 && bright;
+            seen.spur |= f->false_sign == DM_SIGN_SPUR && bright; /* a short pool beside the spur looks the same */
             int needle = f->false_sign == DM_SIGN_PUNCTURE && !st->map.fat_bright && bright;
             seen.guess |= needle && !st->levels.anchored, seen.needle |= needle;
             seen.long_track |= needle && segments_of(&st->levels, f->s_from, f->s_to) >= p->slec_segments;
@@ -197,6 +198,7 @@ static const char *reason(const dm_localise_params *p, const dm_study *st, aside
     if (c.assessed < p->assessed_least || c.front < p->front_least) return "gap_narrow";
     if (doubtful) return "doubtful";
     if (seen.c1c2) return "c1c2_alone";
+    if (seen.spur) return "spur_alone";
     if (seen.guess) return "puncture_unanchored";
     if (seen.needle && st->modality == DM_MR) return "puncture_alone"; /* no needle need have been there before it */
     if (seen.long_track) return "puncture_long";

@@ -63,15 +63,16 @@ static double usual_at(const dm_study *st, const float *v, const rows_alike *a, 
 }
 
 /* By how much a cell's valley is brighter than elsewhere: at other vertebrae and, where it faces a side, on the other, unless the pool
- * is there too. A lamina that touches the sac hides what lies between, as a pool does; but it does so at every level and on both sides.
- * Negative where nothing can be compared, and where elsewhere is darker than healthy cells of that gap are: the score was fitted so. */
-static double unusual_at(const dm_study *st, const dm_pool_cells *in, int which, const rows_alike *a, int i, int t) {
-    const double none = -1, middle = 25; /* degrees from straight ahead or behind within which the other side is the same */
+ * is there too. In front and behind a collection lies on both sides, and the dura's tie to the ligament may part it. A lamina that touches the sac hides what lies between, as a pool does; but it does so at every level and on both sides.
+ * Elsewhere counts as no darker than healthy cells of its gap are. Negative where nothing can be compared. */
+static double unusual_at(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, const rows_alike *a, int i,
+                         int t) {
     size_t row = (size_t)i * DM_NT, c = row + (size_t)t, mirrored = row + (size_t)dm_column_mirrored(t);
-    double turn = dm_column_turn(t), usual = usual_at(st, st->map.valley, a, t, none);
-    if (turn > middle && turn < 180 - middle && st->map.assessed[mirrored] && in->label[mirrored] != which)
+    dm_side side = dm_side_of(p, dm_column_turn(t));
+    double usual = usual_at(st, st->map.valley, a, t, (double)NAN);
+    if ((side == DM_LEFT || side == DM_RIGHT) && st->map.assessed[mirrored] && in->label[mirrored] != which)
         usual = fmax(usual, (double)st->map.valley[mirrored]);
-    return usual < 0 ? none : fmax((double)st->map.valley[c] - usual, 0);
+    return isnan(usual) ? -1 : fmax((double)st->map.valley[c] - fmax(usual, 0), 0);
 }
 
 /* 1 where roots have settled before the dura at this angle within 15 mm along the line. */
@@ -101,7 +102,7 @@ static void add_cell(const dm_findings_params *p, const dm_study *st, const dm_p
     o->list[EDGE][n] = st->canal.q_dura[c];
     o->list[NOISE][n] = (float)(st->crop.noise_sd / fmax(height, 1));
     if (in->whole.to >= in->whole.from) others = alike_of(st, in->whole, i);
-    o->list[UNUSUAL][n] = (float)unusual_at(st, in, which, &others, i, t);
+    o->list[UNUSUAL][n] = (float)unusual_at(p, st, in, which, &others, i, t);
     o->area += st->spine.ds * rd * arc;
     o->volume += st->spine.ds * (rd + th / 2) * arc * th;
     o->peak = fmax(o->peak, tissue + e * height);

@@ -341,6 +341,7 @@ dm_false_sign dm_trap_of(const dm_traps_params *p, const dm_study *st, const dm_
         dm_lumbar_top(&st->levels, &l1) && f->s_to > l1)
         return DM_SIGN_EPIDURAL;
     if (st->modality == DM_CT && brightness(st, f) > p->calcified) return DM_SIGN_CALCIFICATION;
-    if (f->side == DM_VENTRAL && length_with_surroundings(st, f) < p->spur_length) return DM_SIGN_SPUR;
+    int fluid = st->modality == DM_MR && f->peak_ratio >= p->spur_dim; /* bone and the disc's rim are dark there */
+    if (f->side == DM_VENTRAL && !fluid && length_with_surroundings(st, f) < p->spur_length) return DM_SIGN_SPUR;
     return DM_NO_SIGN;
 }

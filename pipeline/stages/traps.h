@@ -6,6 +6,7 @@
 
 typedef struct dm_traps_params {
     double c1c2_reach, spur_length;         /* mm */
+    double spur_dim;                        /* share of the sac */
     double calcified;                       /* share of the sac */
     double injected, injected_mm;           /* share of the sac, mm */
     double renal_hu, renal_ml;              /* HU, ml */

@@ -68,9 +68,9 @@ static int doubted_edges(dm_modality modality, int filled, float weak, int *last
     return n;
 }
 
-/* A sac of 6 mm in fat along z, dura found at 6 mm, but at `wrong` mm over 15 mm in the middle of 60; all filled, or none. Returns
- * the samples that are doubted, 2 a mm. */
-static int doubted_fat(float wrong, int filled) {
+/* A sac of 6 mm in fat along z, with a cord of 4 mm whose values are even from cord - spread to cord + spread HU; dura found at 6 mm, but at
+ * `wrong` mm over 15 mm in the middle of 60; all filled, or none. Returns the samples that are doubted, 2 a mm. */
+static int doubted_fat(float wrong, int filled, float cord, float spread) {
     enum { N = 120, EDGE = 50 };
     const dm_affine to_lps = {{{0.5, 0, 0, -12.25}, {0, 0.5, 0, -12.25}, {0, 0, 0.5, 0}}};
     dm_volume v = {0};
@@ -83,8 +83,11 @@ static int doubted_fat(float wrong, int filled) {
         memcpy(s.p[i], p, sizeof p);
         c.filled[i] = (uint8_t)filled;
         for (int t = 0; t < DM_NT; t++) c.r_dura[i * DM_NT + t] = i >= 45 && i < 75 ? wrong : 6.0f;
-        for (int j = 0; j < EDGE * EDGE; j++)
-            v.v[i * EDGE * EDGE + j] = hypot(0.5 * (j % EDGE) - 12.25, 0.5 * (int)(j / EDGE) - 12.25) < 6 ? 600.0f : -100.0f;
+        for (int j = 0; j < EDGE * EDGE; j++) {
+            double r = hypot(0.5 * (j % EDGE) - 12.25, 0.5 * (int)(j / EDGE) - 12.25);
+            float x = cord + spread * ((float)((i * 7919 + j * 104729) % 1000) / 500.0f - 1.0f);
+            v.v[i * EDGE * EDGE + j] = r < 4 ? x : r < 6 ? 600.0f : -100.0f;
+        }
     }
     ck_assert(dm_good(dm_frame_build(&s)));
     ck_assert(dm_good(dm_doubt_fat(&v, &c, s.n, 0.05, &s)));
@@ -98,11 +101,18 @@ static int doubted_fat(float wrong, int filled) {
 
 /* What the dura holds is never fat; its own blur is none; where nothing fills the sac the dura is a guess anyway. */
 START_TEST(fat_inside_is_no_dura) {
-    int n = doubted_fat(9, 1);
+    int n = doubted_fat(9, 1, 40, 0);
     ck_assert_msg(n >= 30 && n <= 46, "%d samples of 30", n);
-    ck_assert_int_eq(doubted_fat(6, 1), 0);
-    ck_assert_int_eq(doubted_fat(6.5f, 1), 0);
-    ck_assert_int_eq(doubted_fat(9, 0), 0);
+    ck_assert_int_eq(doubted_fat(6, 1, 40, 0), 0);
+    ck_assert_int_eq(doubted_fat(6.5f, 1, 40, 0), 0);
+    ck_assert_int_eq(doubted_fat(9, 0, 40, 0), 0);
+}
+END_TEST
+
+/* A cord that noise and a sharp kernel darken (a sixth of it below -40 HU) is none; fat in its place is. */
+START_TEST(dark_cord_is_no_fat) {
+    ck_assert_int_eq(doubted_fat(6, 1, 0, 60), 0);
+    ck_assert_int_eq(doubted_fat(6, 1, -100, 60), 120);
 }
 END_TEST
 
@@ -344,6 +354,7 @@ int main(void) {
     tcase_add_test(c, pool_before_a_body_is_no_wall);
     tcase_add_test(c, edges_tell_where_a_canal_is);
     tcase_add_test(c, fat_inside_is_no_dura);
+    tcase_add_test(c, dark_cord_is_no_fat);
     tcase_add_test(c, bone_near_the_dura_draws_it_in);
     tcase_add_test(c, bone_stands_on_its_edge);
     tcase_add_test(c, what_outshines_bone_is_contrast);

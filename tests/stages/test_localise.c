@@ -177,6 +177,28 @@ START_TEST(a_puncture_by_guess_excludes_nothing) {
 }
 END_TEST
 
+/* A spur that shines like a leak may have one beside it; a dim one is a spur. */
+START_TEST(a_bright_spur_excludes_nothing) {
+    model m = plain;
+    m.n_pools = 1;
+    m.pool[0] = (model_pool){60, 100, 0, 40, 3, 0.6, 0, 0};
+    dm_study *st = run_model(&m, DM_T1, 31);
+    ck_assert_int_eq(st->answer.kind, DM_LEAK);
+    st->findings.n = 1;
+    for (int bright = 1; bright >= 0; bright--) {
+        st->findings.f[0].false_sign = DM_SIGN_SPUR;
+        if (!bright) st->findings.f[0].score = 0.3;
+        memset(st->qc, 0, sizeof st->qc);
+        ck_assert(dm_good(model_run(gpu, "localise", st)));
+        if (bright)
+            must_be_open(st, "spur_alone");
+        else
+            ck_assert_int_eq(st->answer.kind, DM_NO_LEAK);
+    }
+    drop(st);
+}
+END_TEST
+
 /* Contrast comes by a needle, fluid on MR does not: behind the lumbar sac it may be a leak. */
 START_TEST(no_needle_before_mr_is_taken_for_granted) {
     model m = plain;
@@ -430,6 +452,7 @@ int main(void) {
     tcase_add_test(t, coarse_voxels_exclude_nothing);
     tcase_add_test(t, what_was_not_seen_excludes_nothing);
     tcase_add_test(t, pool_among_settled_roots_is_doubtful);
+    tcase_add_test(t, a_bright_spur_excludes_nothing);
     tcase_add_test(t, soft_tissue_hides_no_leak);
     tcase_add_test(t, no_contrast_is_never_a_leak);
     tcase_add_test(t, brightness_along_an_unsure_line_is_no_contrast);

@@ -69,7 +69,8 @@ static dm_study *make(const trunk *t) {
 }
 
 static const dm_traps_params preset = {.c1c2_reach = 10,
-                                       .spur_length = 13,
+                                       .spur_length = 10,
+                                       .spur_dim = 0.5,
                                        .calcified = 1.3,
                                        .injected = 1.05,
                                        .injected_mm = 60,
@@ -144,8 +145,15 @@ START_TEST(signs_of_pools) {
     add_canal(st, 300);
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &ventral), DM_NO_SIGN);
     dm_finding f = ventral;
-    f.s_from = 35, f.s_to = 45, f.length_mm = 10;
+    f.s_from = 34, f.s_to = 45, f.length_mm = 12;
+    ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_NO_SIGN);
+    f.s_from = 37, f.s_to = 45, f.length_mm = 9;
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_SIGN_SPUR);
+    st->modality = DM_MR; /* as bright as fluid is no bone there */
+    ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_NO_SIGN);
+    f.peak_ratio = 0.4;
+    ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_SIGN_SPUR);
+    st->modality = DM_CT;
     for (int c = 47 * DM_NT; c < 60 * DM_NT; c++) st->map.e[c] = 0.3f; /* the middle of a fainter collection */
     ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), DM_NO_SIGN);
     memset(st->map.e, 0, N * DM_NT * sizeof(float));
