@@ -148,6 +148,7 @@ typedef struct dm_map {
     float *beside;     /* the reference of every cell: on CT tissue is that of the same region */
     double blur;       /* mm, s.d. of the scan's own blur round the dura, or of its voxels (long slices, two long edges) where that is more; 0 where nothing was assessed */
     int fat_bright;    /* 1 = MR without fat suppression: fat behind the sac and in the sacrum looks like fluid */
+    double roots_from; /* MR: mm along the line from which roots lie in the sac, 20 mm above the cord's end; 1e9 with a cord to the line's end, 0 without any */
     int n_phases;      /* 0 with one pass; else all passes with contrast in order of time, the measured one among them */
     dm_phase phase[DM_MAX_PASSES];
     uint8_t *first;    /* index into phase of the first that shows contrast in this cell, 255 = none; NULL with one pass */

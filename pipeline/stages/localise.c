@@ -149,15 +149,17 @@ static double doubt_from(const dm_localise_params *p, const dm_finding *f) {
 }
 
 /* 0 where a pool may be something else, however the sac compares: no brighter than muscle and epidural veins, or where roots have
- * settled before the dura: it may be a part of them. */
-static int stands_alone(const dm_finding *f) {
-    return f->pool.hard > 0 && f->pool.roots < 0.5;
+ * settled before the dura: it may be a part of them. On MR they settle behind, the patient on the back, hardly dimmer than the fluid
+ * among them, and the dura is drawn in front of them. */
+static int stands_alone(const dm_study *st, const dm_finding *f) {
+    int among_roots = st->modality == DM_MR && f->side == DM_DORSAL && f->s > st->map.roots_from;
+    return f->pool.hard > 0 && f->pool.roots < 0.5 && !among_roots;
 }
 
 /* How far a finding exceeds its own threshold: a leak from 1. */
-static double over_leak(const dm_localise_params *p, const dm_finding *f) {
+static double over_leak(const dm_localise_params *p, const dm_study *st, const dm_finding *f) {
     double over = f->score / leak_from(p, f);
-    return f->class_ == DM_FISTULA || stands_alone(f) ? over : fmin(over, 0.999);
+    return f->class_ == DM_FISTULA || stands_alone(st, f) ? over : fmin(over, 0.999);
 }
 
 /* What was seen that cannot be a leak although it is bright enough. */
@@ -181,11 +183,33 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
             seen.long_track |= needle && segments_of(&st->levels, f->s_from, f->s_to) >= p->slec_segments;
             continue;
         }
-        double over = over_leak(p, f);
+        double over = over_leak(p, st, f);
         f->accepted = over >= 1;
         if (over > best) best = over, a->score = f->score, a->best = i;
     }
     return seen;
+}
+
+/* 1 where two pools on one side may be one collection: most of what lies between them could not be assessed. */
+static int may_be_one(const dm_study *st, const dm_finding *a, const dm_finding *b) {
+    const dm_finding *upper = a->s < b->s ? a : b, *lower = upper == a ? b : a;
+    int column = dm_column_of(a->theta), beside = 5, all = 0, assessed = 0; /* columns of 5 degrees to either side */
+    if (a->side != b->side) return 0;
+    for (int i = dm_spine_row(&st->spine, upper->s_to) + 1; i < dm_spine_row(&st->spine, lower->s_from); i++)
+        for (int d = -beside; d <= beside; d++, all++) assessed += st->map.assessed[i * DM_NT + (column + d + DM_NT) % DM_NT];
+    return 2 * assessed < all;
+}
+
+/* The tear of a collection that is seen in pieces may lie at any of them: it is not placed, and the interval holds them all. */
+static void join_pieces(dm_study *st) {
+    for (int i = 0; i < st->findings.n; i++)
+        for (int j = 0; j < st->findings.n; j++) {
+            dm_finding *a = &st->findings.f[i], *b = &st->findings.f[j];
+            if (i == j || !a->accepted || !b->accepted || a->class_ == DM_FISTULA || b->class_ == DM_FISTULA || !may_be_one(st, a, b)) continue;
+            double from = fmin(a->site_from, b->site_from), to = fmax(a->site_to, b->site_to);
+            a->unplaced = b->unplaced = 1;
+            a->site_from = b->site_from = from, a->site_to = b->site_to = to;
+        }
 }
 
 /* Why a study without an accepted finding cannot be called free of a leak; NULL when it can. */
@@ -209,6 +233,7 @@ static void answer(const dm_localise_params *p, dm_study *st) {
     dm_answer *a = &st->answer;
     *a = (dm_answer){.kind = DM_NO_LEAK, .best = -1};
     aside seen = accept(p, st);
+    join_pieces(st);
     const dm_finding *best = a->best >= 0 ? &st->findings.f[a->best] : NULL;
     int doubtful = best && best->score >= doubt_from(p, best);
     if (best && best->accepted) {

@@ -225,8 +225,8 @@ static double roots_from(const work *w, size_t nr) {
 /* The dura's line is sought in narrow gaps too: the bone's place does not matter to it. Beside the cauda only in front, where
  * a patient on the back has no roots; not above C3 or within 10 mm of the line's upper end, where the sac widens into the
  * cistern. */
-static void line_sought(work *w, size_t nr) {
-    double cauda = fmin(cauda_from(&w->st->levels), roots_from(w, nr)), neck = 10, c3;
+static void line_sought(work *w) {
+    double cauda = fmin(cauda_from(&w->st->levels), w->st->map.roots_from), neck = 10, c3;
     if (dm_level_top(&w->st->levels, 3, &c3)) neck = fmax(neck, c3);
     for (size_t c = 0; c < w->n; c++) {
         size_t i = c / DM_NT, t = c % DM_NT;
@@ -303,8 +303,10 @@ static dm_status measure(dm_gpu *gpu, work *w) {
     DM_TRY(one_shape(w, 1, DM_CELL_DARK_IN));
     DM_TRY(one_shape(w, 2, DM_CELL_DARK_OUT));
     finish(w);
-    if (w->st->modality != DM_MR || w->ref.fat_bright) return dm_ok; /* bright fat has the dura's dark line all along */
-    line_sought(w, (size_t)nr);
+    if (w->st->modality != DM_MR) return dm_ok;
+    w->st->map.roots_from = roots_from(w, (size_t)nr);
+    if (w->ref.fat_bright) return dm_ok; /* bright fat has the dura's dark line all along */
+    line_sought(w);
     return dm_membrane_apply(&w->pr, w->p, &w->ref, w->some, w->st);
 }
 
