@@ -63,14 +63,15 @@ static double usual_at(const dm_study *st, const float *v, const rows_alike *a, 
 }
 
 /* By how much a cell's valley is brighter than elsewhere: at other vertebrae and, where it faces a side, on the other, unless the pool
- * is there too. In front and behind a collection lies on both sides, and the dura's tie to the ligament may part it. A lamina that touches the sac hides what lies between, as a pool does; but it does so at every level and on both sides.
- * Elsewhere counts as no darker than healthy cells of its gap are. Negative where nothing can be compared. */
+ * is there too. In front a collection lies on both sides of the dura's tie to the ligament, which may part it. A lamina that touches the
+ * sac hides what lies between, as a pool does; but it does so at every level and on both sides. Elsewhere counts as no darker than
+ * healthy cells of its gap are. Negative where nothing can be compared. */
 static double unusual_at(const dm_findings_params *p, const dm_study *st, const dm_pool_cells *in, int which, const rows_alike *a, int i,
                          int t) {
     size_t row = (size_t)i * DM_NT, c = row + (size_t)t, mirrored = row + (size_t)dm_column_mirrored(t);
-    dm_side side = dm_side_of(p, dm_column_turn(t));
-    double usual = usual_at(st, st->map.valley, a, t, (double)NAN);
-    if ((side == DM_LEFT || side == DM_RIGHT) && st->map.assessed[mirrored] && in->label[mirrored] != which)
+    const double middle = 25; /* degrees from straight behind within which the other side is the same */
+    double turn = dm_column_turn(t), usual = usual_at(st, st->map.valley, a, t, (double)NAN);
+    if (turn > p->ventral_angle && turn < 180 - middle && st->map.assessed[mirrored] && in->label[mirrored] != which)
         usual = fmax(usual, (double)st->map.valley[mirrored]);
     return isnan(usual) ? -1 : fmax((double)st->map.valley[c] - fmax(usual, 0), 0);
 }
