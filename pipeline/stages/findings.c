@@ -69,7 +69,7 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_findings_params, ventral_angle, "deg", 20, 80, 50, "Nearer to the front than this is ventral."),
     DM_PARAM_FLOAT(dm_findings_params, dorsal_angle, "deg", 100, 160, 130, "Further from the front than this is dorsal."),
     TRAP(c1c2_reach, "mm", 0, 40, 10, "Dorsal fluid above this point below the upper edge of C3 is the retrospinal sign, which does not tell the site."),
-    TRAP(spur_length, "mm", 0, 30, 10, "A ventral candidate that is shorter than this, with what shines at its angle beyond its ends, is a spur or disc rim: those of phantoms are 3 to 8 mm long, blur included; collections of 12 mm are leaks."),
+    TRAP(spur_length, "mm", 0, 30, 10, "A ventral candidate that is shorter than this, with what shines at its angle beyond its ends, is a spur or disc rim: phantoms' are 3 to 8 mm long; 12 mm are a leak."),
     TRAP(spur_dim, "1", 0, 1.2, 0.5, "MR: and dimmer than this share of the sac: bone and the rims of discs are dark there, a bulging disc may be half as bright as fluid."),
     TRAP(calcified, "1", 1, 5, 1.3, "CT: a candidate brighter than the sac by this factor is bone or calcified ligament: leaked contrast is diluted."),
     TRAP(injected, "1", 0.5, 3, 1.05, "CT: a long lumbar collection as bright as this share of the sac was injected there."),
