@@ -174,7 +174,8 @@ dm_status dm_doubt_edges(const dm_canal *c, dm_modality modality, double least, 
 /* ---- inner_fat.c ---- */
 
 /* CT: marks as unsure, with score 0, where more than this share of what lies inside the dura is fat (darker than half way to it, half of
- * that darker than three quarters of the way), as a mean over 8 mm of line, in rows that are filled, down to row `to`: in the sacrum the sac tapers among fat. v: HU, denoised; c: of the line's own samples. */
+ * that darker than three quarters of the way), as a mean over 8 mm of line, in rows that are filled, down to row `to`: in the sacrum the
+ * sac tapers among fat. v: HU, denoised; c: of the line's own samples. */
 dm_status dm_doubt_fat(const dm_volume *v, const dm_canal *c, int to, double most, dm_spine *s);
 
 /* ---- recentre.c ---- */

@@ -8,7 +8,8 @@
 
 static const double fat_hu = -40.0;  /* half way from fluid to fat */
 /* Half of what is fat is darker than this, three quarters of the way. Noise, and the dark seam that a sharp kernel draws inside a bright
- * rim, bring the cord below the first more often than below this: one cell in three, in a ring of 2000 HU with 43 HU of noise. */
+ * rim, bring the cord below the first far more often: in a ring of contrast above 1000 HU with 43 HU of noise 6 % lay below -40, 2.7
+ * below -60, 1.1 below -80 HU. */
 static const double deep_hu = -70.0;
 static const double outside = -1200; /* less lies outside the scan */
 static const double edge = 1.0;      /* mm inside the dura that the blur of the fat behind it may darken */

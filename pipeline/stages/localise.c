@@ -200,12 +200,17 @@ static int may_be_one(const dm_study *st, const dm_finding *a, const dm_finding 
     return 2 * assessed < all;
 }
 
-/* The tear of a collection that is seen in pieces may lie at any of them: it is not placed, and the interval holds them all. */
+static int accepted_pool(const dm_finding *f) {
+    return f->accepted && f->class_ != DM_FISTULA;
+}
+
+/* The tear of a collection that is seen in pieces may lie at any of them: it is not placed, and the interval of a piece holds those that
+ * may be one with it. */
 static void join_pieces(dm_study *st) {
     for (int i = 0; i < st->findings.n; i++)
         for (int j = 0; j < st->findings.n; j++) {
             dm_finding *a = &st->findings.f[i], *b = &st->findings.f[j];
-            if (i == j || !a->accepted || !b->accepted || a->class_ == DM_FISTULA || b->class_ == DM_FISTULA || !may_be_one(st, a, b)) continue;
+            if (i == j || !accepted_pool(a) || !accepted_pool(b) || !may_be_one(st, a, b)) continue;
             double from = fmin(a->site_from, b->site_from), to = fmax(a->site_to, b->site_to);
             a->unplaced = b->unplaced = 1;
             a->site_from = b->site_from = from, a->site_to = b->site_to = to;

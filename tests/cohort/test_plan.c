@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cases.h"
 #include "overview.h"
 #include "share.h"
 
@@ -435,7 +436,6 @@ END_TEST
 
 int main(void) {
     if (!mkdtemp(home)) return 1;
-    Suite *s = suite_create("plan");
     TCase *c = tcase_create("all");
     tcase_add_checked_fixture(c, begin, NULL);
     tcase_add_test(c, sources_of_a_tree);
@@ -449,12 +449,7 @@ int main(void) {
     tcase_add_test(c, a_changed_source_is_refused);
     tcase_add_test(c, a_source_with_other_bytes_forgets_its_former_studies);
     tcase_add_test(c, an_overview_counts_and_foretells);
-    suite_add_tcase(s, c);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed_here("plan", c);
     char command[200];
     snprintf(command, sizeof command, "rm -rf %s", home);
     return system(command) != 0 || failed != 0; /* NOLINT(cert-env33-c): a folder of our own */

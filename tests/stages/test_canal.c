@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "canal_parts.h"
+#include "cases.h"
 #include "frame.h"
 #include "gpu.h"
 #include "stage.h"
@@ -413,7 +414,6 @@ int main(void) {
         fprintf(stderr, "skipped: %s\n", s.text);
         return 77;
     }
-    Suite *suite = suite_create("canal");
     TCase *c = tcase_create("canal");
     tcase_set_timeout(c, 120);
     tcase_add_test(c, kernels_agree_with_their_references);
@@ -434,12 +434,7 @@ int main(void) {
     tcase_add_test(c, openings_are_marked);
     tcase_add_test(c, same_bytes_again);
     tcase_add_test(c, without_a_line);
-    suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_set_fork_status(r, CK_NOFORK);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed_here("canal", c);
     dm_gpu_close(gpu);
     return failed != 0;
 }

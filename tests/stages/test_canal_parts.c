@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "canal_parts.h"
+#include "cases.h"
 #include "frame.h"
 #include "surface.h"
 
@@ -348,7 +349,6 @@ START_TEST(a_wall_is_seen_from_behind) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("canal_parts");
     TCase *c = tcase_create("canal_parts");
     tcase_add_test(c, places_by_cord_and_sac);
     tcase_add_test(c, pool_before_a_body_is_no_wall);
@@ -361,11 +361,5 @@ int main(void) {
     tcase_add_test(c, bone_tells_its_own_brightness);
     tcase_add_test(c, a_wall_is_seen_from_behind);
     tcase_add_test(c, fluid_ends_where_fat_begins);
-    suite_add_tcase(suite, c);
-    SRunner *r = srunner_create(suite);
-    srunner_set_fork_status(r, CK_NOFORK);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed != 0;
+    return cases_failed_here("canal_parts", c) != 0;
 }

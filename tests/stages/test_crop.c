@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "cases.h"
 #include "crop_parts.h"
 #include "evidence.h"
 #include "gpu.h"
@@ -238,7 +239,6 @@ int main(void) {
         printf("skipped: %s\n", status.text);
         return 77;
     }
-    Suite *suite = suite_create("crop");
     TCase *tc = tcase_create("crop");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, kernels_agree_with_references, 0, dm_stage_crop.n_checks);
@@ -250,12 +250,7 @@ int main(void) {
     tcase_add_test(tc, cord_in_contrast_is_no_bone);
     tcase_add_test(tc, canal_goes_on_below_the_cord);
     tcase_add_test(tc, box_keeps_its_place_when_averaged);
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed_here("crop", tc);
     dm_gpu_close(gpu);
     return failed ? 1 : 0;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "cases.h"
 #include "diverticula.h"
 #include "findings_parts.h"
 #include "frame.h"
@@ -236,13 +237,7 @@ int main(void) {
     tcase_add_test(t, the_end_of_the_sac_is_no_cyst);
     tcase_add_test(t, a_cyst_below_the_end_of_the_sac);
     tcase_add_test(t, a_short_pool_is_explained_a_long_one_is_its_leak);
-    Suite *s = suite_create("diverticula");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK); /* a device does not survive fork */
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed_here("diverticula", t);
     dm_gpu_close(gpu);
     return failed != 0;
 }

@@ -1,5 +1,6 @@
 #include <check.h>
 
+#include "cases.h"
 #include "findings_parts.h"
 #include "leak_model.h"
 #include "tubes.h"
@@ -328,13 +329,7 @@ int main(void) {
     tcase_add_test(t, halves_beside_the_septum_are_one_collection);
     tcase_add_test(t, a_vein_on_one_side_is_listed);
     tcase_add_test(t, sides_of_angles);
-    Suite *s = suite_create("findings");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed_here("findings", t);
     dm_gpu_close(gpu);
     return failed != 0;
 }

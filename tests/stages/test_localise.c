@@ -1,5 +1,6 @@
 #include <check.h>
 
+#include "cases.h"
 #include "leak_model.h"
 #include "places.h"
 #include "site.h"
@@ -15,6 +16,15 @@ static dm_study *run_model(const model *m, int first, uint64_t seed) {
     dm_status s = model_run_all(gpu, st);
     ck_assert_msg(dm_good(s), "%s", s.text);
     return st;
+}
+
+/* The plain model with one pool; on MR the sac's signal is 900. */
+static dm_study *run_pool(dm_modality modality, model_pool pool, int first, uint64_t seed) {
+    model m = plain;
+    if (modality == DM_MR) m.mr = 1, m.sac = 900;
+    m.n_pools = 1;
+    m.pool[0] = pool;
+    return run_model(&m, first, seed);
 }
 
 static void drop(dm_study *st) {
@@ -41,10 +51,7 @@ END_TEST
 
 /* A ventral collection, densest at its tear: class, side, clock, level, millimetres. */
 START_TEST(ventral_tear_is_placed) {
-    model m = plain;
-    m.n_pools = 1;
-    m.pool[0] = (model_pool){20, 130, 0, 40, 5, 0.8, 70, 0};
-    dm_study *st = run_model(&m, DM_T1, 11);
+    dm_study *st = run_pool(DM_CT, (model_pool){20, 130, 0, 40, 5, 0.8, 70, 0}, DM_T1, 11);
     ck_assert_int_eq(st->answer.kind, DM_LEAK);
     const dm_finding *f = &st->findings.f[st->answer.best];
     double p[3];
@@ -141,10 +148,7 @@ END_TEST
 
 START_TEST(sides_are_the_patients) {
     for (int side = -1; side <= 1; side += 2) {
-        model m = plain;
-        m.n_pools = 1;
-        m.pool[0] = (model_pool){60, 90, side * 95, 28, 5, 0.6, 0, 0};
-        dm_study *st = run_model(&m, DM_T1, 21);
+        dm_study *st = run_pool(DM_CT, (model_pool){60, 90, side * 95, 28, 5, 0.6, 0, 0}, DM_T1, 21);
         ck_assert_int_eq(st->answer.kind, DM_LEAK);
         const dm_finding *f = &st->findings.f[st->answer.best];
         ck_assert_int_eq(f->class_, DM_LATERAL_TEAR);
@@ -167,10 +171,7 @@ START_TEST(false_signs_are_flagged_and_kept) {
              {DM_C1, 4, 40, DM_SIGN_C1C2, DM_CANNOT_TELL},
              {DM_T12, 70, 110, DM_SIGN_PUNCTURE, DM_NO_LEAK}};
     for (int k = 0; k < 3; k++) {
-        model m = plain;
-        m.n_pools = 1;
-        m.pool[0] = (model_pool){c[k].from, c[k].to, 180, 40, 3, 0.6, 0, 0};
-        dm_study *st = run_model(&m, c[k].first, 31);
+        dm_study *st = run_pool(DM_CT, (model_pool){c[k].from, c[k].to, 180, 40, 3, 0.6, 0, 0}, c[k].first, 31);
         ck_assert_int_ge(st->findings.n, 1);
         ck_assert_int_eq(st->findings.f[0].class_, DM_DORSAL_TEAR);
         ck_assert_int_eq(st->findings.f[0].false_sign, c[k].sign);
@@ -188,10 +189,7 @@ END_TEST
 
 /* Where the count of levels is a guess, so is the needle's place: a dorsal pool there is no reason to exclude a leak. */
 START_TEST(a_puncture_by_guess_excludes_nothing) {
-    model m = plain;
-    m.n_pools = 1;
-    m.pool[0] = (model_pool){70, 110, 180, 40, 3, 0.6, 0, 0};
-    dm_study *st = run_model(&m, DM_T12, 31);
+    dm_study *st = run_pool(DM_CT, (model_pool){70, 110, 180, 40, 3, 0.6, 0, 0}, DM_T12, 31);
     st->levels.anchored = 0;
     memset(st->qc, 0, sizeof st->qc);
     ck_assert(dm_good(model_run(gpu, "localise", st)));
@@ -202,10 +200,7 @@ END_TEST
 
 /* A spur that shines like a leak may have one beside it; a dim one is a spur. */
 START_TEST(a_bright_spur_excludes_nothing) {
-    model m = plain;
-    m.n_pools = 1;
-    m.pool[0] = (model_pool){60, 100, 0, 40, 3, 0.6, 0, 0};
-    dm_study *st = run_model(&m, DM_T1, 31);
+    dm_study *st = run_pool(DM_CT, (model_pool){60, 100, 0, 40, 3, 0.6, 0, 0}, DM_T1, 31);
     ck_assert_int_eq(st->answer.kind, DM_LEAK);
     st->findings.n = 1;
     for (int bright = 1; bright >= 0; bright--) {
@@ -222,11 +217,7 @@ END_TEST
 
 /* Contrast comes by a needle, fluid on MR does not: behind the lumbar sac it may be a leak. */
 START_TEST(no_needle_before_mr_is_taken_for_granted) {
-    model m = plain;
-    m.mr = 1, m.sac = 900;
-    m.n_pools = 1;
-    m.pool[0] = (model_pool){70, 110, 180, 40, 3, 0.8, 0, 0};
-    dm_study *st = run_model(&m, DM_T12, 31);
+    dm_study *st = run_pool(DM_MR, (model_pool){70, 110, 180, 40, 3, 0.8, 0, 0}, DM_T12, 31);
     ck_assert_int_ge(st->findings.n, 1);
     ck_assert_int_eq(st->findings.f[0].false_sign, DM_SIGN_PUNCTURE);
     must_be_open(st, "puncture_alone");
@@ -241,10 +232,7 @@ START_TEST(a_long_pool_behind_the_lumbar_sac_excludes_nothing) {
         const char *reason; /* NULL = no leak */
     } c[2] = {{60, 120, "puncture_long"}, {80, 100, NULL}};
     for (int k = 0; k < 2; k++) {
-        model m = plain;
-        m.n_pools = 1;
-        m.pool[0] = (model_pool){c[k].from, c[k].to, 180, 40, 3, 0.6, 0, 0};
-        dm_study *st = run_model(&m, DM_T12, 31);
+        dm_study *st = run_pool(DM_CT, (model_pool){c[k].from, c[k].to, 180, 40, 3, 0.6, 0, 0}, DM_T12, 31);
         ck_assert_int_ge(st->findings.n, 1);
         ck_assert_int_eq(st->findings.f[0].false_sign, DM_SIGN_PUNCTURE);
         if (c[k].reason) must_be_open(st, c[k].reason);
@@ -319,10 +307,7 @@ END_TEST
 
 /* A clear pool behind the sac, s = 70 .. 110 mm. */
 static dm_study *dorsal_leak(void) {
-    model m = plain;
-    m.n_pools = 1;
-    m.pool[0] = (model_pool){70, 110, 180, 40, 3, 0.6, 0, 0};
-    dm_study *st = run_model(&m, DM_T1, 31);
+    dm_study *st = run_pool(DM_CT, (model_pool){70, 110, 180, 40, 3, 0.6, 0, 0}, DM_T1, 31);
     ck_assert_int_eq(st->answer.kind, DM_LEAK);
     return st;
 }
@@ -389,11 +374,7 @@ END_TEST
 
 /* MR: behind the sac, below the cord, roots settle. */
 START_TEST(dorsal_pool_among_roots_on_mr_is_doubtful) {
-    model m = plain;
-    m.mr = 1, m.sac = 900;
-    m.n_pools = 1;
-    m.pool[0] = (model_pool){60, 100, 180, 40, 3, 0.8, 0, 0};
-    dm_study *st = run_model(&m, DM_T1, 31);
+    dm_study *st = run_pool(DM_MR, (model_pool){60, 100, 180, 40, 3, 0.8, 0, 0}, DM_T1, 31);
     ck_assert_int_eq(st->findings.f[0].side, DM_DORSAL);
     for (int among = 0; among < 2; among++) {
         st->map.roots_from = among ? 50 : 1e9;
@@ -487,13 +468,7 @@ int main(void) {
     tcase_add_test(t, brightness_along_an_unsure_line_is_no_contrast);
     tcase_add_test(t, little_contrast_or_an_unsure_line_cannot_exclude);
     tcase_add_test(t, cusp_is_found);
-    Suite *s = suite_create("localise");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed_here("localise", t);
     dm_gpu_close(gpu);
     return failed != 0;
 }

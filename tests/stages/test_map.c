@@ -1,5 +1,6 @@
 #include <check.h>
 
+#include "cases.h"
 #include "leak_model.h"
 #include "map_parts.h"
 #include "ranks.h"
@@ -369,13 +370,7 @@ int main(void) {
     tcase_add_test(t, narrow_gap_and_unsure_line_are_not_assessed);
     tcase_add_test(t, dents_at_roots_are_filled);
     tcase_add_test(t, ranks);
-    Suite *s = suite_create("map");
-    suite_add_tcase(s, t);
-    SRunner *r = srunner_create(s);
-    srunner_set_fork_status(r, CK_NOFORK);
-    srunner_run_all(r, CK_NORMAL);
-    int failed = srunner_ntests_failed(r);
-    srunner_free(r);
+    int failed = cases_failed_here("map", t);
     dm_gpu_close(gpu);
     return failed != 0;
 }

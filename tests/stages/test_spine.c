@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cases.h"
 #include "frame.h"
 #include "gpu.h"
 #include "spine_parts.h"
@@ -251,7 +252,6 @@ int main(void) {
         printf("skipped: %s\n", status.text);
         return 77;
     }
-    Suite *suite = suite_create("spine");
     TCase *tc = tcase_create("spine");
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, a_line_that_slips_aside_is_doubted, 0, 2);
@@ -260,12 +260,7 @@ int main(void) {
     tcase_add_loop_test(tc, follows_the_canal, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
     tcase_add_test(tc, refuses_what_is_no_spine);
     tcase_add_loop_test(tc, refuses_a_patient_turned_round, 0, (int)(sizeof FIELDS / sizeof *FIELDS));
-    suite_add_tcase(suite, tc);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = cases_failed_here("spine", tc);
     dm_gpu_close(gpu);
     return failed ? 1 : 0;
 }

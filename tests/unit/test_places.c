@@ -49,6 +49,7 @@ START_TEST(roots_and_hours) {
     ck_assert_int_eq(dm_root_between(DM_C7, DM_T1), DM_C8);
     ck_assert_int_eq(dm_root_between(DM_C2 + 3, DM_C2 + 4), DM_C2 + 4);
     ck_assert_int_eq(dm_root_between(DM_T1, DM_T1 + 1), DM_T1);
+    ck_assert_int_eq(dm_root_between(DM_T1 + 9, DM_T1 + 10), DM_T1 + 9);
     ck_assert_double_eq_tol(dm_clock_of(0), 6, 1e-12);
     ck_assert_double_eq_tol(dm_clock_of(90), 3, 1e-12);
     ck_assert_double_eq_tol(dm_clock_of(180), 12, 1e-12);
