@@ -190,31 +190,28 @@ static aside accept(const dm_localise_params *p, dm_study *st) {
     return seen;
 }
 
-/* 1 where two pools on one side may be one collection: most of what lies between them could not be assessed. */
-static int may_be_one(const dm_study *st, const dm_finding *a, const dm_finding *b) {
-    const dm_finding *upper = a->s < b->s ? a : b, *lower = upper == a ? b : a;
-    int column = dm_column_of(a->theta), beside = 5, all = 0, assessed = 0; /* columns of 5 degrees to either side */
-    if (a->side != b->side) return 0;
-    for (int i = dm_spine_row(&st->spine, upper->s_to) + 1; i < dm_spine_row(&st->spine, lower->s_from); i++)
-        for (int d = -beside; d <= beside; d++, all++) assessed += st->map.assessed[i * DM_NT + (column + d + DM_NT) % DM_NT];
-    return 2 * assessed < all;
-}
-
 static int accepted_pool(const dm_finding *f) {
     return f->accepted && f->class_ != DM_FISTULA;
 }
 
-/* The tear of a collection that is seen in pieces may lie at any of them: it is not placed, and the interval of a piece holds those that
- * may be one with it. */
-static void join_pieces(dm_study *st) {
-    for (int i = 0; i < st->findings.n; i++)
+/* Seconds after the first pass at which a pool is first seen. */
+static double seen_at(const dm_study *st, const dm_finding *f) {
+    return st->pass[f->first_pass].facts.seconds_after_first;
+}
+
+/* Two accepted pools of one side are taken for pieces of one collection whatever lies between, for fluid thins out over many levels: the tear
+ * lies at any of them, but at none that an earlier pass does not show yet. The interval of each holds theirs. */
+static void join_pieces(const dm_localise_params *p, dm_study *st) {
+    for (int i = 0; i < st->findings.n; i++) {
+        dm_finding *a = &st->findings.f[i];
+        if (!accepted_pool(a)) continue;
         for (int j = 0; j < st->findings.n; j++) {
-            dm_finding *a = &st->findings.f[i], *b = &st->findings.f[j];
-            if (i == j || !accepted_pool(a) || !accepted_pool(b) || !may_be_one(st, a, b)) continue;
-            double from = fmin(a->site_from, b->site_from), to = fmax(a->site_to, b->site_to);
-            a->unplaced = b->unplaced = 1;
-            a->site_from = b->site_from = from, a->site_to = b->site_to = to;
+            const dm_finding *b = &st->findings.f[j];
+            if (!accepted_pool(b) || b->side != a->side || seen_at(st, b) > seen_at(st, a)) continue;
+            a->site_from = fmin(a->site_from, b->site_from), a->site_to = fmax(a->site_to, b->site_to);
         }
+        a->unplaced |= segments_of(&st->levels, a->site_from, a->site_to) > p->placed_segments;
+    }
 }
 
 /* Why a study without an accepted finding cannot be called free of a leak; NULL when it can. */
@@ -238,7 +235,7 @@ static void answer(const dm_localise_params *p, dm_study *st) {
     dm_answer *a = &st->answer;
     *a = (dm_answer){.kind = DM_NO_LEAK, .best = -1};
     aside seen = accept(p, st);
-    join_pieces(st);
+    join_pieces(p, st);
     const dm_finding *best = a->best >= 0 ? &st->findings.f[a->best] : NULL;
     int doubtful = best && best->score >= doubt_from(p, best);
     if (best && best->accepted) {
