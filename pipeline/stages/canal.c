@@ -295,20 +295,45 @@ static dm_status solve(const params *p, work *w, int last) {
     return dm_bone_from_behind(&w->u, w->filled, &walls);
 }
 
-/* The surfaces' first harmonic is how far the line is from their middle. Weight: how much of the ring stands on edges. */
+/* A ring of radii about the line: the least half width of its oval, and its middle, ventral and to the left, as its harmonics tell. */
+typedef struct ring {
+    double least, a, l;
+} ring;
+
+static ring ring_of(const float *r) {
+    ring o = {0, 0, 0};
+    double mean = 0, c2 = 0, s2 = 0;
+    for (int t = 0; t < DM_NT; t++) {
+        double angle = 2 * 3.14159265358979323846 * t / DM_NT, v = (double)r[t] / DM_NT;
+        mean += v;
+        o.a += 2 * v * cos(angle), o.l += 2 * v * sin(angle);
+        c2 += 2 * v * cos(2 * angle), s2 += 2 * v * sin(2 * angle);
+    }
+    o.least = mean - hypot(c2, s2);
+    return o;
+}
+
+/* Where the line belongs: the middle of the canal, mostly the bony one, which no pool pushes aside; but inside the sac, at least
+ * `room` mm from its wall, for no dura is found from there: behind the sac of a real chest lie up to 6 mm of fat. */
+static void middle_of(const float *rd, const float *rb, int filled, double room, double *a, double *l) {
+    ring bone = ring_of(rb), dura = ring_of(rd);
+    *a = bone.a, *l = bone.l;
+    if (!filled) return;
+    double da = 0.8 * (bone.a - dura.a), dl = 0.8 * (bone.l - dura.l), far = hypot(da, dl), most = fmax(dura.least - room, 0);
+    double f = far > most ? most / far : 1;
+    *a = dura.a + f * da, *l = dura.l + f * dl;
+}
+
+/* Weight of a move: how much of the ring stands on edges. */
 static dm_status recentre(const params *p, const work *w, dm_spine *spine, double *moved) {
     double *move = calloc(3 * (size_t)w->n, sizeof *move);
     if (!move) return dm_fail(DM_STUDY, "out_of_memory", "no memory for the line's moves");
     double *a = move, *l = move + w->n, *weight = move + 2 * w->n;
-    for (int i = 0; i < w->n; i++)
-        for (int t = 0; t < DM_NT; t++) {
-            size_t ray = (size_t)i * DM_NT + (size_t)t;
-            double angle = 2 * 3.14159265358979323846 * t / DM_NT;
-            double r = w->filled[i] ? 0.8 * w->rb[ray] + 0.2 * w->rd[ray] : w->rb[ray];
-            a[i] += 2.0 / DM_NT * r * cos(angle);
-            l[i] += 2.0 / DM_NT * r * sin(angle);
-            weight[i] += fmin(w->qb[ray] + (w->filled[i] ? w->qd[ray] : 0.0f), 1.0) / DM_NT;
-        }
+    for (int i = 0; i < w->n; i++) {
+        size_t ray = (size_t)i * DM_NT;
+        middle_of(w->rd + ray, w->rb + ray, w->filled[i], p->min_radius + 1, &a[i], &l[i]);
+        for (int t = 0; t < DM_NT; t++, ray++) weight[i] += fmin(w->qb[ray] + (w->filled[i] ? w->qd[ray] : 0.0f), 1.0) / DM_NT;
+    }
     dm_status status = dm_recentre(spine, p->step, w->n, a, l, weight, p->move_smooth, p->move_most, moved);
     free(move);
     return status;

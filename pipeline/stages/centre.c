@@ -12,6 +12,8 @@
 /* Rays: 0 to 20 mm by 0.5 mm, every 1 mm along the line. A canal's half width is 6 to 15 mm. */
 enum { NR = 41, OPEN = 14, GATHER = 7 };
 static const double DR = 0.5;
+static const double RIM_FAR = 9, RIM_THICK = 5; /* mm from the sac's middle to its rim; of rim, with its blur */
+static const float FAT = -20; /* HU: darker is fat; half way to it from fluid and cord, blurred */
 
 /* A view of the gathered samples. */
 typedef struct rays {
@@ -90,16 +92,8 @@ static float column_level(const rays *r, int s) {
     return near > DM_NT / 2 && level > r->column ? level : 0.0f;
 }
 
-static float bone_beyond(const rays *r, int s, int t, int from, int to) {
-    for (int k = from; k <= to && k < NR; k++) {
-        float v = at(r->v, s, t, k);
-        if (v > r->bone && at(r->opened, s, t, k) < 0.6f * v) return (float)(k * DR);
-    }
-    return -1.0f;
-}
-
-/* Wall along one ray: bone; in a bright column the bone that ends it, or the edge of the column where none follows
- * within 4 mm (fat and veins may lie between). */
+/* Wall along one ray: bone; in a bright column its edge, or the bone that ends it. Not the bone beyond the fat: where 5 mm of it lie behind
+ * the sac (real chests, T4 to T7) the middle of the bony canal lies in the sac's wall, and no dura is found from there. */
 static float wall(const rays *r, int s, int t) {
     float c = r->level[s];
     int seen = 0;
@@ -112,10 +106,7 @@ static float wall(const rays *r, int s, int t) {
         }
         if (v > 0.6f * c) seen = 1;
         if (!r->mr && k >= 4 && v > r->bone && at(r->opened, s, t, k) < 0.6f * dm_fmin(v, c)) return (float)(k * DR);
-        if (seen && k >= 4 && v < 0.5f * c) {
-            float b = r->mr ? -1.0f : bone_beyond(r, s, t, k, k + (int)(4.0 / DR));
-            return b > 0 ? b : (float)(k * DR);
-        }
+        if (seen && k >= 4 && v < 0.5f * c) return (float)(k * DR);
     }
     return -1.0f;
 }
@@ -176,12 +167,64 @@ static float agreement(const float *r, const double c[5]) {
     return (float)n / DM_NT;
 }
 
+/* 1 where the line itself lies in fat, as a mean over 1 mm round it and GATHER mm along it: inside the sac there is none. */
+static int in_fat(const rays *r, int s) {
+    double sum = 0;
+    int n = 0;
+    for (int k = s - GATHER; k <= s + GATHER; k++)
+        for (int t = 0; t < DM_NT && k >= 0 && k < r->ns; t++)
+            for (int j = 0; j <= 2; j++) {
+                float v = at(r->v, k, t, j);
+                if (!dm_is_outside(v)) sum += (double)v, n++;
+            }
+    return !r->mr && n > 0 && sum / n < (double)FAT;
+}
+
+/* Value of row s at a mm ventral and l mm left of the line. */
+static float value_at(const rays *r, int s, double a, double l) {
+    int k = (int)(hypot(a, l) / DR + 0.5), t = (int)floor(atan2(l, a) / (2.0 * 3.14159265358979 / DM_NT) + 0.5);
+    return k < NR ? at(r->v, s, (t + DM_NT) % DM_NT, k) : DM_OUTSIDE;
+}
+
+/* 1 where the way from (a, l) in a direction meets a rim of contrast, with no fat before it and something darker behind. */
+static int meets_rim(const rays *r, int s, double a, double l, double angle) {
+    float top = 0.0f;
+    double reach = RIM_FAR;
+    for (double q = 0; q <= reach; q += DR) {
+        float v = value_at(r, s, a + q * cos(angle), l + q * sin(angle));
+        if (dm_is_outside(v) || (top <= 0.0f && v < FAT)) return 0;
+        if (top <= 0.0f && v > r->column) reach = q + RIM_THICK;
+        if (v > r->column) top = dm_fmax(top, v);
+        if (v < 0.5f * top) return 1;
+    }
+    return 0;
+}
+
+/* The middle of the places near the line that a rim of contrast goes round: where the sac hugs the bodies, 6 mm of fat lie behind it (real
+ * chests, T4 to T7), and a line that went astray into them sees the rim from outside, not along it. 0 = none. */
+static int inside_rim(const rays *r, int s, double *a, double *l) {
+    enum { REACH = 8, DIRECTIONS = 24, LEAST = 15 };
+    int best = 0, n = 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int x = -REACH; x <= REACH; x++)
+            for (int y = -REACH; y <= REACH; y++) {
+                int met = 0;
+                if (x * x + y * y > REACH * REACH) continue;
+                for (int d = 0; d < DIRECTIONS; d++) met += meets_rim(r, s, x, y, d * 2.0 * 3.14159265358979 / DIRECTIONS);
+                if (pass == 0) best = met > best ? met : best;
+                if (pass == 0 || best < LEAST || met < best - 1) continue;
+                *a = (*a * n + x) / (n + 1), *l = (*l * n + y) / (n + 1), n++;
+            }
+    return n > 0;
+}
+
 static void shift_at(const rays *r, int s, double *a, double *l, float *quality) {
     float ring[DM_NT];
     double c[5];
     for (int t = 0; t < DM_NT; t++) ring[t] = gathered(r, s, t);
     fit(ring, c);
     *quality = agreement(ring, c);
+    if (in_fat(r, s)) c[1] = c[2] = 0, inside_rim(r, s, &c[1], &c[2]);
     double far = sqrt(c[1] * c[1] + c[2] * c[2]), most = 6.0, w = far > most ? most / far : 1.0;
     w *= dm_clampf((*quality - 0.3f) / 0.3f, 0.0f, 1.0f);
     *a = c[1] * w;
