@@ -13,6 +13,8 @@
 enum { NR = 41, OPEN = 14, GATHER = 7 };
 static const double DR = 0.5;
 static const double RIM_FAR = 9, RIM_THICK = 5; /* mm from the sac's middle to its rim; of rim, with its blur */
+static const double CORD_FAR = 7; /* mm: half of the widest cord */
+static const int CORD = 12; /* mm2: a third of the thinnest cord, for the blur of its rim */
 static const float FAT = -20; /* HU: darker is fat; half way to it from fluid and cord, blurred */
 
 /* A view of the gathered samples. */
@@ -167,8 +169,8 @@ static float agreement(const float *r, const double c[5]) {
     return (float)n / DM_NT;
 }
 
-/* 1 where the line itself lies in fat, as a mean over 1 mm round it and GATHER mm along it: inside the sac there is none. */
-static int in_fat(const rays *r, int s) {
+/* What the line itself lies in: the mean over 1 mm round it and GATHER mm along it, HU. */
+static double own_value(const rays *r, int s) {
     double sum = 0;
     int n = 0;
     for (int k = s - GATHER; k <= s + GATHER; k++)
@@ -177,7 +179,7 @@ static int in_fat(const rays *r, int s) {
                 float v = at(r->v, k, t, j);
                 if (!dm_is_outside(v)) sum += (double)v, n++;
             }
-    return !r->mr && n > 0 && sum / n < (double)FAT;
+    return n ? sum / n : 0;
 }
 
 /* Value of row s at a mm ventral and l mm left of the line. */
@@ -200,22 +202,86 @@ static int meets_rim(const rays *r, int s, double a, double l, double angle) {
     return 0;
 }
 
-/* The middle of the places near the line that a rim of contrast goes round: where the sac hugs the bodies, 6 mm of fat lie behind it (real
- * chests, T4 to T7), and a line that went astray into them sees the rim from outside, not along it. 0 = none. */
-static int inside_rim(const rays *r, int s, double *a, double *l) {
-    enum { REACH = 8, DIRECTIONS = 24, LEAST = 15 };
-    int best = 0, n = 0;
-    for (int pass = 0; pass < 2; pass++)
-        for (int x = -REACH; x <= REACH; x++)
-            for (int y = -REACH; y <= REACH; y++) {
-                int met = 0;
-                if (x * x + y * y > REACH * REACH) continue;
-                for (int d = 0; d < DIRECTIONS; d++) met += meets_rim(r, s, x, y, d * 2.0 * 3.14159265358979 / DIRECTIONS);
-                if (pass == 0) best = met > best ? met : best;
-                if (pass == 0 || best < LEAST || met < best - 1) continue;
-                *a = (*a * n + x) / (n + 1), *l = (*l * n + y) / (n + 1), n++;
-            }
-    return n > 0;
+/* 1 where the way from (a, l), which is dark, meets contrast before fat within a cord's half width. What lies behind may be as bright: a
+ * collection. */
+static int meets_contrast(const rays *r, int s, double a, double l, double angle) {
+    for (double q = 0; q <= CORD_FAR; q += DR) {
+        float v = value_at(r, s, a + q * cos(angle), l + q * sin(angle));
+        if (dm_is_outside(v) || v < FAT) return 0;
+        if (v > r->column) return 1;
+    }
+    return 0;
+}
+
+/* Places up to SEARCH mm from the line, every mm. */
+enum { DIRECTIONS = 24, SEARCH = 8, WIDTH = 2 * SEARCH + 1, PLACES = WIDTH * WIDTH };
+
+/* In how many directions contrast is met, for all places. dark: from those that are dark themselves, whatever lies behind. */
+static int count_rims(const rays *r, int s, int dark, uint8_t met[PLACES]) {
+    int best = 0;
+    for (int i = 0; i < PLACES; i++) {
+        int x = i % WIDTH - SEARCH, y = i / WIDTH - SEARCH;
+        met[i] = 0;
+        if (x * x + y * y > SEARCH * SEARCH || (dark && value_at(r, s, x, y) > r->column)) continue;
+        for (int d = 0; d < DIRECTIONS; d++) {
+            double angle = d * 2.0 * 3.14159265358979 / DIRECTIONS;
+            met[i] += (uint8_t)(dark ? meets_contrast(r, s, x, y, angle) : meets_rim(r, s, x, y, angle));
+        }
+        best = met[i] > best ? met[i] : best;
+    }
+    return best;
+}
+
+/* Takes the places joined to `seed` with at least `least` directions out of `met`: how many, and their middle. */
+static int take_region(uint8_t met[PLACES], int seed, int least, double *a, double *l) {
+    int stack[PLACES], depth = 0, n = 0;
+    double x = 0, y = 0;
+    stack[depth++] = seed, met[seed] = 0;
+    while (depth) {
+        int at = stack[--depth], step[4] = {1, -1, WIDTH, -WIDTH};
+        n++, x += at % WIDTH - SEARCH, y += at / WIDTH - SEARCH;
+        for (int k = 0; k < 4; k++) { /* the border is never met: the places are a disc within the square */
+            int next = at + step[k];
+            if (next < 0 || next >= PLACES || met[next] < least) continue;
+            met[next] = 0, stack[depth++] = next;
+        }
+    }
+    *a = x / n, *l = y / n;
+    return n;
+}
+
+/* The middle of the largest region of places that a rim of contrast goes round; its area in mm2, 0 = none. dark: the cord in its rim, not
+ * what is bright itself. */
+static int inside_rim(const rays *r, int s, int dark, double *a, double *l) {
+    uint8_t met[PLACES];
+    int best = count_rims(r, s, dark, met), few = dark ? 21 : 15, least = best - 1 > few ? best - 1 : few, most = 0;
+    for (int i = 0; i < PLACES; i++) {
+        double x, y;
+        if (met[i] < least) continue;
+        int n = take_region(met, i, least, &x, &y);
+        if (n > most) most = n, *a = x, *l = y;
+    }
+    return most;
+}
+
+/* 1 where fat lies between the line and (a, l): a lamina's marrow in its cortex looks like a cord in its rim, but lies behind fat. */
+static int behind_fat(const rays *r, int s, double a, double l) {
+    double far = hypot(a, l);
+    for (double q = 0; q < far; q += DR)
+        if (value_at(r, s, q * a / far, q * l / far) < FAT) return 1;
+    return 0;
+}
+
+/* Where a line that went astray sees the sac: from the fat behind it, 6 mm deep where the sac hugs the bodies (real chests, T4 to T7), it
+ * sees the rim from outside, and from a collection in front of it, it sees the cord in its rim. CT. */
+static void back_into_sac(const rays *r, int s, double *a, double *l) {
+    double own = own_value(r, s), x = 0, y = 0;
+    if (own < (double)FAT) {
+        *a = *l = 0;
+        if (inside_rim(r, s, 0, &x, &y)) *a = x, *l = y;
+    } else if (own > (double)r->column && inside_rim(r, s, 1, &x, &y) >= CORD && !behind_fat(r, s, x, y)) {
+        *a = x, *l = y;
+    }
 }
 
 static void shift_at(const rays *r, int s, double *a, double *l, float *quality) {
@@ -224,7 +290,7 @@ static void shift_at(const rays *r, int s, double *a, double *l, float *quality)
     for (int t = 0; t < DM_NT; t++) ring[t] = gathered(r, s, t);
     fit(ring, c);
     *quality = agreement(ring, c);
-    if (in_fat(r, s)) c[1] = c[2] = 0, inside_rim(r, s, &c[1], &c[2]);
+    if (!r->mr) back_into_sac(r, s, &c[1], &c[2]);
     double far = sqrt(c[1] * c[1] + c[2] * c[2]), most = 6.0, w = far > most ? most / far : 1.0;
     w *= dm_clampf((*quality - 0.3f) / 0.3f, 0.0f, 1.0f);
     *a = c[1] * w;
