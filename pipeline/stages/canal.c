@@ -331,7 +331,8 @@ static dm_status recentre(const params *p, const work *w, dm_spine *spine, doubl
     double *a = move, *l = move + w->n, *weight = move + 2 * w->n;
     for (int i = 0; i < w->n; i++) {
         size_t ray = (size_t)i * DM_NT;
-        middle_of(w->rd + ray, w->rb + ray, w->filled[i], p->min_radius + 1, &a[i], &l[i]);
+        /* MR shows fluid as wide as it is: no thin rim is lost beside the line. */
+        middle_of(w->rd + ray, w->rb + ray, w->filled[i], w->edge.mr ? 0 : p->min_radius + 1, &a[i], &l[i]);
         for (int t = 0; t < DM_NT; t++, ray++) weight[i] += fmin(w->qb[ray] + (w->filled[i] ? w->qd[ray] : 0.0f), 1.0) / DM_NT;
     }
     dm_status status = dm_recentre(spine, p->step, w->n, a, l, weight, p->move_smooth, p->move_most, moved);

@@ -15,7 +15,8 @@ static const double DR = 0.5;
 static const double RIM_FAR = 9, RIM_THICK = 5; /* mm from the sac's middle to its rim; of rim, with its blur */
 static const double CORD_FAR = 7; /* mm: half of the widest cord */
 static const int CORD = 12; /* mm2: a third of the thinnest cord, for the blur of its rim */
-static const float FAT = -20; /* HU: darker is fat; half way to it from fluid and cord, blurred */
+static const double OBLONG = 2.2; /* length by width: the cord is at most twice as wide as deep */
+static const float FAT = -20; /* HU: darker than this, as a mean, is fat */
 
 /* A view of the gathered samples. */
 typedef struct rays {
@@ -232,39 +233,50 @@ static int count_rims(const rays *r, int s, int dark, uint8_t met[PLACES]) {
     return best;
 }
 
-/* Takes the places joined to `seed` with at least `least` directions out of `met`: how many, and their middle. */
-static int take_region(uint8_t met[PLACES], int seed, int least, double *a, double *l) {
+/* Places joined to each other: how many (mm2), their middle, and how much longer than wide they are. */
+typedef struct region {
+    int n;
+    double a, l, oblong;
+} region;
+
+static region region_of(int n, double x, double y, double xx, double yy, double xy) {
+    double a = x / n, l = y / n, half = 0.5 * (xx + yy - (a * x + l * y)) / n;
+    double turn = hypot(0.5 * (xx - a * x - yy + l * y), xy - a * y) / n, third = 1.0 / 12; /* of a place's own width */
+    return (region){n, a, l, sqrt((half + turn + third) / (half - turn + third))};
+}
+
+/* Takes the places joined to `seed` with at least `least` directions out of `met`. */
+static region take_region(uint8_t met[PLACES], int seed, int least) {
     int stack[PLACES], depth = 0, n = 0;
-    double x = 0, y = 0;
+    double x = 0, y = 0, xx = 0, yy = 0, xy = 0;
     stack[depth++] = seed, met[seed] = 0;
     while (depth) {
-        int at = stack[--depth], step[4] = {1, -1, WIDTH, -WIDTH};
-        n++, x += at % WIDTH - SEARCH, y += at / WIDTH - SEARCH;
-        for (int k = 0; k < 4; k++) { /* the border is never met: the places are a disc within the square */
+        int at = stack[--depth], step[4] = {1, -1, WIDTH, -WIDTH}, px = at % WIDTH - SEARCH, py = at / WIDTH - SEARCH;
+        n++, x += px, y += py, xx += px * px, yy += py * py, xy += px * py;
+        for (int k = 0; k < 4; k++) { /* a row's end is not joined to the next one's beginning: the places are a disc within the square */
             int next = at + step[k];
             if (next < 0 || next >= PLACES || met[next] < least) continue;
             met[next] = 0, stack[depth++] = next;
         }
     }
-    *a = x / n, *l = y / n;
-    return n;
+    return region_of(n, x, y, xx, yy, xy);
 }
 
-/* The middle of the largest region of places that a rim of contrast goes round; its area in mm2, 0 = none. dark: the cord in its rim, not
- * what is bright itself. */
-static int inside_rim(const rays *r, int s, int dark, double *a, double *l) {
+/* The largest region of places that a rim of contrast goes round and that is as round as a sac or a cord; n = 0: none. A lamina's marrow in
+ * its cortex is oblong. dark: the cord in its rim, not what is bright itself. */
+static region inside_rim(const rays *r, int s, int dark) {
     uint8_t met[PLACES];
-    int best = count_rims(r, s, dark, met), few = dark ? 21 : 15, least = best - 1 > few ? best - 1 : few, most = 0;
+    region most = {0, 0, 0, 0};
+    int best = count_rims(r, s, dark, met), few = dark ? 21 : 15, least = best - 1 > few ? best - 1 : few;
     for (int i = 0; i < PLACES; i++) {
-        double x, y;
         if (met[i] < least) continue;
-        int n = take_region(met, i, least, &x, &y);
-        if (n > most) most = n, *a = x, *l = y;
+        region o = take_region(met, i, least);
+        if (o.n > most.n && o.oblong < OBLONG) most = o;
     }
     return most;
 }
 
-/* 1 where fat lies between the line and (a, l): a lamina's marrow in its cortex looks like a cord in its rim, but lies behind fat. */
+/* 1 where fat lies between the line and (a, l): behind it lies a lamina. */
 static int behind_fat(const rays *r, int s, double a, double l) {
     double far = hypot(a, l);
     for (double q = 0; q < far; q += DR)
@@ -272,16 +284,21 @@ static int behind_fat(const rays *r, int s, double a, double l) {
     return 0;
 }
 
+/* 1 where a bright column is seen round the line within half a vertebra: without contrast there is no rim, but cortex. */
+static int by_column(const rays *r, int s) {
+    for (int k = s - OPEN; k <= s + OPEN; k++)
+        if (k >= 0 && k < r->ns && r->level[k] > 0.0f) return 1;
+    return 0;
+}
+
 /* Where a line that went astray sees the sac: from the fat behind it, 6 mm deep where the sac hugs the bodies (real chests, T4 to T7), it
- * sees the rim from outside, and from a collection in front of it, it sees the cord in its rim. CT. */
+ * sees the rim from outside, and from a collection in front of it, it sees the cord in its rim. CT with contrast; else a and l stay. */
 static void back_into_sac(const rays *r, int s, double *a, double *l) {
-    double own = own_value(r, s), x = 0, y = 0;
-    if (own < (double)FAT) {
-        *a = *l = 0;
-        if (inside_rim(r, s, 0, &x, &y)) *a = x, *l = y;
-    } else if (own > (double)r->column && inside_rim(r, s, 1, &x, &y) >= CORD && !behind_fat(r, s, x, y)) {
-        *a = x, *l = y;
-    }
+    double own = own_value(r, s);
+    int in_fat = own < (double)FAT;
+    if (r->mr || !by_column(r, s) || (!in_fat && own <= (double)r->column)) return;
+    region o = inside_rim(r, s, !in_fat);
+    if (o.n >= CORD && (in_fat || !behind_fat(r, s, o.a, o.l))) *a = o.a, *l = o.l;
 }
 
 static void shift_at(const rays *r, int s, double *a, double *l, float *quality) {
@@ -290,7 +307,7 @@ static void shift_at(const rays *r, int s, double *a, double *l, float *quality)
     for (int t = 0; t < DM_NT; t++) ring[t] = gathered(r, s, t);
     fit(ring, c);
     *quality = agreement(ring, c);
-    if (!r->mr) back_into_sac(r, s, &c[1], &c[2]);
+    back_into_sac(r, s, &c[1], &c[2]);
     double far = sqrt(c[1] * c[1] + c[2] * c[2]), most = 6.0, w = far > most ? most / far : 1.0;
     w *= dm_clampf((*quality - 0.3f) / 0.3f, 0.0f, 1.0f);
     *a = c[1] * w;
