@@ -218,8 +218,7 @@ static int meets_contrast(const rays *r, int s, double a, double l, double angle
 enum { DIRECTIONS = 24, SEARCH = 8, WIDTH = 2 * SEARCH + 1, PLACES = WIDTH * WIDTH };
 
 /* In how many directions contrast is met, for all places. dark: from those that are dark themselves, whatever lies behind. */
-static int count_rims(const rays *r, int s, int dark, uint8_t met[PLACES]) {
-    int best = 0;
+static void count_rims(const rays *r, int s, int dark, uint8_t met[PLACES]) {
     for (int i = 0; i < PLACES; i++) {
         int x = i % WIDTH - SEARCH, y = i / WIDTH - SEARCH;
         met[i] = 0;
@@ -228,9 +227,7 @@ static int count_rims(const rays *r, int s, int dark, uint8_t met[PLACES]) {
             double angle = d * 2.0 * 3.14159265358979 / DIRECTIONS;
             met[i] += (uint8_t)(dark ? meets_contrast(r, s, x, y, angle) : meets_rim(r, s, x, y, angle));
         }
-        best = met[i] > best ? met[i] : best;
     }
-    return best;
 }
 
 /* Places joined to each other: how many (mm2), their middle, and how much longer than wide they are. */
@@ -267,7 +264,8 @@ static region take_region(uint8_t met[PLACES], int seed, int least) {
 static region inside_rim(const rays *r, int s, int dark) {
     uint8_t met[PLACES];
     region most = {0, 0, 0, 0};
-    int best = count_rims(r, s, dark, met), few = dark ? 21 : 15, least = best - 1 > few ? best - 1 : few;
+    int least = dark ? 21 : 15; /* of DIRECTIONS: a sac's rim has gaps at sleeves and where it is thin, a cord's all but none */
+    count_rims(r, s, dark, met);
     for (int i = 0; i < PLACES; i++) {
         if (met[i] < least) continue;
         region o = take_region(met, i, least);
