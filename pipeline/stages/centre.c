@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dialect.h"
+#include "frame.h"
 #include "ranks.h"
 
 /* Rays: 0 to 20 mm by 0.5 mm, every 1 mm along the line. A canal's half width is 6 to 15 mm. */
@@ -14,7 +15,7 @@ enum { NR = 41, OPEN = 14, GATHER = 7 };
 static const double DR = 0.5;
 static const double RIM_FAR = 9, RIM_THICK = 5; /* mm from the sac's middle to its rim; of rim, with its blur */
 static const double CORD_FAR = 7; /* mm: half of the widest cord */
-static const int CORD = 12; /* mm2: a third of the thinnest cord, for the blur of its rim */
+static const int CORD = 12; /* mm2: a third of the thinnest cord, for the blur of its rim; no sac is narrower */
 static const double OBLONG = 2.2; /* length by width: the cord is at most twice as wide as deep */
 static const float FAT = -20; /* HU: darker than this, as a mean, is fat */
 
@@ -185,8 +186,8 @@ static double own_value(const rays *r, int s) {
 
 /* Value of row s at a mm ventral and l mm left of the line. */
 static float value_at(const rays *r, int s, double a, double l) {
-    int k = (int)(hypot(a, l) / DR + 0.5), t = (int)floor(atan2(l, a) / (2.0 * 3.14159265358979 / DM_NT) + 0.5);
-    return k < NR ? at(r->v, s, (t + DM_NT) % DM_NT, k) : DM_OUTSIDE;
+    int k = (int)(hypot(a, l) / DR + 0.5);
+    return k < NR ? at(r->v, s, dm_column_of(atan2(l, a) * 180 / 3.14159265358979), k) : DM_OUTSIDE;
 }
 
 /* 1 where the way from (a, l) in a direction meets a rim of contrast, with no fat before it and something darker behind. */
@@ -292,9 +293,10 @@ static int by_column(const rays *r, int s) {
 /* Where a line that went astray sees the sac: from the fat behind it, 6 mm deep where the sac hugs the bodies (real chests, T4 to T7), it
  * sees the rim from outside, and from a collection in front of it, it sees the cord in its rim. CT with contrast; else a and l stay. */
 static void back_into_sac(const rays *r, int s, double *a, double *l) {
+    if (r->mr || !by_column(r, s)) return;
     double own = own_value(r, s);
     int in_fat = own < (double)FAT;
-    if (r->mr || !by_column(r, s) || (!in_fat && own <= (double)r->column)) return;
+    if (!in_fat && own <= (double)r->column) return;
     region o = inside_rim(r, s, !in_fat);
     if (o.n >= CORD && (in_fat || !behind_fat(r, s, o.a, o.l))) *a = o.a, *l = o.l;
 }

@@ -112,6 +112,7 @@ START_TEST(pieces_of_a_collection_are_not_placed) {
         for (int k = 0; k < 2; k++) {
             const dm_finding *f = &st->findings.f[k];
             int both = f->site_from < 40 && f->site_to > 136;
+            ck_assert(f->accepted && (!behind || f->site_to - f->site_from < 60));
             ck_assert_msg(f->unplaced == !behind && both == !behind, "placed %d, %.0f to %.0f mm", !f->unplaced, f->site_from, f->site_to);
         }
         ck_assert_int_eq(strstr(st->qc, "site_unplaced") != NULL, !behind);
