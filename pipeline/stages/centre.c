@@ -204,13 +204,14 @@ static int meets_rim(const rays *r, int s, double a, double l, double angle) {
     return 0;
 }
 
-/* 1 where the way from (a, l), which is dark, meets contrast before fat within a cord's half width. What lies behind may be as bright: a
- * collection. */
+/* 1 where the way from (a, l) meets contrast twice as bright as there, before fat and within a cord's half width: a thin cord is blurred by
+ * its rim. What lies behind may be as bright: a collection. */
 static int meets_contrast(const rays *r, int s, double a, double l, double angle) {
+    float least = dm_fmax(r->column, 2.0f * value_at(r, s, a, l));
     for (double q = 0; q <= CORD_FAR; q += DR) {
         float v = value_at(r, s, a + q * cos(angle), l + q * sin(angle));
         if (dm_is_outside(v) || v < FAT) return 0;
-        if (v > r->column) return 1;
+        if (v > least) return 1;
     }
     return 0;
 }
@@ -218,16 +219,22 @@ static int meets_contrast(const rays *r, int s, double a, double l, double angle
 /* Places up to SEARCH mm from the line, every mm. */
 enum { DIRECTIONS = 24, SEARCH = 8, WIDTH = 2 * SEARCH + 1, PLACES = WIDTH * WIDTH };
 
-/* In how many directions contrast is met, for all places. dark: from those that are dark themselves, whatever lies behind. */
+/* In how many directions a rim of contrast is met from (a, l). dark: twice as bright as there, whatever lies behind it. */
+static int count_met(const rays *r, int s, double a, double l, int dark) {
+    int met = 0;
+    for (int d = 0; d < DIRECTIONS; d++) {
+        double angle = d * 2.0 * 3.14159265358979 / DIRECTIONS;
+        met += dark ? meets_contrast(r, s, a, l, angle) : meets_rim(r, s, a, l, angle);
+    }
+    return met;
+}
+
+/* The same for all places. */
 static void count_rims(const rays *r, int s, int dark, uint8_t met[PLACES]) {
     for (int i = 0; i < PLACES; i++) {
         int x = i % WIDTH - SEARCH, y = i / WIDTH - SEARCH;
         met[i] = 0;
-        if (x * x + y * y > SEARCH * SEARCH || (dark && value_at(r, s, x, y) > r->column)) continue;
-        for (int d = 0; d < DIRECTIONS; d++) {
-            double angle = d * 2.0 * 3.14159265358979 / DIRECTIONS;
-            met[i] += (uint8_t)(dark ? meets_contrast(r, s, x, y, angle) : meets_rim(r, s, x, y, angle));
-        }
+        if (x * x + y * y <= SEARCH * SEARCH) met[i] = (uint8_t)count_met(r, s, x, y, dark);
     }
 }
 
@@ -290,15 +297,16 @@ static int by_column(const rays *r, int s) {
     return 0;
 }
 
-/* Where a line that went astray sees the sac: from the fat behind it, 6 mm deep where the sac hugs the bodies (real chests, T4 to T7), it
- * sees the rim from outside, and from a collection in front of it, it sees the cord in its rim. CT with contrast; else a and l stay. */
+/* Where a line that went astray sees the sac: from the fat behind it, 6 mm deep where the sac hugs the bodies (real chests, T4 to T7), or from
+ * a disc before it, it sees the rim from outside, and from a collection in front of it, it sees the cord in its rim. CT with contrast; else
+ * a and l stay. */
 static void back_into_sac(const rays *r, int s, double *a, double *l) {
     if (r->mr || !by_column(r, s)) return;
     double own = own_value(r, s);
-    int in_fat = own < (double)FAT;
-    if (!in_fat && own <= (double)r->column) return;
-    region o = inside_rim(r, s, !in_fat);
-    if (o.n >= CORD && (in_fat || !behind_fat(r, s, o.a, o.l))) *a = o.a, *l = o.l;
+    int in_contrast = own > (double)r->column, in_fat = own < (double)FAT;
+    if (!in_contrast && !in_fat && 2 * count_met(r, s, 0, 0, 0) >= DIRECTIONS) return; /* the cord, its rim all round */
+    region o = inside_rim(r, s, in_contrast);
+    if (o.n >= CORD && (!in_contrast || !behind_fat(r, s, o.a, o.l))) *a = o.a, *l = o.l;
 }
 
 static void shift_at(const rays *r, int s, double *a, double *l, float *quality) {
