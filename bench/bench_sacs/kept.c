@@ -12,6 +12,13 @@ static int array(FILE *f, int write, void *at, size_t bytes) {
     return *p && fread(*p, 1, bytes, f) == bytes;
 }
 
+/* One array that a study may lack (NULL). */
+static int optional(FILE *f, int write, uint8_t **at, size_t bytes) {
+    uint8_t there = *at != NULL;
+    if (write) return fwrite(&there, 1, 1, f) == 1 && (!there || array(f, 1, at, bytes));
+    return fread(&there, 1, 1, f) == 1 && (!there || array(f, 0, at, bytes));
+}
+
 static int arrays(FILE *f, int write, dm_study *st) {
     size_t n = (size_t)st->spine.n, cells = n * DM_NT, three = 3 * n * sizeof(double);
     const dm_grid *g = &st->crop.coarse;
@@ -27,7 +34,8 @@ static int arrays(FILE *f, int write, dm_study *st) {
            array(f, write, &c->r_bone, cells * sizeof(float)) &&
            array(f, write, &c->q_dura, cells * sizeof(float)) &&
            array(f, write, &c->q_bone, cells * sizeof(float)) && array(f, write, &c->no_bone, cells) &&
-           array(f, write, &c->filled, n) && array(f, write, &c->sac, n * sizeof(float));
+           array(f, write, &c->filled, n) && array(f, write, &c->sac, n * sizeof(float)) &&
+           optional(f, write, &c->parted, cells) && optional(f, write, &c->roots, cells);
 }
 
 static void forget(dm_study *st) {
@@ -64,33 +72,4 @@ int kept_study(const char *path, dm_study *st) {
     fclose(f);
     if (!good) dm_study_clear(st);
     return good;
-}
-
-/* The map too, while that stage stands still: its own file, to be deleted when the stage changes. */
-static int map_arrays(FILE *f, int write, dm_map *m) {
-    size_t n = (size_t)m->n, cells = n * DM_NT;
-    return array(f, write, &m->e, cells * sizeof(float)) && array(f, write, &m->d, cells * sizeof(float)) &&
-           array(f, write, &m->thickness, cells * sizeof(float)) && array(f, write, &m->assessed, cells) &&
-           array(f, write, &m->sac, n * sizeof(float)) && array(f, write, &m->tissue, DM_NT * sizeof(float)) &&
-           array(f, write, &m->beside, cells * sizeof(float));
-}
-
-int kept_map(const char *path, dm_study *st) {
-    FILE *f = fopen(path, "rb");
-    if (!f) return 0;
-    int good = fread(&st->map, sizeof st->map, 1, f) == 1;
-    if (good) {
-        st->map = (dm_map){.n = st->map.n, .blur = st->map.blur, .fat_bright = st->map.fat_bright};
-        good = map_arrays(f, 0, &st->map);
-    }
-    fclose(f);
-    return good;
-}
-
-void keep_map(const char *path, dm_study *st) {
-    FILE *f = fopen(path, "wb");
-    if (!f) return;
-    int good = fwrite(&st->map, sizeof st->map, 1, f) == 1 && map_arrays(f, 1, &st->map);
-    fclose(f);
-    if (!good) remove(path);
 }

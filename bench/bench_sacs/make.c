@@ -16,17 +16,13 @@ static int from_scan(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, 
 
 int make_study(dm_gpu *gpu, const dm_anatomy *a, const dm_ph_scanner *sc, const char *cache, const char *set,
                dm_study *st) {
-    char path[600], map[610];
+    char path[600];
     snprintf(path, sizeof path, "%s/%s%s_%d_%llu_%d.study", cache ? cache : "", a->host ? "host_" : "",
              a->kind, (int)a->protocol, (unsigned long long)a->seed, a->number);
-    snprintf(map, sizeof map, "%s.map", path);
     int good = cache && kept_study(path, st);
     if (!good) {
         good = from_scan(gpu, a, sc, set, st);
         if (good && cache) keep_study(path, st);
     }
-    if (good && cache && kept_map(map, st)) return 1;
-    good = good && bench_run(gpu, dm_stages[AFTER_LEVELS], set, st);
-    if (good && cache) keep_map(map, st);
-    return good;
+    return good && bench_run(gpu, dm_stages[AFTER_LEVELS], set, st);
 }

@@ -79,11 +79,9 @@ int look_without(dm_gpu *gpu, const bench *b, shown *out);
 void score_signs(const bench *b);
 void report_signs(const totals *t);
 
-/* kept.c: a study as the stage levels leaves it, and the map too while that stage stands still; files to be
- * deleted when an earlier stage changes. Reading gives 0 when there is no whole one. */
+/* kept.c: a study as the stage levels leaves it; files to be deleted when that or an earlier stage changes. Reading gives 0 when there is
+ * no whole one. */
 void keep_study(const char *path, const dm_study *study);
 int kept_study(const char *path, dm_study *study);
-void keep_map(const char *path, dm_study *study);
-int kept_map(const char *path, dm_study *study);
 
 #endif
