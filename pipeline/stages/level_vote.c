@@ -204,7 +204,7 @@ static void hear(vote *v, const dm_level_votes *votes) {
 }
 
 static void anchors_on(const vote *v, const dm_reading *a, dm_labelling *out) {
-    int last_rib = 0, first_bare = 0, top = a->path.from;
+    int last_rib = 0, first_bare = 0, ribs = 0, top = a->path.from;
     double above = dm_chain_top_rib(&a->chain, v->c, v->a, top, a->path.at[0], a->path.scale);
     if (a->chain.level[top] == DM_T1 + a->chain.thoracic - 1) last_rib = above > 0.5;
     for (int j = 0; j < a->path.n; j++) {
@@ -216,11 +216,12 @@ static void anchors_on(const vote *v, const dm_reading *a, dm_labelling *out) {
         if (lower == DM_T1 + a->chain.thoracic - 1) last_rib = rib > 0.5;
         if (lower == DM_L1) first_bare = rib < -0.5;
         if (lower >= DM_T1 && lower <= DM_T13)
-            out->rib += rib;
+            out->rib += rib, ribs += rib > 0.5;
         else
             out->rib -= rib;
     }
     out->rib_end = last_rib && first_bare;
+    out->all_ribs = ribs >= a->chain.thoracic;
 }
 
 /* Log weight of the best explanation. */

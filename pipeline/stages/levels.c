@@ -119,11 +119,11 @@ static void write_vertebrae(const dm_study *study, const dm_column *c, const dm_
     for (int j = 0; j < out->n; j++) place(&study->spine, &out->v[j]);
 }
 
-/* Anchors that the path rests on. The rib alone is no anchor: its end, or its beginning, is. */
+/* Anchors that the path rests on. A rib alone is no anchor: the last one, the first one, or all of them are. */
 static void name_anchors(const dm_labelling *label, char *out, size_t size) {
     const char *names[4] = {"skull", "c2", "ribs", "sacrum"};
-    int on[4] = {label->skull > 1, label->dens > 0.8, label->first > 0.5 || label->rib_end,
-                 label->sacrum > 1.5};
+    int ribs = label->first > 0.5 || label->rib_end || label->all_ribs;
+    int on[4] = {label->skull > 1, label->dens > 0.8, ribs, label->sacrum > 1.5};
     out[0] = 0;
     for (int i = 0; i < 4; i++)
         if (on[i]) snprintf(out + strlen(out), size - strlen(out), "%s%s", out[0] ? "+" : "", names[i]);

@@ -195,6 +195,7 @@ typedef struct dm_labelling {
     int alt_shift;
     double rib, first, dens, skull, sacrum; /* what each anchor gives on the path, nats */
     int rib_end;                            /* the last rib is seen on the path */
+    int all_ribs;                           /* so are those of every thoracic vertebra */
     dm_level_view view;                     /* all readings together: its s, p and n */
 } dm_labelling;
 /* votes: NULL or what other series say. ballot: NULL, or takes what was chosen from, then to be cleared. */

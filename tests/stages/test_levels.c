@@ -179,6 +179,21 @@ START_TEST(a_narrow_scan_is_not_counted_by_ribs) {
 }
 END_TEST
 
+/* A chest that ends within C7 and L1 shows neither a bare neck nor bare loins, but all ribs; from T3 on, neither. */
+START_TEST(twelve_ribs_name_a_chest) {
+    model m = make_model(DM_C7, DM_L1, 12, 1);
+    dm_levels_params p;
+    dm_params_preset(dm_stage_levels.params, dm_stage_levels.n_params, &p);
+    p.anchored = 0.5; /* not how probable it is, but what it stands on */
+    for (int first = 1; first <= 3; first += 2) {
+        dm_study *study = make_study(&m, m.from[first] - 8, m.from[m.n - 1] + 14, 2);
+        ck_assert(dm_good(dm_stage_levels.run(gpu, &p, study)));
+        ck_assert_str_eq(study->levels.count_method, first == 1 ? "ribs" : "unanchored");
+        free_study(study);
+    }
+}
+END_TEST
+
 /* A seam of the dens as strong as a disc leaves two numberings of the neck: neither is promised, and the
  * right one is the best or the second. */
 START_TEST(a_seam_of_the_dens_is_not_taken_for_sure) {
@@ -414,6 +429,7 @@ int main(void) {
     tcase_add_test(tests, kidneys_full_of_contrast_are_no_ribs);
     tcase_add_test(tests, a_pelvis_has_no_ribs);
     tcase_add_test(tests, a_narrow_scan_is_not_counted_by_ribs);
+    tcase_add_test(tests, twelve_ribs_name_a_chest);
     tcase_add_test(tests, a_seam_of_the_dens_is_not_taken_for_sure);
     tcase_add_test(tests, a_low_seam_leaves_the_axis_its_name);
     tcase_add_test(tests, sac_and_conus_place_a_lumbar_mr);
