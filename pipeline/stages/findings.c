@@ -71,6 +71,8 @@ static const dm_param table[] = {
     TRAP(c1c2_reach, "mm", 0, 40, 10, "Dorsal fluid above this point below the upper edge of C3 is the retrospinal sign, which does not tell the site."),
     TRAP(spur_length, "mm", 0, 30, 10, "A ventral candidate that is shorter than this, with what shines at its angle beyond its ends, is a spur or disc rim: phantoms' are 3 to 8 mm long; 12 mm are a leak."),
     TRAP(spur_dim, "1", 0, 1.2, 0.5, "MR: and dimmer than this share of the sac: bone and the rims of discs are dark there, a bulging disc may be half as bright as fluid."),
+    TRAP(disc_bone_length, "mm", 0, 60, 25, "CT: one shorter than this, at a disc that is bone itself, grows out of it: a calcified disc, or its rim's spur. A vertebra and its discs are 25 mm long."),
+    TRAP(disc_bone_share, "1", 0.1, 10, 0.6, "CT: that disc, before the canal's wall, is at least this share of the candidate's brightness; a disc has 60 to 120 HU."),
     TRAP(calcified, "1", 1, 5, 1.3, "CT: a candidate brighter than the sac by this factor is bone or calcified ligament: leaked contrast is diluted."),
     TRAP(injected, "1", 0.5, 3, 1.05, "CT: a long lumbar collection as bright as this share of the sac was injected there."),
     TRAP(injected_mm, "mm", 0, 300, 60, "And longer than this: two lumbar segments."),

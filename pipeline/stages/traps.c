@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dialect.h"
+#include "disc_bone.h"
 #include "frame.h"
 #include "grid.h"
 #include "level.h"
@@ -329,6 +330,14 @@ static double length_with_surroundings(const dm_study *st, const dm_finding *f) 
     return (to - from + 1) * st->spine.ds;
 }
 
+/* Of a pool in front. */
+static int is_spur(const dm_traps_params *p, const dm_study *st, const dm_finding *f) {
+    int fluid = st->modality == DM_MR && f->peak_ratio >= p->spur_dim; /* bone and the disc's rim are dark there */
+    double length = length_with_surroundings(st, f);
+    if (fluid || length < p->spur_length) return !fluid;
+    return st->modality == DM_CT && length < p->disc_bone_length && dm_disc_beside(st, f) > p->disc_bone_share * f->peak_value;
+}
+
 dm_false_sign dm_trap_of(const dm_traps_params *p, const dm_study *st, const dm_traps *t,
                          const dm_finding *f) {
     double c3, l1;
@@ -341,7 +350,6 @@ dm_false_sign dm_trap_of(const dm_traps_params *p, const dm_study *st, const dm_
         dm_lumbar_top(&st->levels, &l1) && f->s_to > l1)
         return DM_SIGN_EPIDURAL;
     if (st->modality == DM_CT && brightness(st, f) > p->calcified) return DM_SIGN_CALCIFICATION;
-    int fluid = st->modality == DM_MR && f->peak_ratio >= p->spur_dim; /* bone and the disc's rim are dark there */
-    if (f->side == DM_VENTRAL && !fluid && length_with_surroundings(st, f) < p->spur_length) return DM_SIGN_SPUR;
+    if (f->side == DM_VENTRAL && is_spur(p, st, f)) return DM_SIGN_SPUR;
     return DM_NO_SIGN;
 }

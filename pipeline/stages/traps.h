@@ -7,6 +7,7 @@
 typedef struct dm_traps_params {
     double c1c2_reach, spur_length;         /* mm */
     double spur_dim;                        /* share of the sac */
+    double disc_bone_length, disc_bone_share; /* mm; of the candidate's brightness */
     double calcified;                       /* share of the sac */
     double injected, injected_mm;           /* share of the sac, mm */
     double renal_hu, renal_ml;              /* HU, ml */

@@ -71,6 +71,8 @@ static dm_study *make(const trunk *t) {
 static const dm_traps_params preset = {.c1c2_reach = 10,
                                        .spur_length = 10,
                                        .spur_dim = 0.5,
+                                       .disc_bone_length = 25,
+                                       .disc_bone_share = 0.6,
                                        .calcified = 1.3,
                                        .injected = 1.05,
                                        .injected_mm = 60,
@@ -172,6 +174,40 @@ START_TEST(signs_of_pools) {
 }
 END_TEST
 
+/* Bone in a disc beside a candidate of 16 mm, before the wall: the sign of a short one that grows out of it. Contrast ends at the wall. */
+START_TEST(a_calcified_disc_is_a_spur) {
+    const trunk t = {.renal = -80, .blood = 45};
+    static const struct {
+        double from, to; /* of bone before the line, mm */
+        double at, half; /* along it */
+        int length, sign;
+    } c[] = {{12, 20, 28, 4, 16, DM_SIGN_SPUR}, {8, 12, 28, 4, 16, DM_NO_SIGN}, {12, 20, 28, 4, 28, DM_NO_SIGN},
+             {12, 20, 42, 8, 16, DM_NO_SIGN}, {0, 0, 28, 4, 16, DM_NO_SIGN}};
+    for (int k = 0; k < 5; k++) {
+        dm_study *st = make(&t);
+        dm_traps traps;
+        const double half = c[k].length / 2.0;
+        const dm_finding f = {.side = DM_VENTRAL, .s = 30, .s_from = 30 - half, .s_to = 30 + half, .length_mm = c[k].length,
+                              .peak_ratio = 0.9, .peak_value = 500};
+        ck_assert(dm_good(dm_traps_study(&preset, st, &traps)));
+        add_canal(st, 90);
+        for (int z = 0; z < 100; z++)
+            for (int y = 0; y < 20; y++)
+                for (int x = 0; x < 20; x++) {
+                    double front = 20 - 2 * y, s = 200 - 2 * z;
+                    if (front > c[k].from && front < c[k].to && fabs(s - c[k].at) <= c[k].half)
+                        st->crop.raw.v[dm_at(x, y, z, 20, 20)] = 700;
+                }
+        ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), c[k].sign);
+        free(st->canal.r_dura), free(st->canal.r_bone), free(st->map.sac), free(st->map.e), free(st->map.assessed);
+        st->canal = (dm_canal){0}, st->map = (dm_map){0};
+        dm_traps_free(&traps);
+        dm_study_clear(st);
+        free(st);
+    }
+}
+END_TEST
+
 int main(void) {
     TCase *t = tcase_create("traps");
     tcase_set_timeout(t, 60);
@@ -179,5 +215,6 @@ int main(void) {
     tcase_add_test(t, each_sign_is_seen_alone);
     tcase_add_test(t, figures_of_kidneys_and_blood);
     tcase_add_test(t, signs_of_pools);
+    tcase_add_test(t, a_calcified_disc_is_a_spur);
     return cases_failed("traps", t) != 0;
 }
