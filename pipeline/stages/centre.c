@@ -219,22 +219,22 @@ static int meets_contrast(const rays *r, int s, double a, double l, double angle
 /* Places up to SEARCH mm from the line, every mm. */
 enum { DIRECTIONS = 24, SEARCH = 8, WIDTH = 2 * SEARCH + 1, PLACES = WIDTH * WIDTH };
 
-/* In how many directions a rim of contrast is met from (a, l). dark: twice as bright as there, whatever lies behind it. */
-static int count_met(const rays *r, int s, double a, double l, int dark) {
+/* 1 where a rim of contrast is met in `least` directions from (a, l). dark: twice as bright as there, whatever lies behind it. Directions far
+ * from each other are asked in turn: most places fail by the first few. */
+static int is_within(const rays *r, int s, double a, double l, int dark, int least) {
     int met = 0;
-    for (int d = 0; d < DIRECTIONS; d++) {
-        double angle = d * 2.0 * 3.14159265358979 / DIRECTIONS;
+    for (int d = 0; d < DIRECTIONS && met + DIRECTIONS - d >= least; d++) {
+        double angle = 7 * d % DIRECTIONS * 2.0 * 3.14159265358979 / DIRECTIONS;
         met += dark ? meets_contrast(r, s, a, l, angle) : meets_rim(r, s, a, l, angle);
     }
-    return met;
+    return met >= least;
 }
 
 /* The same for all places. */
-static void count_rims(const rays *r, int s, int dark, uint8_t met[PLACES]) {
+static void find_within(const rays *r, int s, int dark, int least, uint8_t within[PLACES]) {
     for (int i = 0; i < PLACES; i++) {
         int x = i % WIDTH - SEARCH, y = i / WIDTH - SEARCH;
-        met[i] = 0;
-        if (x * x + y * y <= SEARCH * SEARCH) met[i] = (uint8_t)count_met(r, s, x, y, dark);
+        within[i] = x * x + y * y <= SEARCH * SEARCH && is_within(r, s, x, y, dark, least);
     }
 }
 
@@ -250,18 +250,18 @@ static region region_of(int n, double x, double y, double xx, double yy, double 
     return (region){n, a, l, sqrt((half + turn + third) / (half - turn + third))};
 }
 
-/* Takes the places joined to `seed` with at least `least` directions out of `met`. */
-static region take_region(uint8_t met[PLACES], int seed, int least) {
+/* Takes the places joined to `seed` out of `within`. */
+static region take_region(uint8_t within[PLACES], int seed) {
     int stack[PLACES], depth = 0, n = 0;
     double x = 0, y = 0, xx = 0, yy = 0, xy = 0;
-    stack[depth++] = seed, met[seed] = 0;
+    stack[depth++] = seed, within[seed] = 0;
     while (depth) {
         int at = stack[--depth], step[4] = {1, -1, WIDTH, -WIDTH}, px = at % WIDTH - SEARCH, py = at / WIDTH - SEARCH;
         n++, x += px, y += py, xx += px * px, yy += py * py, xy += px * py;
         for (int k = 0; k < 4; k++) { /* a row's end is not joined to the next one's beginning: the places are a disc within the square */
             int next = at + step[k];
-            if (next < 0 || next >= PLACES || met[next] < least) continue;
-            met[next] = 0, stack[depth++] = next;
+            if (next < 0 || next >= PLACES || !within[next]) continue;
+            within[next] = 0, stack[depth++] = next;
         }
     }
     return region_of(n, x, y, xx, yy, xy);
@@ -270,13 +270,13 @@ static region take_region(uint8_t met[PLACES], int seed, int least) {
 /* The largest region of places that a rim of contrast goes round and that is as round as a sac or a cord; n = 0: none. A lamina's marrow in
  * its cortex is oblong. dark: the cord in its rim, not what is bright itself. */
 static region inside_rim(const rays *r, int s, int dark) {
-    uint8_t met[PLACES];
+    uint8_t within[PLACES];
     region most = {0, 0, 0, 0};
     int least = dark ? 21 : 15; /* of DIRECTIONS: a sac's rim has gaps at sleeves and where it is thin, a cord's all but none */
-    count_rims(r, s, dark, met);
+    find_within(r, s, dark, least, within);
     for (int i = 0; i < PLACES; i++) {
-        if (met[i] < least) continue;
-        region o = take_region(met, i, least);
+        if (!within[i]) continue;
+        region o = take_region(within, i);
         if (o.n > most.n && o.oblong < OBLONG) most = o;
     }
     return most;
@@ -304,7 +304,7 @@ static void back_into_sac(const rays *r, int s, double *a, double *l) {
     if (r->mr || !by_column(r, s)) return;
     double own = own_value(r, s);
     int in_contrast = own > (double)r->column, in_fat = own < (double)FAT;
-    if (!in_contrast && !in_fat && 2 * count_met(r, s, 0, 0, 0) >= DIRECTIONS) return; /* the cord, its rim all round */
+    if (!in_contrast && !in_fat && is_within(r, s, 0, 0, 0, DIRECTIONS / 2)) return; /* the cord, its rim all round */
     region o = inside_rim(r, s, in_contrast);
     if (o.n >= CORD && (!in_contrast || !behind_fat(r, s, o.a, o.l))) *a = o.a, *l = o.l;
 }

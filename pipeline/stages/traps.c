@@ -332,9 +332,9 @@ static double length_with_surroundings(const dm_study *st, const dm_finding *f) 
 
 /* Of a pool in front. */
 static int is_spur(const dm_traps_params *p, const dm_study *st, const dm_finding *f) {
-    int fluid = st->modality == DM_MR && f->peak_ratio >= p->spur_dim; /* bone and the disc's rim are dark there */
+    if (st->modality == DM_MR && f->peak_ratio >= p->spur_dim) return 0; /* bone and the disc's rim are dark there */
     double length = length_with_surroundings(st, f);
-    if (fluid || length < p->spur_length) return !fluid;
+    if (length < p->spur_length) return 1;
     return st->modality == DM_CT && length < p->disc_bone_length && dm_disc_beside(st, f) > p->disc_bone_share * f->peak_value;
 }
 

@@ -155,12 +155,22 @@ static void find_solid(work *w) {
     }
 }
 
+/* 1 where something solid lies within a sample of (x, y) in plane z. */
 static int by_solid(const work *w, int x, int y, int z) {
     for (int j = -1; j <= 1; j++)
         for (int i = -1; i <= 1; i++) {
             int xx = dm_clampi(x + i, 0, NL - 1), yy = dm_clampi(y + j, 0, NA - 1);
             if (w->solid[dm_at(xx, yy, z, NL, NA)] == 2) return 1;
         }
+    return 0;
+}
+
+/* 1 where it lies so up to 2 mm above or below, as far as a scan of 1 mm slices blurs: the edge of a rib's head or of a joint that begins
+ * there, cut along it. */
+static int on_solid(const work *w, int x, int y, int z) {
+    enum { REACH_Z = 2 }; /* samples of DS */
+    for (int k = -REACH_Z; k <= REACH_Z; k++)
+        if (z + k >= 0 && z + k < w->nz && by_solid(w, x, y, z + k)) return 1;
     return 0;
 }
 
@@ -190,7 +200,8 @@ static int row_at(const work *w, int z) {
     return row >= w->st->canal.n ? w->st->canal.n - 1 : row;
 }
 
-/* Marks where a vein may be, and there takes what is usual off the response. */
+/* Marks where a vein may be, and there takes what is usual off the response. What lies on bone counts as usual, or edges of bone that
+ * lie on none here would stand out, but is no vein itself. */
 static void make_mask(work *w) {
     for (int z = 0; z < w->nz; z++)
         for (int y = 0; y < NA; y++)
@@ -208,7 +219,7 @@ static void make_mask(work *w) {
                 size_t at = dm_at(x, y, z, NL, NA);
                 if (!w->mask[at]) continue;
                 w->excess[at] -= (float)w->p->usual * usual(w, z * DS, dm_vein_a(y), dm_vein_l(x));
-                if (!(w->excess[at] > (float)w->p->low)) w->mask[at] = 0;
+                if (!(w->excess[at] > (float)w->p->low) || on_solid(w, x, y, z)) w->mask[at] = 0;
             }
 }
 
