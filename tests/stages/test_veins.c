@@ -7,7 +7,10 @@
 
 #include "basivertebral.h"
 #include "cases.h"
+#include "findings_parts.h"
+#include "frame.h"
 #include "level.h"
+#include "stage.h"
 #include "vein_odds.h"
 
 enum { NA = DM_VEIN_NA, NL = DM_VEIN_NL, BODIES = 8, TALL = 24, NZ = BODIES * TALL };
@@ -177,6 +180,56 @@ START_TEST(one_fistula_at_most) {
 }
 END_TEST
 
+extern const dm_stage dm_stage_findings;
+
+/* Samples of a tube of 140 HU, 3 mm wide and two slices deep, 14 to 30 mm to the left of the line, where a vein may be; along it runs a bar
+ * of bone whose upper edge lies `below` mm under its upper slice. */
+static int may_be_veins(dm_gpu *gpu, double below) {
+    enum { N = 161, DEEP = 60 };
+    const dm_affine to_lps = {{{0.5, 0, 0, -40}, {0, 0.5, 0, -60}, {0, 0, 1, -DEEP}}};
+    static dm_study st;
+    dm_findings_params *p = calloc(1, sizeof *p);
+    dm_vein_box w;
+    int seen = 0;
+    memset(&st, 0, sizeof st);
+    dm_params_preset(dm_stage_findings.params, dm_stage_findings.n_params, p);
+    ck_assert(dm_good(dm_volume_make(&st.crop.raw, N, N, DEEP, &to_lps)));
+    for (int k = 0; k < DEEP; k++)
+        for (int j = 0; j < N; j++)
+            for (int i = 0; i < N; i++) {
+                double x = 0.5 * i - 40, a = 60 - 0.5 * j, down = 30 - k;
+                int along = x > 14 && x < 30;
+                float *v = &st.crop.raw.v[dm_at(i, j, k, N, N)];
+                *v = -20;
+                if (along && fabs(a - 4) < 1.5 && down >= 0 && down <= 1) *v = 140;
+                if (along && fabs(a - 4) < 1.2 && down > below && down < below + 2.5) *v = 700;
+            }
+    ck_assert(dm_good(dm_spine_make(&st.spine, DEEP - 4, 1)));
+    for (int i = 0; i < st.spine.n; i++) st.spine.p[i][2] = -2 - i;
+    ck_assert(dm_good(dm_frame_build(&st.spine)));
+    st.canal.n = st.spine.n;
+    st.canal.r_bone = malloc((size_t)st.canal.n * DM_NT * sizeof(float));
+    for (int c = 0; c < st.canal.n * DM_NT; c++) st.canal.r_bone[c] = 8;
+    st.levels.n = 2;
+    for (int v = 0; v < 2; v++) st.levels.v[v] = (dm_vertebra){.level = DM_T1 + 6 + v, .s_from = 28 * v, .s_to = 28 * (v + 1)};
+    ck_assert(dm_good(dm_vein_box_make(gpu, &p->vein, &st, &w)));
+    for (size_t i = 0; i < (size_t)NL * NA * (size_t)w.nz; i++) seen += w.mask[i];
+    dm_vein_box_free(&w);
+    dm_study_clear(&st);
+    free(p);
+    return seen;
+}
+
+/* The edge of a rib's head is as bright as a vein above the slice in which the bone begins. */
+START_TEST(what_lies_on_bone_is_no_vein) {
+    dm_gpu *gpu = NULL;
+    ck_assert(dm_good(dm_gpu_open(NULL, 0, &gpu)));
+    int free_of_bone = may_be_veins(gpu, 9), on_bone = may_be_veins(gpu, 1.5);
+    ck_assert_msg(free_of_bone > 20 && on_bone == 0, "%d and %d samples", free_of_bone, on_bone);
+    dm_gpu_close(gpu);
+}
+END_TEST
+
 int main(void) {
     TCase *t = tcase_create("veins");
     tcase_add_test(t, a_long_scan_is_searched_to_its_end);
@@ -184,5 +237,6 @@ int main(void) {
     tcase_add_test(t, a_way_that_one_body_alone_shows);
     tcase_add_test(t, terms_are_what_they_say);
     tcase_add_test(t, one_fistula_at_most);
+    tcase_add_test(t, what_lies_on_bone_is_no_vein);
     return cases_failed("veins", t) != 0;
 }
