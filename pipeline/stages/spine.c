@@ -17,7 +17,7 @@ static const dm_param TABLE[] = {
     DM_PARAM_FLOAT(params, smooth, "mm", 2, 15, 5, "Gaussian that smooths the line: the canal does not bend within a vertebra."),
     DM_PARAM_FLOAT(params, wall_hu, "HU", 120, 500, 200, "Bone that bounds the canal."),
     DM_PARAM_FLOAT(params, column_hu, "HU", 60, 500, 130, "Faintest contrast that counts as filling the canal."),
-    DM_PARAM_INT(params, rounds, "1", 0, 6, 5, "How often the line is moved to the middle of the walls."),
+    DM_PARAM_INT(params, rounds, "1", 0, 6, 3, "How often the line is moved to the middle of the walls."),
     DM_PARAM_FLOAT(params, unsure, "1", 0, 1, 0.35, "Below this score a stretch of the line is marked as not to be trusted."),
     DM_PARAM_FLOAT(params, dense_hu, "HU", 60, 200, 100, "CT: marrow and discs reach this, muscle does not: tells a patient's front from the back."),
 };
