@@ -7,20 +7,19 @@
 #include "ranks.h"
 
 /* mm along the line: of a disc's middle, as levels place it; of the wall above and below, as long as a vertebra, without the disc. */
-static const double SLACK = 3, NEAR = 6, FAR = 24;
+static const double SLACK = 3;
+enum { NEAR = 6, FAR = 24 };
 static const double FROM = 1, TO = 3; /* mm behind the wall: past its blur, before a thin disc's end */
 enum { TURN = 3 };                    /* columns of 5 degrees */
 
 /* Radius of the wall at column t above and below s, mm; NaN at the line's ends. */
 static double wall_beside(const dm_study *st, double s, int t) {
-    enum { MOST = 200 };
-    float r[MOST];
+    float r[2 * (FAR - NEAR + 1)];
     size_t n = 0;
-    for (double d = NEAR; d <= FAR; d += 1)
+    for (int d = NEAR; d <= FAR; d++)
         for (int side = -1; side <= 1; side += 2) {
             int row = dm_spine_row(&st->spine, s + side * d);
-            if (s + side * d < 0 || row >= st->canal.n) continue;
-            r[n++] = st->canal.r_bone[(size_t)row * DM_NT + (size_t)t];
+            if (row >= 0) r[n++] = st->canal.r_bone[(size_t)row * DM_NT + (size_t)t];
         }
     return n ? (double)dm_rank(r, n, 0.5) : NAN;
 }
@@ -45,10 +44,7 @@ static double disc_at(const dm_study *st, double s, double theta) {
         wall[k + TURN] = wall_beside(st, s, dm_column_of(theta + 5 * k));
         if (isnan(wall[k + TURN])) return NAN;
     }
-    for (double d = -SLACK; d <= SLACK; d += 0.5) {
-        double v = behind_wall(st, s + d, theta, wall);
-        if (!isnan(v) && !(v >= darkest)) darkest = v;
-    }
+    for (double d = -SLACK; d <= SLACK; d += 0.5) darkest = fmin(darkest, behind_wall(st, s + d, theta, wall)); /* NaN is passed over */
     return darkest;
 }
 
@@ -58,8 +54,7 @@ double dm_disc_beside(const dm_study *st, const dm_finding *f) {
     for (int k = 0; k <= l->n && l->n; k++) {
         double s = k < l->n ? l->v[k].s_from : l->v[k - 1].s_to;
         if (s < f->s_from - SLACK || s > f->s_to + SLACK) continue;
-        double v = disc_at(st, s, f->theta);
-        if (!isnan(v) && !(v <= most)) most = v;
+        most = fmax(most, disc_at(st, s, f->theta)); /* so here */
     }
     return most;
 }

@@ -180,14 +180,15 @@ START_TEST(a_calcified_disc_is_a_spur) {
     static const struct {
         double from, to; /* of bone before the line, mm */
         double at, half; /* along it */
-        int length, sign;
-    } c[] = {{12, 20, 28, 4, 16, DM_SIGN_SPUR}, {8, 12, 28, 4, 16, DM_NO_SIGN}, {12, 20, 28, 4, 28, DM_NO_SIGN},
-             {12, 20, 42, 8, 16, DM_NO_SIGN}, {0, 0, 28, 4, 16, DM_NO_SIGN}};
-    for (int k = 0; k < 5; k++) {
+        int s, length, sign;
+    } c[] = {{12, 20, 28, 4, 30, 16, DM_SIGN_SPUR}, {8, 12, 28, 4, 30, 16, DM_NO_SIGN}, {12, 20, 28, 4, 30, 28, DM_NO_SIGN},
+             {12, 20, 42, 8, 30, 16, DM_NO_SIGN}, {0, 0, 28, 4, 30, 16, DM_NO_SIGN},
+             {12, 20, 196, 4, 188, 16, DM_SIGN_SPUR}, {12, 20, 0, 4, 8, 16, DM_SIGN_SPUR}}; /* discs at the line's ends */
+    for (int k = 0; k < 7; k++) {
         dm_study *st = make(&t);
         dm_traps traps;
         const double half = c[k].length / 2.0;
-        const dm_finding f = {.side = DM_VENTRAL, .s = 30, .s_from = 30 - half, .s_to = 30 + half, .length_mm = c[k].length,
+        const dm_finding f = {.side = DM_VENTRAL, .s = c[k].s, .s_from = c[k].s - half, .s_to = c[k].s + half, .length_mm = c[k].length,
                               .peak_ratio = 0.9, .peak_value = 500};
         ck_assert(dm_good(dm_traps_study(&preset, st, &traps)));
         add_canal(st, 90);
@@ -199,8 +200,6 @@ START_TEST(a_calcified_disc_is_a_spur) {
                         st->crop.raw.v[dm_at(x, y, z, 20, 20)] = 700;
                 }
         ck_assert_int_eq(dm_trap_of(&preset, st, &traps, &f), c[k].sign);
-        free(st->canal.r_dura), free(st->canal.r_bone), free(st->map.sac), free(st->map.e), free(st->map.assessed);
-        st->canal = (dm_canal){0}, st->map = (dm_map){0};
         dm_traps_free(&traps);
         dm_study_clear(st);
         free(st);
