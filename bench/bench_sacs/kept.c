@@ -12,13 +12,6 @@ static int array(FILE *f, int write, void *at, size_t bytes) {
     return *p && fread(*p, 1, bytes, f) == bytes;
 }
 
-/* One array that a study may lack (NULL). */
-static int optional(FILE *f, int write, uint8_t **at, size_t bytes) {
-    uint8_t there = *at != NULL;
-    if (write) return fwrite(&there, 1, 1, f) == 1 && (!there || array(f, 1, at, bytes));
-    return fread(&there, 1, 1, f) == 1 && (!there || array(f, 0, at, bytes));
-}
-
 static int arrays(FILE *f, int write, dm_study *st) {
     size_t n = (size_t)st->spine.n, cells = n * DM_NT, three = 3 * n * sizeof(double);
     const dm_grid *g = &st->crop.coarse;
@@ -35,7 +28,7 @@ static int arrays(FILE *f, int write, dm_study *st) {
            array(f, write, &c->q_dura, cells * sizeof(float)) &&
            array(f, write, &c->q_bone, cells * sizeof(float)) && array(f, write, &c->no_bone, cells) &&
            array(f, write, &c->filled, n) && array(f, write, &c->sac, n * sizeof(float)) &&
-           optional(f, write, &c->parted, cells) && optional(f, write, &c->roots, cells);
+           array(f, write, &c->parted, cells) && array(f, write, &c->roots, cells);
 }
 
 static void forget(dm_study *st) {
