@@ -27,6 +27,9 @@ DM_FN float dm_hough_share(const dm_hough_args *g, DM_GLOBAL const float *DM_RES
     return dm_is_outside(v) ? -1.0f : dm_fmax((v - c[4]) / (c[3] - c[4]), -0.1f);
 }
 
+/* A ball reads at most so many times the sac, whose rim beside the cord the blur dims by a quarter and more. */
+#define DM_HOUGH_MOST 1.6f
+
 enum { DM_HOUGH_NEAR = 7, DM_HOUGH_VALUES = 15 };
 
 /* Value of a ball: the mean of the centre and six points 0.7 mm from it, as one voxel's noise must not decide; where a root of 2 mm
@@ -82,7 +85,7 @@ DM_FN void dm_hough_centre(const dm_hough_args *g, DM_GLOBAL const float *DM_RES
     float v = dm_hough_value(g, volume, c);
     for (int i = 0; i < DM_HOUGH_OUT; i++) o[i] = 0.0f;
     o[2] = v;
-    if (v < dm_fmax(0.12f, 1.5f * c[8]) || v > 1.3f) return;
+    if (v < dm_fmax(0.12f, 1.5f * c[8]) || v > DM_HOUGH_MOST) return;
     t.used = 0;
     for (int k = 0; k < DM_HOUGH_RADII; k++) {
         t.falls[k] = t.rises[k] = 0;

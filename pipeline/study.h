@@ -262,16 +262,16 @@ typedef enum dm_ball_term {
                        spheres */
     DM_BALL_JOINED, /* share of the rays that go on as bright: bone goes on as bone */
     DM_BALL_WAY,    /* ln(darkest of the way to the sac, share of its value): fat or joint between them */
-    DM_BALL_CROSS,  /* CT: by how much the brightest of that way exceeds the sac: cortex between them */
+    DM_BALL_CROSS,  /* CT: by how much the brightest of that way exceeds 1.33 times the sac: cortex between them */
     DM_BALL_BEHIND, /* CT: 1 = bone behind it, 0 = muscle: the articular processes bound a foramen from
                      * behind, and have nothing but muscle behind themselves */
     DM_BALL_LIFT,   /* ln(brighter than the same place at other foramina, share of the sac) */
     DM_BALL_VALUE,  /* ln(its brightness, share of the sac): ganglia are dim */
-    DM_BALL_OVER,   /* CT: by how much it is itself brighter than the sac */
+    DM_BALL_OVER,   /* CT: by how much it is itself brighter than 1.33 times the sac, whose thin rim the blur dims */
     DM_BALL_RIM,    /* what its rim is brighter than its middle: bone under its cortex; contrast is blurred */
     DM_BALL_CT,     /* 1 on CT */
     DM_BALL_BONY,   /* share of its rays that meet something brighter at its edge or within 3 mm of it: knobs of bone do not */
-    DM_BALL_HEIGHT, /* mm along the spine from the middle of its foramen, 8 at most: sleeves leave there */
+    DM_BALL_HEIGHT, /* mm along the spine beyond 4 mm from the middle of its foramen, 8 at most: sleeves leave there */
     DM_BALL_TERMS
 } dm_ball_term;
 

@@ -8,6 +8,8 @@
 
 /* Half maximum is sought within this share of the Hough radius (plus 1 mm) inside and outside of it. */
 static const double edge_reach = 0.25;
+/* mm by which the centre moves at most from one fit to the next: the edges are sought round the radius of before. */
+static const double furthest = 1.5;
 
 void dm_directions(float out[3 * DM_DIRECTIONS]) {
     for (int i = 0; i < DM_DIRECTIONS; i++) {
@@ -91,14 +93,15 @@ static int fit_round(const dm_volume *v, const dm_hough_args *g, const float *di
     }
     if (n < DM_DIRECTIONS / 4 || !solve4(a)) return 0;
     double shift = sqrt(a[0][4] * a[0][4] + a[1][4] * a[1][4] + a[2][4] * a[2][4]);
-    for (int i = 0; i < 3 && shift < 1.5; i++) b->c[i] += a[i][4];
+    double step = fmin(shift, furthest) / fmax(shift, 1e-9);
+    for (int i = 0; i < 3; i++) b->c[i] += step * a[i][4];
     b->r = (double)dm_rank(radius, (size_t)n, 0.5);
     b->r_bare = (double)dm_rank(radius, (size_t)n, 0.35);
     return 1;
 }
 
 int dm_ball_fit(const dm_volume *v, const dm_hough_args *g, const float *directions, dm_ball *b) {
-    for (int round = 0; round < 3; round++)
+    for (int round = 0; round < 5; round++)
         if (!fit_round(v, g, directions, b)) return 0;
     return 1;
 }

@@ -20,7 +20,7 @@ typedef struct dm_ball {
 /* Directions spread evenly over the sphere (golden spiral), 3 floats each. */
 void dm_directions(float out[3 * DM_DIRECTIONS]);
 
-/* Moves the centre and sets the radius by three rounds of a least-squares sphere through the places where
+/* Moves the centre and sets the radius by five rounds of a least-squares sphere through the places where
  * each ray falls half way from the ball's value to the darkest of what follows. 0 when fewer than a quarter
  * of the rays fall. */
 int dm_ball_fit(const dm_volume *volume, const dm_hough_args *g, const float *directions, dm_ball *b);

@@ -186,7 +186,7 @@ static void judge(const dm_search *s, const dm_diverticula_params *p, const dm_h
      * sleeve. */
     if (2 * b->r_bare < p->least || 2 * b->r > p->most || r < dura + b->r - dura_error) return;
     double x[DM_BALL_TERMS];
-    if (!dm_ball_terms(st, g, s->spread, b, (double[]){along, theta, r}, x)) return;
+    if (!dm_ball_terms(st, g, s->spread, b, p->odds, (double[]){along, theta, r}, x)) return;
     double score = dm_probability(p->odds, x, DM_BALL_TERMS);
     if (score < p->score || score <= out->d.score) return;
     if (out->d.score > 0 && lies_in(&out->d, b->c)) {

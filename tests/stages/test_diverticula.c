@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "ball_search.h"
 #include "cases.h"
 #include "diverticula.h"
 #include "findings_parts.h"
@@ -133,6 +134,34 @@ START_TEST(found_and_measured) {
 }
 END_TEST
 
+/* Beside the cord the sac is a thin rim, which the blur dims: a ball of the same fluid reads a third brighter. */
+START_TEST(brighter_than_a_thin_rim) {
+    dm_study *st = find_in(&(scene){.radius = 4, .fill = 1.33});
+    ck_assert_int_eq(st->findings.n_diverticula, 1);
+    ck_assert_double_eq_tol(st->findings.d[0].diameter_mm, 8, 0.7);
+    drop(st);
+}
+END_TEST
+
+/* From a centre 2.7 mm beside it the ball is found as from its own. */
+START_TEST(a_fit_comes_from_afar) {
+    const scene c = {.radius = 4.5, .fill = 1};
+    const double true_c[3] = {15, 0, -57};
+    dm_study *st = calloc(1, sizeof *st);
+    ck_assert_ptr_nonnull(st);
+    make_study(st, &c);
+    dm_hough_args g;
+    float directions[3 * DM_DIRECTIONS];
+    dm_directions(directions);
+    ck_assert(dm_good(dm_ball_args(&st->crop.raw, 0, 0.25, &g)));
+    dm_ball b = {.c = {16.5, 1.6, -55.5}, .towards = {-1, 0, 0}, .r = 3, .v = 1, .sac = 600, .soft = -90, .noise = 0.03};
+    ck_assert(dm_ball_fit(&st->crop.raw, &g, directions, &b));
+    for (int x = 0; x < 3; x++) ck_assert_double_eq_tol(b.c[x], true_c[x], 0.6);
+    ck_assert_double_eq_tol(b.r_bare, 4.5, 0.4);
+    drop(st);
+}
+END_TEST
+
 /* The root that the sleeve holds runs through its middle: as dark as muscle, and no other ball. */
 START_TEST(a_root_runs_through_it) {
     static const double radius[] = {3.4, 4.5};
@@ -230,6 +259,8 @@ int main(void) {
     TCase *t = tcase_create("diverticula");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, found_and_measured, 0, 3);
+    tcase_add_test(t, brighter_than_a_thin_rim);
+    tcase_add_test(t, a_fit_comes_from_afar);
     tcase_add_loop_test(t, a_root_runs_through_it, 0, 2);
     tcase_add_loop_test(t, what_is_none, 0, 3);
     tcase_add_test(t, a_dim_one_among_bone);
