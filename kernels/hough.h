@@ -27,7 +27,7 @@ DM_FN float dm_hough_share(const dm_hough_args *g, DM_GLOBAL const float *DM_RES
     return dm_is_outside(v) ? -1.0f : dm_fmax((v - c[4]) / (c[3] - c[4]), -0.1f);
 }
 
-/* A ball reads at most so many times the sac, whose rim beside the cord the blur dims by a quarter and more. */
+/* A ball reads at most so many times the sac: of its rim beside the cord the blur leaves 0.75, and there is noise. */
 #define DM_HOUGH_MOST 1.6f
 
 enum { DM_HOUGH_NEAR = 7, DM_HOUGH_VALUES = 15 };
