@@ -93,7 +93,7 @@ static const dm_param table[] = {
     DIVERTICULUM_AT(root, score, "1", 0.01, 1, 0.07, "Balls at a root that stand out less are not measured."),
     DIVERTICULUM_AT(root, free_edge, "1", 0, 1, 0.25, "Least share of their edge that falls to something darker: the rest may touch bone."),
     DIVERTICULUM_AT(root, rim, "1", 0, 1, 0.25, "Most by which their rim may be brighter than their middle."),
-    ODDS(base, DM_BALL_ONE, -30, 30, 7.3, "Probability of a diverticulum = 1 / (1 + exp(-x)), x = this + ... 194 studies, from there 102, 108 with dense bone and 108, 48 of them painted into a real chest (bench_sacs --near); lift, value and way by hand, ..."),
+    ODDS(base, DM_BALL_ONE, -30, 30, 7.3, "Probability of a diverticulum = 1 / (1 + exp(-x)), x = this + ... 194 studies, then 102, 108 and 108, 48 in a real chest (bench_sacs --near); lift, value, way by hand, ..."),
     ODDS(size, DM_BALL_SIZE, 0, 20, 4.2, "... + this * ln(diameter / 6 mm), from 8 mm on alike, ..."),
     ODDS(edge, DM_BALL_EDGE, 0, 10, 8.04, "... + this * ln(share of the edge that is seen, times how even it is inside), ..."),
     ODDS(uneven, DM_BALL_UNEVEN, -30, 0, -19.43, "... + this * standard deviation inside along the rays that leave it free, share of its value: bone is uneven, ..."),
