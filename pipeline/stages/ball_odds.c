@@ -12,8 +12,8 @@ static const double behind_soft = 100, behind_bone = 300;
 /* A rim of 1.4 mm beside the cord keeps 0.75 of its brightness through a blur of 0.6 mm (map.rim_front): the same fluid in a ball reads
  * up to so many times the sac. */
 static const double thin_rim = 1.33;
-/* mm, half the height of a foramen. */
-static const double foramen_half = 4;
+/* mm beside the height at which foramina are taken to lie: roots leave 3 above it (s.d. 1) in a real chest, 2 (s.d. 3) in drawn ones. */
+static const double foramen_slack = 4;
 
 static double between(double x, double low, double high) {
     return fmin(fmax(x, low), high);
@@ -77,10 +77,10 @@ static double noise_between(const dm_study *st, const dm_ball *b) {
     return b->noise * in_slice * sqrt(2.0 / 3);
 }
 
-/* mm along the spine from the nearest foramen; `most` beyond that. */
+/* mm along the spine beyond foramen_slack from the middle of the nearest foramen; `most` at most. */
 static double from_foramen(const dm_study *st, double s, double most) {
     int i = dm_nearest_foramen(&st->levels, s);
-    return i < 0 ? most : between(fabs(s - dm_foramen_s(&st->levels, i)) - foramen_half, 0, most);
+    return i < 0 ? most : between(fabs(s - dm_foramen_s(&st->levels, i)) - foramen_slack, 0, most);
 }
 
 int dm_ball_terms(const dm_study *st, const dm_hough_args *g, const float *directions, const dm_ball *b,

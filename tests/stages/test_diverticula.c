@@ -60,7 +60,9 @@ static double clean_value(double x, double y, double z, const scene *c) {
     return v;
 }
 
-static void make_study(dm_study *st, const scene *c) {
+static dm_study *make_study(const scene *c) {
+    dm_study *st = calloc(1, sizeof *st);
+    ck_assert_ptr_nonnull(st);
     const dm_affine to_lps = {{{0.6, 0, 0, -24}, {0, 0.6, 0, -24}, {0, 0, 1.0, -100}}};
     st->modality = c->root ? DM_MR : DM_CT; /* roots are looked through on MR */
     ck_assert(dm_good(dm_volume_make(&st->crop.raw, 81, 81, 101, &to_lps)));
@@ -93,6 +95,7 @@ static void make_study(dm_study *st, const scene *c) {
     for (int i = 0; i < 4; i++)
         st->levels.v[i] = (dm_vertebra){
             .level = sacral(c) ? DM_S1 - 2 + i : DM_T1 + 7 + i, .s_from = disc[i], .s_to = disc[i + 1]};
+    return st;
 }
 
 /* As the stage findings has them. */
@@ -104,9 +107,7 @@ static dm_diverticula_params preset(void) {
 }
 
 static dm_study *find_in(const scene *c) {
-    dm_study *st = calloc(1, sizeof *st);
-    ck_assert_ptr_nonnull(st);
-    make_study(st, c);
+    dm_study *st = make_study(c);
     const dm_diverticula_params p = preset();
     ck_assert(dm_good(dm_diverticula_find(gpu, &p, st)));
     return st;
@@ -145,11 +146,8 @@ END_TEST
 
 /* From a centre 2.7 mm beside it the ball is found as from its own. */
 START_TEST(a_fit_comes_from_afar) {
-    const scene c = {.radius = 4.5, .fill = 1};
     const double true_c[3] = {15, 0, -57};
-    dm_study *st = calloc(1, sizeof *st);
-    ck_assert_ptr_nonnull(st);
-    make_study(st, &c);
+    dm_study *st = make_study(&(scene){.radius = 4.5, .fill = 1});
     dm_hough_args g;
     float directions[3 * DM_DIRECTIONS];
     dm_directions(directions);
