@@ -8,8 +8,9 @@
  * dura: an ellipse of the level's size in the middle of what is neither bone nor fat in the scan, a thin
  * margin off the bone, and in some stretches swollen until it touches bone. Fat that the scan shows stays fat
  * but for what leaks into it.
- * Outside the canal bone is never painted over: an outpouching, an arm or a vein that runs into it is smaller
- * in the scan than in the truth. */
+ * Outside the canal bone is painted over by the balls of an outpouching alone, which press on it and hollow it,
+ * and are put where there is little of it; an arm or a vein that runs into bone is smaller in the scan than in
+ * the truth. */
 #ifndef DM_HOST_H
 #define DM_HOST_H
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host.h"
 #include "leak_parts.h"
 
 static const double rad = 0.017453292519943295;
@@ -28,6 +29,37 @@ static void lobes(dm_anatomy *a, dm_ph_rng *r, const double centre[3], double ra
     }
 }
 
+/* Share of a ball that is bone in the scan that is painted into. */
+static double bone_share(const dm_anatomy *a, const double centre[3], double radius) {
+    static const double bone_hu = 180;
+    int bone = 0, all = 0;
+    for (double x = -1; x <= 1; x += 0.25)
+        for (double y = -1; y <= 1; y += 0.25)
+            for (double z = -1; z <= 1; z += 0.25) {
+                double p[3];
+                if (x * x + y * y + z * z > 1) continue;
+                dm_ph_point_at(a, centre[2] + z * radius, centre[0] + x * radius, centre[1] + y * radius, p);
+                bone += (double)dm_volume_sample(a->host->clean, p) > bone_hu;
+                all++;
+            }
+    return (double)bone / all;
+}
+
+/* An outpouching grows where the foramen is open: moves the centre of one to be painted, by at most 3 mm up, down, to the front or
+ * the back and 4 mm outwards, to where it holds least bone, and no further than that is worth. */
+static void give_way(const dm_anatomy *a, double radius, double centre[3]) {
+    static const double worth = 0.01; /* share of the ball for a mm */
+    const double at[3] = {centre[0], centre[1], centre[2]};
+    double least = INFINITY;
+    for (double front = -3; front <= 3; front += 1.5)
+        for (double out = 0; out <= 4; out += 1)
+            for (double down = -3; down <= 3; down += 1.5) {
+                const double c[3] = {at[0] + front, at[1] + copysign(out, at[1]), at[2] + down};
+                double cost = bone_share(a, c, radius) + worth * sqrt(front * front + out * out + down * down);
+                if (cost < least) least = cost, memcpy(centre, c, sizeof c);
+            }
+}
+
 dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, double radius) {
     double spread = a->painted ? 1.5 : 4.0; /* a real foramen's bone hides what lies further off */
     double s = dm_ph_foramen(a, vertebra) + dm_ph_uniform(r, -spread, spread),
@@ -42,7 +74,8 @@ dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, 
      * the canal's width before its middle (phantom_spine.h): fluid lies before bone, not in it, but
      * for what a large one hollows out of it. */
     double bone = a->painted ? -INFINITY : 0.1 * a->vert[vertebra].canal_tr + 0.7 * radius;
-    const double centre[3] = {fmax(at * c, bone), at * si, s};
+    double centre[3] = {fmax(at * c, bone), at * si, s};
+    if (a->painted) give_way(a, radius, centre);
     int first = a->n_prims;
     dm_ph_capsule_add(a, (double[]){(rd - 1) * c, (rd - 1) * si, s - 5}, centre, 1.6, 1.6, 1.0, PH_OVER,
                       fmax(fill, 0.7), 2);

@@ -69,6 +69,18 @@ void dm_ph_host_scanner(const dm_ph_host *h, const dm_anatomy *a, dm_ph_scanner 
     memcpy(g->mat, a->mat, sizeof g->mat);
 }
 
+/* How far a point lies within the balls of an outpouching, 0..1; the first of its pieces is its neck. */
+static float in_outpouching(const dm_ph_args *g, const dm_anatomy *a, const dm_ph_point *q) {
+    float part = 0.0f;
+    for (int i = 0; i < a->n_blebs; i++)
+        for (int k = 1; k < a->bleb[i].n_prims; k++) {
+            const float *p = a->prims + (size_t)(a->bleb[i].first_prim + k) * PH_PROW;
+            float ma = q->a - p[PH_MID_A], ml = q->l - p[PH_MID_L];
+            if (ma * ma + ml * ml <= p[PH_REACH2]) part = dm_fmax(part, dm_ph_cover(dm_ph_capsule(p, q), g->w));
+        }
+    return part;
+}
+
 /* Change of one voxel: what is painted less what was there, HU. */
 static float change(const dm_ph_args *g, const dm_anatomy *a, dm_ph_point *q, float clean, const float p[3]) {
     float rb = dm_ph_wall(a->walls, g->n_nodes, PH_RB, q), rel = q->r - rb, bone = 99.0f;
@@ -81,9 +93,9 @@ static float change(const dm_ph_args *g, const dm_anatomy *a, dm_ph_point *q, fl
     while (i < end && (int)a->prims[(size_t)list[i] * PH_PROW + PH_LAYER_NO] != PH_OVER) i++;
     float canal = value, sac = a->nodes[(size_t)q->node * PH_NODE + PH_SAC];
     dm_ph_layer(g, a->prims, list, i, end, PH_OVER, q, sac, &bone, &value);
-    /* Outside the canal fluid flows round bone, not through it. */
+    /* Outside the canal fluid flows round bone, not through it; but an outpouching presses on it and hollows it. */
     float open = rel > 0.0f ? 1.0f - dm_clampf((clean - 180.0f) / 150.0f, 0.0f, 1.0f) : 1.0f;
-    return canal - there + open * (value - canal);
+    return dm_ph_mixf(canal - there + open * (value - canal), value - clean, in_outpouching(g, a, q));
 }
 
 /* First guess of s by height: the node nearest in z, for every millimetre of z. */
