@@ -225,6 +225,7 @@ typedef enum dm_vein_term {
     DM_VEIN_FRONT,   /* cm in front of the line */
     DM_VEIN_OUT,     /* cm outside the bony wall */
     DM_VEIN_UPPER,   /* 1 = at the foramina of C8 and T1, beside the first rib */
+    DM_VEIN_PEAK,    /* brightness of its brightest voxel beyond its own and 3 s.d. of noise, 100 HU, 3 at most */
     DM_VEIN_LOWER,   /* 1 = at the foramina of L2 and below, whose roots are long */
     DM_VEIN_TERMS
 } dm_vein_term;
@@ -271,7 +272,9 @@ typedef enum dm_ball_term {
     DM_BALL_RIM,    /* what its rim is brighter than its middle: bone under its cortex; contrast is blurred */
     DM_BALL_CT,     /* 1 on CT */
     DM_BALL_BONY,   /* share of its rays that meet something brighter at its edge or within 3 mm of it: knobs of bone do not */
-    DM_BALL_HEIGHT, /* mm along the spine beyond 4 mm from the middle of its foramen, 8 at most: sleeves leave there */
+    DM_BALL_HEIGHT, /* mm along the spine beyond 3 mm from where its root leaves, 8 at most */
+    DM_BALL_OUT,    /* mm by which it lies more than 2 mm outside the bony wall, 10 at most: roots end in no ball further out */
+    DM_BALL_TURN,   /* tens of degrees beyond 65 to 115 from straight ahead, 4 at most: in front lie bodies, behind joints */
     DM_BALL_TERMS
 } dm_ball_term;
 

@@ -32,13 +32,13 @@ typedef struct model {
 
 static const model of_veins = {"vein_odds",
                                {"base", "bright", "short", "long", "far", "own", "root", "calcium", "tube", "usual",
-                                "wide", "front", "out", "upper", "lower"},
+                                "wide", "front", "out", "upper", "peak", "lower"},
                                DM_VEIN_TERMS,
                                1,
                                1u << DM_VEIN_LOWER};
 static const model of_balls = {"diverticulum_odds",
                                {"base", "size", "edge", "uneven", "round", "joined", "way", "cross", "behind", "lift",
-                                "value", "over", "rim", "ct", "bony", "height"},
+                                "value", "over", "rim", "ct", "bony", "height", "out", "turn"},
                                DM_BALL_TERMS,
                                0,
                                1u << DM_BALL_WAY | 1u << DM_BALL_LIFT | 1u << DM_BALL_VALUE};

@@ -60,10 +60,23 @@ static void give_way(const dm_anatomy *a, double radius, double centre[3]) {
             }
 }
 
+/* Of a ball, the share of its radius that may reach into bone: what a large one hollows out of it. */
+static const double hollowed = 0.3;
+
+/* A ball at a drawn foramen lies between the pedicles above and below it. */
+static double between_pedicles(const dm_anatomy *a, int vertebra, double radius, double s) {
+    int upper = a->vert[vertebra].level <= DM_C7 ? vertebra - 1 : vertebra; /* cervical roots leave above their vertebra */
+    double reach = (1 - hollowed) * radius, from = -INFINITY, to = INFINITY;
+    if (upper >= 0) from = a->vert[upper].ped_s + a->vert[upper].ped_h + reach;
+    if (upper + 1 < a->n_verts) to = a->vert[upper + 1].ped_s - a->vert[upper + 1].ped_h - reach;
+    return from > to ? 0.5 * (from + to) : fmin(fmax(s, from), to);
+}
+
 dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, double radius) {
-    double spread = a->painted ? 1.5 : 4.0; /* a real foramen's bone hides what lies further off */
+    double spread = a->painted ? 1.5 : 4.0;
     double s = dm_ph_foramen(a, vertebra) + dm_ph_uniform(r, -spread, spread),
            deg = side * dm_ph_uniform(r, 70, 110);
+    if (!a->painted) s = between_pedicles(a, vertebra, radius, s);
     double c = cos(deg * rad), si = sin(deg * rad), rb = dm_ph_wall_at(a, PH_RB, s, deg),
            rd = dm_ph_wall_at(a, PH_RD, s - 5, deg), at = rb + radius + dm_ph_uniform(r, -1.5, 2.5);
     int part = dm_ph_chance(r, 0.3), layered = dm_ph_chance(r, 0.3) && a->protocol == PH_CTM;
@@ -71,9 +84,8 @@ dm_ph_bleb *dm_ph_bleb_add(dm_anatomy *a, dm_ph_rng *r, int vertebra, int side, 
     /* Contrast may reach it in part only; MR shows its fluid whether or not anything reached it. */
     if (part && a->protocol == PH_MRM) fill = 0.7 + 0.75 * (fill - 0.2);
     /* Behind a foramen stand the lamina and the articular process of the vertebra below, their front a tenth of
-     * the canal's width before its middle (phantom_spine.h): fluid lies before bone, not in it, but
-     * for what a large one hollows out of it. */
-    double bone = a->painted ? -INFINITY : 0.1 * a->vert[vertebra].canal_tr + 0.7 * radius;
+     * the canal's width before its middle (phantom_spine.h): fluid lies before bone, not in it. */
+    double bone = a->painted ? -INFINITY : 0.1 * a->vert[vertebra].canal_tr + (1 - hollowed) * radius;
     double centre[3] = {fmax(at * c, bone), at * si, s};
     if (a->painted) give_way(a, radius, centre);
     int first = a->n_prims;

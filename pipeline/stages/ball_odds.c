@@ -12,8 +12,9 @@ static const double behind_soft = 100, behind_bone = 300;
 /* A rim of 1.4 mm beside the cord keeps 0.75 of its brightness through a blur of 0.6 mm (map.rim_front): the same fluid in a ball reads
  * up to so many times the sac. */
 static const double thin_rim = 1.33;
-/* mm beside the height at which foramina are taken to lie: roots leave 3 above it (s.d. 1) in a real chest, 2 (s.d. 3) in drawn ones. */
-static const double foramen_slack = 4;
+/* mm beside the height at which roots are taken to leave: they do so 1 above it (s.d. 1.5) in a real chest, and 1 to either side (s.d.
+ * 2.5) in drawn spines. */
+static const double foramen_slack = 3;
 
 static double between(double x, double low, double high) {
     return fmin(fmax(x, low), high);
@@ -77,10 +78,21 @@ static double noise_between(const dm_study *st, const dm_ball *b) {
     return b->noise * in_slice * sqrt(2.0 / 3);
 }
 
-/* mm along the spine beyond foramen_slack from the middle of the nearest foramen; `most` at most. */
+/* mm along the spine beyond foramen_slack from where the nearest root leaves; `most` at most. */
 static double from_foramen(const dm_study *st, double s, double most) {
     int i = dm_nearest_foramen(&st->levels, s);
     return i < 0 ? most : between(fabs(s - dm_foramen_s(&st->levels, i)) - foramen_slack, 0, most);
+}
+
+/* mm by which a ball lies more than 2 mm outside the bony wall; at: its centre (s, theta, r). */
+static double out_of_foramen(const dm_study *st, const dm_ball *b, const double at[3]) {
+    int row = dm_spine_row(&st->spine, at[0]);
+    return row < 0 ? 0 : between(at[2] - b->r - (double)st->canal.r_bone[row * DM_NT + dm_column_of(at[1])] - 2, 0, 10);
+}
+
+/* Tens of degrees by which it lies beside the foramina, which open 65 to 115 degrees from straight ahead. */
+static double beside_foramen(double theta) {
+    return between((fabs(fabs(theta) - 90) - 25) / 10, 0, 4);
 }
 
 int dm_ball_terms(const dm_study *st, const dm_hough_args *g, const float *directions, const dm_ball *b,
@@ -106,5 +118,7 @@ int dm_ball_terms(const dm_study *st, const dm_hough_args *g, const float *direc
     x[DM_BALL_CT] = ct;
     x[DM_BALL_BONY] = face.bony;
     x[DM_BALL_HEIGHT] = from_foramen(st, at[0], 8);
+    x[DM_BALL_OUT] = out_of_foramen(st, b, at);
+    x[DM_BALL_TURN] = beside_foramen(at[1]);
     return 1;
 }

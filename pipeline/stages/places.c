@@ -44,9 +44,15 @@ int dm_root_of(const dm_levels *levels, int i) {
     return dm_root_between(upper, i + 1 < levels->n ? levels->v[i + 1].level : upper + 1);
 }
 
+/* Share of a vertebra from the disc below it up to where the root leaves: 4 to 5 mm under the pedicle, which ends half way up, in chest
+ * and loins; at the disc in the neck, where the root lies on the pedicle below; below C7 between the two. */
+static double above_disc(int level) {
+    return level >= DM_T1 ? 0.3 : level == DM_C7 ? 0.2 : 0;
+}
+
 double dm_foramen_s(const dm_levels *levels, int i) {
     const dm_vertebra *v = &levels->v[i];
-    return v->s_to - 0.2 * (v->s_to - v->s_from);
+    return v->s_to - above_disc(v->level) * (v->s_to - v->s_from);
 }
 
 int dm_nearest_foramen(const dm_levels *levels, double s) {

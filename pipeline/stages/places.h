@@ -20,7 +20,8 @@ void dm_nearest_disc(const dm_levels *levels, double s, int *upper, int *lower);
 int dm_root_between(int upper, int lower);
 /* The root of the foramen below vertebra v[i], also below the last one seen. */
 int dm_root_of(const dm_levels *levels, int i);
-/* s at which the root of the foramen below vertebra v[i] leaves: a fifth of the vertebra above the disc. */
+/* s at which the root of the foramen below vertebra v[i] leaves: under the pedicle in chest and loins, 3/10 of the vertebra above the
+ * disc; at the disc in the neck, 1/5 above the one below C7. */
 double dm_foramen_s(const dm_levels *levels, int i);
 /* Index i of the foramen (below v[i]) nearest to s; -1 without levels. */
 int dm_nearest_foramen(const dm_levels *levels, double s);

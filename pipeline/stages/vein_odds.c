@@ -44,6 +44,7 @@ void dm_vein_terms(const dm_vein_box *w, const dm_blood *b, const dm_vein_piece 
     x[DM_VEIN_FRONT] = between(q->near_a / 10, -1, 3);
     x[DM_VEIN_OUT] = between(outside(w, q) / 10, 0, 3);
     x[DM_VEIN_UPPER] = w->st->levels.v[q->foramen].level <= DM_T1;
+    x[DM_VEIN_PEAK] = between((q->peak - value - 3 * w->st->crop.noise_sd) / 100, 0, 3);
     x[DM_VEIN_LOWER] = w->st->levels.v[q->foramen].level > DM_L1;
 }
 

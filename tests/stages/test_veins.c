@@ -146,6 +146,10 @@ START_TEST(terms_are_what_they_say) {
     ck_assert_double_eq(x[DM_VEIN_FAR], 0);
     ck_assert_double_eq(x[DM_VEIN_UPPER], 0);
     ck_assert_double_eq(x[DM_VEIN_CALCIUM], 0);
+    ck_assert_double_eq_tol(x[DM_VEIN_PEAK], 0.4, 1e-9);
+    q.peak = 490, st.crop.noise_sd = 30;
+    dm_vein_terms(&w, &blood, &q, x);
+    ck_assert_double_eq_tol(x[DM_VEIN_PEAK], 2.6, 1e-9);
     q.near = 20, q.value = 400, q.excess /= 4;
     st.levels.v[3].level = DM_T1;
     dm_vein_terms(&w, &blood, &q, x);

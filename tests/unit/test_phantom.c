@@ -182,6 +182,27 @@ START_TEST(outpouchings_hold_fluid) {
 }
 END_TEST
 
+/* Share of a ball's radius by which it reaches into the nearest pedicle, seen from the side. */
+static double into_pedicle(const dm_anatomy *a, const dm_ph_bleb *b) {
+    const float *ball = a->prims + (size_t)(b->first_prim + 1) * PH_PROW; /* after its neck */
+    double s = (double)ball[PH_S0], r = (double)ball[PH_R0], most = -INFINITY;
+    for (int i = 0; i < a->n_verts; i++)
+        most = fmax(most, r + a->vert[i].ped_h - fabs(s - a->vert[i].ped_s));
+    return most / r;
+}
+
+/* Outpouchings lie between pedicles; only one that is larger than its foramen hollows more than a little of them. */
+START_TEST(outpouchings_lie_in_foramina) {
+    int n = 0, deep = 0;
+    for (int i = 0; i < 40; i++) {
+        dm_anatomy *a = make(23, i, "diverticula", PH_CTM);
+        for (int j = 0; j < a->n_blebs; j++, n++) deep += into_pedicle(a, &a->bleb[j]) > 0.31;
+        drop(a);
+    }
+    ck_assert_msg(deep <= n / 20, "%d of %d lie in a pedicle", deep, n);
+}
+END_TEST
+
 /* Where a vein's piece lies, as s, theta, r. */
 static void middle_of(const float *prim, double at[3]) {
     double a = 0.5 * (double)(prim[PH_A0] + prim[PH_A1]), l = 0.5 * (double)(prim[PH_L0] + prim[PH_L1]);
@@ -390,6 +411,7 @@ int main(void) {
     tcase_add_test(t, spread_of_leaks);
     tcase_add_test(t, spread_of_veins_and_outpouchings);
     tcase_add_test(t, outpouchings_hold_fluid);
+    tcase_add_test(t, outpouchings_lie_in_foramina);
     tcase_add_test(t, veins_run_in_soft_tissue);
     tcase_add_test(t, dorsal_leak_beside_a_trap);
     tcase_add_test(t, early_pass_has_a_front);

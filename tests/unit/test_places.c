@@ -57,10 +57,22 @@ START_TEST(roots_and_hours) {
 }
 END_TEST
 
+/* In a real chest foramina lie 6 to 9 mm above the disc; in the neck they lie at it. */
+START_TEST(roots_leave_under_the_pedicle) {
+    dm_levels l = column();
+    ck_assert_double_eq_tol(l.v[5].s_to - dm_foramen_s(&l, 5), 7.5, 1.5);
+    ck_assert_int_eq(dm_foramen_at(&l, l.v[5].s_from + 6.5), 5); /* nearer to its own foramen than to the one above */
+    ck_assert_int_eq(dm_foramen_at(&l, l.v[5].s_from + 3.5), 4);
+    for (int k = 0; k < l.n; k++) l.v[k].level = DM_C2 + k;
+    ck_assert_double_eq_tol(l.v[2].s_to - dm_foramen_s(&l, 2), 0, 1.5);
+}
+END_TEST
+
 int main(void) {
     TCase *t = tcase_create("places");
     tcase_add_test(t, rows_alike_have_the_same_place_in_their_vertebrae);
     tcase_add_test(t, fewer_rows_are_alike_at_the_ends_and_beside_a_pool);
     tcase_add_test(t, roots_and_hours);
+    tcase_add_test(t, roots_leave_under_the_pedicle);
     return cases_failed("places", t) != 0;
 }
