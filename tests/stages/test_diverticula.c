@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "ball_odds.h"
 #include "ball_search.h"
 #include "cases.h"
 #include "diverticula.h"
@@ -90,7 +91,7 @@ static dm_study *make_study(const scene *c) {
     for (int i = 0; i < N * DM_NT; i++) st->canal.r_dura[i] = 8, st->canal.r_bone[i] = 10;
     for (int i = 0; i < N; i++) st->canal.filled[i] = sacral(c) && i > 130 ? 0 : 1, st->map.sac[i] = 600;
     for (int t = 0; t < DM_NT; t++) st->map.tissue[t] = -90;
-    st->levels.n = 4; /* discs at 15, 40, 62, 84: foramina near 35, 57.6, 79.6 */
+    st->levels.n = 4; /* discs at 15, 40, 62, 84: roots leave at 32.5, 55.4, 77.4 */
     const double disc[5] = {-8, 15, 40, 62, 84};
     for (int i = 0; i < 4; i++)
         st->levels.v[i] = (dm_vertebra){
@@ -156,6 +157,28 @@ START_TEST(a_fit_comes_from_afar) {
     ck_assert(dm_ball_fit(&st->crop.raw, &g, directions, &b));
     for (int x = 0; x < 3; x++) ck_assert_double_eq_tol(b.c[x], true_c[x], 0.6);
     ck_assert_double_eq_tol(b.r_bare, 4.5, 0.4);
+    drop(st);
+}
+END_TEST
+
+/* Further along the spine, further outwards, further in front than roots leave: mm, mm, tens of degrees beyond. */
+START_TEST(where_it_lies_is_weighed) {
+    dm_study *st = make_study(&(scene){.radius = 4.5, .fill = 1});
+    const dm_diverticula_params p = preset();
+    dm_hough_args g;
+    float directions[3 * DM_DIRECTIONS];
+    double x[DM_BALL_TERMS];
+    dm_directions(directions);
+    ck_assert(dm_good(dm_ball_args(&st->crop.raw, 0, 0.25, &g)));
+    const dm_ball b = {.c = {15, 0, -57}, .towards = {-1, 0, 0}, .r = 4.5, .v = 1, .sac = 600, .soft = -90, .noise = 0.03};
+    static const double at[2][3] = {{57, 90, 15}, {64, -50, 20}}, want[2][3] = {{0, 0, 0}, {5.6, 3.5, 1.5}};
+    for (int k = 0; k < 2; k++) {
+        ck_assert(dm_ball_terms(st, &g, directions, &b, p.odds, at[k], x));
+        ck_assert_double_eq_tol(x[DM_BALL_HEIGHT], want[k][0], 0.01);
+        ck_assert_double_eq_tol(x[DM_BALL_OUT], want[k][1], 0.01);
+        ck_assert_double_eq_tol(x[DM_BALL_TURN], want[k][2], 0.01);
+    }
+    ck_assert(p.odds[DM_BALL_HEIGHT] < 0 && p.odds[DM_BALL_OUT] < 0 && p.odds[DM_BALL_TURN] < 0);
     drop(st);
 }
 END_TEST
@@ -259,6 +282,7 @@ int main(void) {
     tcase_add_loop_test(t, found_and_measured, 0, 3);
     tcase_add_test(t, brighter_than_a_thin_rim);
     tcase_add_test(t, a_fit_comes_from_afar);
+    tcase_add_test(t, where_it_lies_is_weighed);
     tcase_add_loop_test(t, a_root_runs_through_it, 0, 2);
     tcase_add_loop_test(t, what_is_none, 0, 3);
     tcase_add_test(t, a_dim_one_among_bone);
