@@ -21,7 +21,7 @@ static const char *const names[] = {"paravertebral", "epidural", "lateral", "bas
 static course draw_course(const dm_anatomy *a, dm_ph_rng *r) {
     double u = dm_ph_uniform(r, 0, 1);
     if (u >= 0.32) return u < 0.77 ? PARAVERTEBRAL : OUTWARDS;
-    return u < 0.08 && !a->painted ? BASIVERTEBRAL : EPIDURAL; /* nothing is painted over a host's bone */
+    return u < 0.08 && !a->painted ? BASIVERTEBRAL : EPIDURAL; /* no vein is painted over a host's bone */
 }
 
 /* A vein before it is drawn: points (ventral, left, s) and the radius between each two. */
