@@ -194,12 +194,12 @@ static double into_pedicle(const dm_anatomy *a, const dm_ph_bleb *b) {
 /* Outpouchings lie between pedicles; only one that is larger than its foramen hollows more than a little of them. */
 START_TEST(outpouchings_lie_in_foramina) {
     int n = 0, deep = 0;
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 12; i++) {
         dm_anatomy *a = make(23, i, "diverticula", PH_CTM);
         for (int j = 0; j < a->n_blebs; j++, n++) deep += into_pedicle(a, &a->bleb[j]) > 0.31;
         drop(a);
     }
-    ck_assert_msg(deep <= n / 20, "%d of %d lie in a pedicle", deep, n);
+    ck_assert_msg(n > 24 && deep <= n / 20, "%d of %d lie in a pedicle", deep, n);
 }
 END_TEST
 
