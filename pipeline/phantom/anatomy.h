@@ -38,7 +38,7 @@ typedef struct dm_ph_bleb {
     char level_root[8], side[10];
     double p[3], diameter, volume, fill; /* fill: share of the sac's brightness */
     int leaking;
-    int first_prim, n_prims; /* its pieces among the primitives */
+    int first_prim, n_prims; /* its pieces among the primitives: its neck, its ball, what is on or in that */
 } dm_ph_bleb;
 enum { PH_MAX_PIECES = 16 };
 typedef struct dm_ph_vein {

@@ -16,6 +16,9 @@
 
 #include "scanner.h"
 
+/* From here on, HU, a voxel of the host is taken to hold bone. */
+enum { DM_PH_HOST_BONE = 180 };
+
 typedef struct dm_ph_host_level {
     int level;
     double s_from, s_to;

@@ -31,7 +31,6 @@ static void lobes(dm_anatomy *a, dm_ph_rng *r, const double centre[3], double ra
 
 /* Share of a ball that is bone in the scan that is painted into. */
 static double bone_share(const dm_anatomy *a, const double centre[3], double radius) {
-    static const double bone_hu = 180;
     int bone = 0, all = 0;
     for (double x = -1; x <= 1; x += 0.25)
         for (double y = -1; y <= 1; y += 0.25)
@@ -39,7 +38,7 @@ static double bone_share(const dm_anatomy *a, const double centre[3], double rad
                 double p[3];
                 if (x * x + y * y + z * z > 1) continue;
                 dm_ph_point_at(a, centre[2] + z * radius, centre[0] + x * radius, centre[1] + y * radius, p);
-                bone += (double)dm_volume_sample(a->host->clean, p) > bone_hu;
+                bone += dm_volume_sample(a->host->clean, p) > (float)DM_PH_HOST_BONE;
                 all++;
             }
     return (double)bone / all;

@@ -94,7 +94,7 @@ static float change(const dm_ph_args *g, const dm_anatomy *a, dm_ph_point *q, fl
     float canal = value, sac = a->nodes[(size_t)q->node * PH_NODE + PH_SAC];
     dm_ph_layer(g, a->prims, list, i, end, PH_OVER, q, sac, &bone, &value);
     /* Outside the canal fluid flows round bone, not through it; but an outpouching presses on it and hollows it. */
-    float open = rel > 0.0f ? 1.0f - dm_clampf((clean - 180.0f) / 150.0f, 0.0f, 1.0f) : 1.0f;
+    float open = rel > 0.0f ? 1.0f - dm_clampf((clean - (float)DM_PH_HOST_BONE) / 150.0f, 0.0f, 1.0f) : 1.0f;
     return dm_ph_mixf(canal - there + open * (value - canal), value - clean, in_outpouching(g, a, q));
 }
 

@@ -12,8 +12,8 @@ static const double behind_soft = 100, behind_bone = 300;
 /* A rim of 1.4 mm beside the cord keeps 0.75 of its brightness through a blur of 0.6 mm (map.rim_front): the same fluid in a ball reads
  * up to so many times the sac. */
 static const double thin_rim = 1.33;
-/* mm beside the height at which roots are taken to leave: they do so 1 above it (s.d. 1.5) in a real chest, and 1 to either side (s.d.
- * 2.5) in drawn spines. */
+/* mm beside the height at which roots are taken to leave: outpouchings lie 1 above it (s.d. 1) in a real chest, up to 2 below (s.d.
+ * 2) in drawn spines. */
 static const double foramen_slack = 3;
 
 static double between(double x, double low, double high) {

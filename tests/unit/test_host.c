@@ -39,6 +39,12 @@ static void fill_voxels(model *m) {
             }
 }
 
+/* Makes a voxel of the host brighter or darker, its noise kept. */
+static void change_voxel(model *m, size_t v, double to) {
+    m->scan.v[v] = (int16_t)(m->scan.v[v] + lround(to - (double)m->clean.v[v]));
+    m->clean.v[v] = (float)to;
+}
+
 static model *make_model(void) {
     const dm_affine a = {{{0.7, 0, 0, -31.5}, {0, 0.7, 0, -31.5}, {0, 0, 1, 0}}};
     model *m = calloc(1, sizeof *m);
@@ -231,8 +237,7 @@ static void add_ridge_and_fat(model *m) {
                 double theta = atan2(x, -y) * 57.29577951, was = (double)m->clean.v[v];
                 if (on_ridge(160 - k, theta)) was = 20.0 + 900.0 * (step(r - ridge) - step(r - wall - 5.0));
                 if (fabs(theta) > 130) was -= 120.0 * (step(r - fat_from) - step(r - wall));
-                m->scan.v[v] = (int16_t)(m->scan.v[v] + lround(was - (double)m->clean.v[v]));
-                m->clean.v[v] = (float)was;
+                change_voxel(m, v, was);
             }
 }
 
@@ -290,8 +295,7 @@ static void close_ring(model *m) {
         for (int j = 0; j < EDGE; j++)
             for (int i = 0; i < EDGE; i++, v++) {
                 double more = 900.0 * step(hypot(i - EDGE / 2, j - EDGE / 2) * 0.7 - wall - 5.0);
-                m->clean.v[v] += (float)more;
-                m->scan.v[v] = (int16_t)(m->scan.v[v] + lround(more));
+                change_voxel(m, v, (double)m->clean.v[v] + more);
             }
 }
 
@@ -305,9 +309,7 @@ static void open_foramina(model *m) {
     for (int k = 0; k < HIGH; k++)
         for (int j = 0; j < EDGE; j++)
             for (int i = 0; i < EDGE; i++, v++) {
-                if (!is_open(160 - k, atan2(i - EDGE / 2, EDGE / 2 - j) * 57.29577951)) continue;
-                m->scan.v[v] = (int16_t)(m->scan.v[v] + lround(20.0 - (double)m->clean.v[v]));
-                m->clean.v[v] = 20.0f;
+                if (is_open(160 - k, atan2(i - EDGE / 2, EDGE / 2 - j) * 57.29577951)) change_voxel(m, v, 20.0);
             }
 }
 
@@ -323,10 +325,10 @@ static filling look_into(const model *m, const int16_t *scan, const dm_ph_bleb *
     for (int k = 0; k < HIGH; k++)
         for (int j = 0; j < EDGE; j++)
             for (int i = 0; i < EDGE; i++, v++) {
-                const double d[3] = {(i - 45) * 0.7 - b->p[0], (j - 45) * 0.7 - b->p[1], k - b->p[2]};
+                const double d[3] = {(i - EDGE / 2) * 0.7 - b->p[0], (j - EDGE / 2) * 0.7 - b->p[1], k - b->p[2]};
                 const double r = b->diameter / 2, far = sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
                 if (-d[1] < front * r || far > share * r) continue;
-                f.n++, f.mean += scan[v], f.sd += (double)scan[v] * scan[v], f.bone += m->clean.v[v] > 180.0f;
+                f.n++, f.mean += scan[v], f.sd += (double)scan[v] * scan[v], f.bone += m->clean.v[v] > (float)DM_PH_HOST_BONE;
             }
     f.mean /= f.n, f.bone /= f.n;
     f.sd = sqrt(fmax(f.sd / f.n - f.mean * f.mean, 0));
