@@ -207,6 +207,7 @@ typedef struct dm_pool_features {
     double noise;    /* s.d. of the noise, share of the sac */
     double dent;     /* mm by which the dura beside it lies nearer to the line than within 10 mm above and below */
     double discs;    /* its brightness behind discs, share of that behind bodies; NAN where it is not behind both */
+    double spill;    /* CT, lateral: how bright the way out of a foramen beside it is beyond what is usual, share of the sac (dm_spill) */
 } dm_pool_features;
 
 /* What is weighed of a tube that may be a fistula's vein. */

@@ -10,7 +10,7 @@ static void fit(const bench_sample *s, int n, int near) {
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
                                             "sacral", "dim",  "usual", "alike", "corner",
                                             "pair",   "behind", "edge", "narrow", "roots",
-                                            "ct",     "discs", "fall", "dent", "end", "unusual"};
+                                            "ct",     "discs", "fall", "dent", "end", "unusual", "spill", "touch"};
     double w[TERMS + 1], now[TERMS + 1], width[TERMS + 1];
     if (near) {
         bench_presets("odds", name, TERMS, now);

@@ -10,9 +10,7 @@
  * marrow or muscle does not. */
 static const double bone_spread = 0.25;
 
-/* Mean share of the sac within three quarters of a ball's radius of an LPS point; NaN outside the scan, and
- * on CT where it is as uneven as bone with its cortex is: bone there says nothing of fluid here. */
-static double share_round(const dm_study *st, const float *directions, const dm_ball *b, const double c[3]) {
+double dm_share_round(const dm_study *st, const float *directions, const dm_ball *b, const double c[3]) {
     double sum = 0, square = 0;
     int n = 0;
     for (int shell = 0; shell <= 2; shell++)
@@ -30,24 +28,18 @@ static double share_round(const dm_study *st, const float *directions, const dm_
     return bone ? NAN : mean;
 }
 
-/* Bony wall at the side of a foramen, mm; NaN beyond the line. */
-static double wall_of(const dm_study *st, int foramen, int side) {
-    int row = dm_spine_row(&st->spine, dm_foramen_s(&st->levels, foramen));
-    return row < 0 ? NAN : (double)st->canal.r_bone[row * DM_NT + (side > 0 ? DM_NT / 4 : 3 * DM_NT / 4)];
-}
-
 /* The same place at another foramen: as far from its middle along the spine and from its bony wall; the
  * brightest of three heights 2 mm apart, as facets do not stand level. */
 static double share_there(const dm_study *st, const float *directions, const dm_ball *b, const double at[3],
                           int here, int side, int there, int side_there) {
-    double best = NAN, l = at[2] + wall_of(st, there, side_there) - wall_of(st, here, side);
+    double best = NAN, l = at[2] + dm_foramen_wall(st, there, side_there) - dm_foramen_wall(st, here, side);
     for (double up = -2; up <= 2 && !isnan(l); up += 2) {
         double s = at[0] + up + dm_foramen_s(&st->levels, there) - dm_foramen_s(&st->levels, here), point[3],
                front[3], left[3], p[3];
         if (dm_spine_row(&st->spine, s) < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
         for (int x = 0; x < 3; x++) p[x] = point[x] + at[1] * front[x] + side_there * l * left[x];
-        double share = share_round(st, directions, b, p);
+        double share = dm_share_round(st, directions, b, p);
         if (!isnan(share) && !(share <= best)) best = share;
     }
     return best;

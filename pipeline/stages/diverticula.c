@@ -23,10 +23,6 @@ typedef struct place {
     float sac, soft;
 } place;
 
-static int column_of(int side) {
-    return side > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
-}
-
 /* Fat of a foramen, where it is bright: the upper fifth of what lies 3 to 12 mm outside the dura round the
  * root. */
 static float fat_beside(const dm_study *st, int foramen, int side) {
@@ -39,7 +35,7 @@ static float fat_beside(const dm_study *st, int foramen, int side) {
         if (row < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
         for (int k = 0; k < A * L; k++) {
-            double l = side * ((double)st->canal.r_dura[row * DM_NT + column_of(side)] + 3 + 1.5 * (k / A)),
+            double l = side * ((double)st->canal.r_dura[row * DM_NT + dm_side_column(side)] + 3 + 1.5 * (k / A)),
                    a = -6 + 2.0 * (k % A), p[3];
             for (int x = 0; x < 3; x++) p[x] = point[x] + a * front[x] + l * left[x];
             float value = dm_volume_sample(&st->crop.raw, p);
@@ -68,7 +64,7 @@ static int references(const dm_diverticula_params *p, const dm_study *st, float 
     int row = dm_spine_row(&st->spine, dm_foramen_s(&st->levels, at->foramen));
     if (row < 0 || !st->canal.filled[row] || dm_is_outside(st->map.sac[row])) return 0;
     at->sac = st->map.sac[row];
-    at->soft = st->map.tissue[column_of(at->side)];
+    at->soft = st->map.tissue[dm_side_column(at->side)];
     if (st->modality == DM_CT) at->soft = fmaxf(at->soft, (float)p->soft_hu);
     at->soft = fmaxf(at->soft, fat);
     return at->sac - at->soft > (st->modality == DM_CT ? 60.0f : 0.25f * at->sac);
@@ -84,7 +80,7 @@ static int centres_of(const dm_study *st, const place *at, float *out) {
         int row = dm_spine_row(&st->spine, s);
         if (row < 0) continue;
         dm_frame_at(&st->spine, s, point, NULL, front, left);
-        double dura = (double)st->canal.r_dura[row * DM_NT + column_of(at->side)];
+        double dura = (double)st->canal.r_dura[row * DM_NT + dm_side_column(at->side)];
         for (int j = 0; j < 10; j++)
             for (int k = 0; k < 11 && n < MOST_CENTRES; k++) {
                 double a = -7 + 1.5 * j, l = dura + 1 + 1.25 * k, d = sqrt(a * a + l * l);
@@ -338,7 +334,7 @@ static dm_status find_cysts(dm_search *s, const dm_diverticula_params *p, dm_stu
     place at = {0};
     if (!dm_level_top(&st->levels, DM_S1, &top) || last < 0 || st->map.fat_bright) return dm_ok;
     at.sac = sac_above(st, last);
-    for (int k = 0; k < 2; k++) at.soft = fmaxf(at.soft, st->map.tissue[column_of(k ? 1 : -1)]);
+    for (int k = 0; k < 2; k++) at.soft = fmaxf(at.soft, st->map.tissue[dm_side_column(k ? 1 : -1)]);
     if (st->modality == DM_CT) at.soft = fmaxf(at.soft, (float)p->soft_hu);
     if (!(at.sac - at.soft > (st->modality == DM_CT ? 60.0f : 1.0f))) return dm_ok;
     int first = dm_spine_row(&st->spine, top);

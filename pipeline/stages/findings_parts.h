@@ -16,7 +16,7 @@ typedef struct dm_findings_params {
     double join, join_lateral, join_angle; /* mm, mm, degrees */
     double list_score, least_mm2, soft_tissue_hu, satellite_share, satellite_factor;
     double ventral_angle, dorsal_angle; /* degrees */
-    double odds_base, odds_size, odds_hard, odds_fat, odds_over, odds_sacral, odds_dim, odds_usual, odds_alike, odds_corner, odds_pair, odds_behind, odds_edge, odds_narrow, odds_roots, odds_ct, odds_discs, odds_fall, odds_dent, odds_end, odds_unusual, fluid_share;
+    double odds_base, odds_size, odds_hard, odds_fat, odds_over, odds_sacral, odds_dim, odds_usual, odds_alike, odds_corner, odds_pair, odds_behind, odds_edge, odds_narrow, odds_roots, odds_ct, odds_discs, odds_fall, odds_dent, odds_end, odds_unusual, odds_spill, odds_touch, fluid_share;
     dm_traps_params trap;
     dm_diverticula_params diverticula;
     dm_veins_params vein;
@@ -44,8 +44,8 @@ dm_status dm_pool_measure(const dm_findings_params *p, const dm_study *study, co
  * than the sac, sacral, too dim for fluid, share that is usual, share that the other side has too (CT), corner of the canal,
  * the other side nearly as bright (MR), between side and back, strength of the dura's edge, narrow gap (CT), beside settled roots, CT,
  * dark at discs (CT), that strength beyond what the pool's brightness leaves (CT), step of the dura (CT), end of the line, unlike other
- * vertebrae and the other side. */
-enum { DM_ODDS = 21 };
+ * vertebrae and the other side, runs out through a foramen (CT), a dura that is seen before a narrow gap (CT). */
+enum { DM_ODDS = 23 };
 void dm_pool_terms(const dm_findings_params *p, const dm_study *study, const dm_finding *f, double x[DM_ODDS]);
 
 /* Best score first; equal scores from head to feet. */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "frame.h"
 #include "level.h"
 
 int dm_level_top(const dm_levels *levels, int level, double *s) {
@@ -53,6 +54,15 @@ static double above_disc(int level) {
 double dm_foramen_s(const dm_levels *levels, int i) {
     const dm_vertebra *v = &levels->v[i];
     return v->s_to - above_disc(v->level) * (v->s_to - v->s_from);
+}
+
+int dm_side_column(double side) {
+    return side > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
+}
+
+double dm_foramen_wall(const dm_study *st, int i, double side) {
+    int row = dm_spine_row(&st->spine, dm_foramen_s(&st->levels, i));
+    return row < 0 ? NAN : (double)st->canal.r_bone[row * DM_NT + dm_side_column(side)];
 }
 
 int dm_nearest_foramen(const dm_levels *levels, double s) {

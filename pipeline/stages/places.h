@@ -23,6 +23,10 @@ int dm_root_of(const dm_levels *levels, int i);
 /* s at which the root of the foramen below vertebra v[i] leaves: under the pedicle in chest and loins, 3/10 of the vertebra above the
  * disc; at the disc in the neck, 1/5 above the one below C7. */
 double dm_foramen_s(const dm_levels *levels, int i);
+/* Column of the map straight to a side: left where side > 0, else right. */
+int dm_side_column(double side);
+/* Bony wall straight to a side of the foramen below vertebra v[i], mm from the line; NAN where the line does not reach it. */
+double dm_foramen_wall(const dm_study *study, int i, double side);
 /* Index i of the foramen (below v[i]) nearest to s; -1 without levels. */
 int dm_nearest_foramen(const dm_levels *levels, double s);
 /* The same, the one below the last vertebra seen included. */

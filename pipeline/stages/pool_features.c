@@ -11,8 +11,14 @@
 #include "phases.h"
 #include "places.h"
 #include "ranks.h"
+#include "spill.h"
 
 #define PI 3.14159265358979323846
+
+/* What runs out of a foramen may read brighter than the pool by this factor: the pool is a layer that the blur dims. */
+static const double brighter = 1.3;
+/* And it does so within a vertebra of the pool's middle: a chain of sleeves has many foramina, one of which always looks unusual. */
+static const double vertebra_mm = 25;
 
 /* Lists of one figure per cell of the pool; their ranks become the features. */
 enum { E, LOW, HARD, THICK, DARK, MIRROR, USUAL, GAP, EDGE, NOISE, UNUSUAL, LISTS };
@@ -164,9 +170,11 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * a pool lies outside of a dura that is seen, but (CT) no more clearly than its own brightness beyond it allows, that a gap of about the blur's full
  * width (CT) reads as its walls make it, that discs have neither cortex nor marrow: before and behind the sac bone is bright at bodies
  * and laminae alone, that on CT a dura makes no step: where it seems to, what lies outside of it are roots inside the true one, and that near an end of the
- * line the surfaces are held from one side only; and that neither other vertebrae nor the other side lack the dark line before the bone, too. */
+ * line the surfaces are held from one side only; that neither other vertebrae nor the other side lack the dark line before the bone, too, that on CT contrast beside the sac runs out
+ * through the foramen, and that a pool which fills a narrow gap leaves no sharp dura: one that is seen there stands before bone. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
+    double narrow = st->modality == DM_MR ? 0 : fmin(fmax((1.3 - q->gap_mm / (DM_FULL_WIDTH * st->map.blur)) / 0.5, 0), 1.5);
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
     int lateral = f->side == DM_LEFT || f->side == DM_RIGHT, mr = st->modality == DM_MR;
     double middle = (f->s_from + f->s_to) / 2, end_mm = fmin(middle, (st->spine.n - 1) * st->spine.ds - middle);
@@ -184,14 +192,16 @@ void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_fin
                                    mr ? fmin(fmax((alike - 0.6) / 0.3, 0), 1) : 0,
                                    fmax(1 - fabs(fabs(f->theta) - 125) / 30, 0),
                                    q->edges,
-                                   mr ? 0 : fmin(fmax((1.3 - q->gap_mm / (DM_FULL_WIDTH * st->map.blur)) / 0.5, 0), 1.5),
+                                   narrow,
                                    q->roots,
                                    !mr,
                                    mr || lateral || isnan(q->discs) ? 0 : fmin(fmax((0.6 - q->discs) / 0.6, 0), 1),
                                    mr ? 0 : q->edges - fmin(fmax((1 - q->p90) / 0.5, 0), 1),
                                    mr ? 0 : fmin(fmax(q->dent - 1.1, 0), 1.5),
                                    fmin(fmax((20 - end_mm) / 12, 0), 1),
-                                   isnan(q->unusual) ? 0 : log(fmax(q->unusual, 0.02) / 0.1)};
+                                   isnan(q->unusual) ? 0 : log(fmax(q->unusual, 0.02) / 0.1),
+                                   lateral ? fmin(q->spill / fmax(q->p90, 0.2), 1) : 0,
+                                   narrow * q->edges};
     memcpy(x, terms, sizeof terms);
 }
 
@@ -201,7 +211,8 @@ static double probability(const dm_findings_params *p, const dm_study *st, const
     const double odds[DM_ODDS] = {p->odds_base,   p->odds_size, p->odds_hard,  p->odds_fat,   p->odds_over,
                                   p->odds_sacral, p->odds_dim,  p->odds_usual, p->odds_alike, p->odds_corner,
                                   p->odds_pair,   p->odds_behind, p->odds_edge, p->odds_narrow, p->odds_roots,
-                                  p->odds_ct,     p->odds_discs, p->odds_fall,  p->odds_dent,   p->odds_end,   p->odds_unusual};
+                                  p->odds_ct,     p->odds_discs, p->odds_fall,  p->odds_dent,   p->odds_end,   p->odds_unusual,
+                                  p->odds_spill,  p->odds_touch};
     double x[DM_ODDS];
     dm_pool_terms(p, st, f, x);
     return dm_probability(odds, x, DM_ODDS);
@@ -311,6 +322,9 @@ static void summarise(const dm_study *st, cells *o, float *work, dm_finding *f) 
                                  .noise = rank(o, NOISE, 0.5),
                                  .dent = dent_of(st, o, work),
                                  .discs = behind_discs(st, o, work)};
+    if (f->side == DM_LEFT || f->side == DM_RIGHT)
+        f->pool.spill = dm_spill(st, f->side == DM_LEFT ? 1 : -1, fmax(f->s_from, f->s - vertebra_mm), fmin(f->s_to, f->s + vertebra_mm),
+                                 brighter * f->peak_ratio);
 }
 
 /* In which pass the pool is first seen, and how bright against the last: 90th percentiles over its cells. */

@@ -83,13 +83,6 @@ static void look_around(work *w) {
     widen(w->less, w->around, w->nz, 2, (int)(REACH / DS));
 }
 
-/* Bony wall at the side of foramen v, mm. */
-static double wall_of(const dm_study *st, int v, double l) {
-    int row = (int)lround(dm_foramen_s(&st->levels, v) / st->spine.ds);
-    if (row < 0 || row >= st->canal.n) return -1;
-    return (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)(l > 0 ? DM_NT / 4 : 3 * DM_NT / 4)];
-}
-
 /* What is usual at a place: over both sides of this foramen and of the three above and below, a rank of
  * the largest responses within REACH of the same place relative to the foramen. Roots, ribs and segmental
  * veins are usual; a fistula is not. The mirror image alone is taken where fewer than three foramina are
@@ -98,14 +91,15 @@ static float usual(const work *w, double s, double a, double l) {
     const dm_study *st = w->st;
     int here = dm_nearest_foramen(&st->levels, s), n = 0;
     float seen[16];
-    double wall = here < 0 ? -1 : wall_of(st, here, l);
-    for (int v = here - 3; wall > 0 && v <= here + 3; v++)
+    double wall = here < 0 ? NAN : dm_foramen_wall(st, here, l);
+    for (int v = here - 3; !isnan(wall) && v <= here + 3; v++)
         for (int side = -1; side <= 1; side += 2) {
             if (v < 0 || v >= st->levels.n || (v == here && side * l > 0)) continue;
-            double there = wall_of(st, v, side), out = fabs(l) + there - wall;
+            double there = dm_foramen_wall(st, v, side), out = fabs(l) + there - wall;
+            if (isnan(there)) continue;
             int z = (int)lround((s + dm_foramen_s(&st->levels, v) - dm_foramen_s(&st->levels, here)) / DS);
             int x = (int)lround((side * out - L0) / STEP), y = (int)lround((a - A0) / STEP);
-            if (there < 0 || z < 0 || z >= w->nz || x < 0 || x >= NL) continue;
+            if (z < 0 || z >= w->nz || x < 0 || x >= NL) continue;
             seen[n++] = w->around[dm_at(x, y, z, NL, NA)];
         }
     if (n < 5) {

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "level.h"
+#include "places.h"
 
 static const double PI = 3.14159265358979323846;
 static const double VOXEL = DM_VEIN_STEP * DM_VEIN_STEP * DM_VEIN_DS; /* mm3 */
@@ -21,7 +22,7 @@ double dm_vein_width(const dm_vein_piece *q) {
 /* mm from the bony wall to the start, to the side. */
 static double outside(const dm_vein_box *w, const dm_vein_piece *q) {
     const dm_study *st = w->st;
-    int row = (int)lround(q->near_s / st->spine.ds), t = q->near_l > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
+    int row = (int)lround(q->near_s / st->spine.ds), t = dm_side_column(q->near_l);
     row = row >= st->canal.n ? st->canal.n - 1 : row;
     return fabs(q->near_l) - (double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t];
 }

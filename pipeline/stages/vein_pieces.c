@@ -16,10 +16,8 @@ static void nearest_foramen(const dm_vein_box *w, double s, double a, double l, 
     for (int v = 0; v < st->levels.n; v++) {
         /* fistulas lie between C7 and L2 (medical notes 1.2); neck and sacrum are full of other tubes */
         if (st->levels.v[v].level < DM_C7 || st->levels.v[v].level >= DM_S1) continue;
-        double fs = dm_foramen_s(&st->levels, v);
-        int row = (int)lround(fs / st->spine.ds), t = l > 0 ? DM_NT / 4 : 3 * DM_NT / 4;
-        if (row < 0 || row >= st->canal.n) continue;
-        double fl = (l > 0 ? 1 : -1) * ((double)st->canal.r_bone[(size_t)row * DM_NT + (size_t)t] + 2);
+        double fs = dm_foramen_s(&st->levels, v), wall = dm_foramen_wall(st, v, l), fl = (l > 0 ? 1 : -1) * (wall + 2);
+        if (isnan(wall)) continue;
         double d = sqrt((s - fs) * (s - fs) + a * a + (l - fl) * (l - fl));
         if (d >= q->near) continue;
         q->near_s = s, q->near_a = a, q->near_l = l, q->near = d, q->foramen = v;

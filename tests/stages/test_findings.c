@@ -3,6 +3,8 @@
 #include "cases.h"
 #include "findings_parts.h"
 #include "leak_model.h"
+#include "places.h"
+#include "spill.h"
 #include "tubes.h"
 
 static dm_gpu *gpu;
@@ -300,6 +302,88 @@ START_TEST(a_vein_on_one_side_is_listed) {
 }
 END_TEST
 
+/* Fills what lies within `radius` mm of the straight line out of a foramen, from the bony wall to 10 mm outside it. */
+static void fill_way(dm_study *st, int v, int side, double radius, float hu) {
+    double point[3], front[3], left[3], wall = dm_foramen_wall(st, v, side);
+    dm_volume *w = &st->crop.raw;
+    ck_assert(!isnan(wall));
+    dm_frame_at(&st->spine, dm_foramen_s(&st->levels, v), point, NULL, front, left);
+    for (int k = 0; k < w->nz; k++)
+        for (int j = 0; j < w->ny; j++)
+            for (int i = 0; i < w->nx; i++) {
+                double p[3], out = -wall, off = 0;
+                dm_affine_apply(&w->to_lps, (double[]){i, j, k}, p);
+                for (int x = 0; x < 3; x++) out += side * left[x] * (p[x] - point[x]);
+                for (int x = 0; x < 3; x++) off += pow(p[x] - point[x] - side * left[x] * (out + wall), 2);
+                if (out > 0 && out < 10 && off < radius * radius) w->v[((size_t)k * (size_t)w->ny + (size_t)j) * (size_t)w->nx + (size_t)i] = hu;
+            }
+}
+
+/* A study whose foramina are open on both sides, from the first to the last but one. */
+static dm_study *with_foramina(int mr) {
+    dm_study *st = mr ? mr_with_map(17) : with_map(&plain, 17);
+    for (int v = 0; v + 1 < st->levels.n; v++) fill_way(st, v, 1, 9, 50), fill_way(st, v, -1, 9, 50);
+    return st;
+}
+
+START_TEST(contrast_out_of_a_foramen_is_seen) {
+    enum { WHICH = 2 };
+    dm_study *st = with_foramina(_i);
+    double s = dm_foramen_s(&st->levels, WHICH);
+    ck_assert(dm_spill(st, 1, s - 8, s + 8, 1.3) < 0.05);
+    fill_way(st, WHICH, 1, 3, st->map.sac[(int)s] * 0.6f);
+    if (_i) {
+        ck_assert(dm_spill(st, 1, s - 8, s + 8, 1.3) == 0); /* MR: what lies in a foramen is as bright by itself */
+        drop(st);
+        return;
+    }
+    double seen = dm_spill(st, 1, s - 8, s + 8, 1.3);
+    ck_assert_msg(seen > 0.35 && seen < 0.7, "%.2f", seen);
+    ck_assert(dm_spill(st, -1, s - 8, s + 8, 1.3) < 0.05);    /* the other side */
+    ck_assert(dm_spill(st, 1, s + 14, s + 18, 1.3) < 0.05);   /* between foramina */
+    ck_assert(dm_spill(st, 1, s - 8, s + 8, 0.3) < 0.1);      /* brighter than what it would come from: bone */
+    for (int v = 0; v + 1 < st->levels.n; v++) fill_way(st, v, 1, 3, st->map.sac[(int)s] * 0.6f), fill_way(st, v, -1, 3, st->map.sac[(int)s] * 0.6f);
+    ck_assert(dm_spill(st, 1, s - 8, s + 8, 1.3) < 0.1);      /* every foramen looks so */
+    drop(st);
+}
+END_TEST
+
+/* The same patch at the side of the map is believed more where contrast has run out beside it. */
+START_TEST(a_way_out_speaks_for_a_lateral_pool) {
+    double score[2];
+    for (int k = 0; k < 2; k++) {
+        dm_study *st = with_foramina(0);
+        int at = (int)dm_foramen_s(&st->levels, 2);
+        paint(st, 0.3f, at - 6, at + 6, 16, 21);
+        if (k) fill_way(st, 2, 1, 3, st->map.sac[at] * 0.5f);
+        score[k] = best_score(st);
+    }
+    ck_assert_msg(score[0] > 0 && score[1] > score[0] + 0.1, "%.2f, with a way out %.2f", score[0], score[1]);
+}
+END_TEST
+
+/* Logarithm of the odds of a bright patch in front, of a dura of this edge, this far before bone. */
+static double odds_before(double gap, float edge) {
+    dm_study *st = with_map(&plain, 19);
+    paint(st, 0.5f, 50, 60, -6, 6);
+    for (int i = 45; i <= 65; i++)
+        for (int t = -8; t <= 8; t++) {
+            int c = i * DM_NT + (t + DM_NT) % DM_NT;
+            st->canal.r_bone[c] = st->canal.r_dura[c] + (float)gap, st->canal.q_dura[c] = edge;
+        }
+    double score = best_score(st);
+    ck_assert_msg(score > 0.01 && score < 0.99, "%.3f", score);
+    return log(score / (1 - score));
+}
+
+/* A pool that fills a narrow gap leaves no sharp dura: one that is seen there, before bone, speaks for nothing; before a wide gap it
+ * does. */
+START_TEST(a_sharp_dura_before_a_narrow_gap_says_little) {
+    double wide = odds_before(3, 0.8f) - odds_before(3, 0.4f), narrow = odds_before(0.5, 0.8f) - odds_before(0.5, 0.4f);
+    ck_assert_msg(wide > 0.5 && narrow < 0.4 * wide, "wide %.2f, narrow %.2f", wide, narrow);
+}
+END_TEST
+
 START_TEST(sides_of_angles) {
     dm_findings_params p = {.ventral_angle = 50, .dorsal_angle = 130};
     ck_assert_int_eq(dm_side_of(&p, 0), DM_VENTRAL);
@@ -328,6 +412,9 @@ int main(void) {
     tcase_add_test(t, a_pool_on_a_dim_band_is_a_pool);
     tcase_add_test(t, halves_beside_the_septum_are_one_collection);
     tcase_add_test(t, a_vein_on_one_side_is_listed);
+    tcase_add_loop_test(t, contrast_out_of_a_foramen_is_seen, 0, 2);
+    tcase_add_test(t, a_way_out_speaks_for_a_lateral_pool);
+    tcase_add_test(t, a_sharp_dura_before_a_narrow_gap_says_little);
     tcase_add_test(t, sides_of_angles);
     int failed = cases_failed_here("findings", t);
     dm_gpu_close(gpu);
