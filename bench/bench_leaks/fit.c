@@ -5,17 +5,27 @@
 #include "../presets.h"
 #include "leaks.h"
 
-/* near: 1 = from the coefficients of now on, for new terms and new studies; 0 = afresh. */
-static void fit(const bench_sample *s, int n, int near) {
+/* 1 = the name stands in the list, names with commas between. */
+static int named(const char *list, const char *name) {
+    size_t n = strlen(name);
+    for (const char *at = strstr(list, name); at; at = strstr(at + 1, name))
+        if ((at == list || at[-1] == ',') && (at[n] == 0 || at[n] == ',')) return 1;
+    return 0;
+}
+
+static void fit(const bench_sample *s, int n, fit_start start) {
+    static const double held = 1e-4;
     static const char *const name[TERMS] = {"base",   "size", "hard",  "fat",   "over",
                                             "sacral", "dim",  "usual", "alike", "corner",
                                             "pair",   "behind", "edge", "narrow", "roots",
                                             "ct",     "discs", "fall", "dent", "end", "unusual", "spill", "touch"};
     double w[TERMS + 1], now[TERMS + 1], width[TERMS + 1];
-    if (near) {
+    if (start.near) {
         bench_presets("odds", name, TERMS, now);
         now[TERMS] = 0;
         bench_near(now, TERMS + 1, width);
+        for (int i = 0; i < TERMS && *start.only; i++)
+            if (!named(start.only, name[i])) width[i] = held;
         bench_logistic_near(s, n, TERMS + 1, now, width, w);
     } else {
         bench_logistic(s, n, TERMS + 1, 3, w);
@@ -25,12 +35,12 @@ static void fit(const bench_sample *s, int n, int near) {
     printf("; dense studies %.2f\n", w[TERMS]);
 }
 
-void tally_fit(const tally *t, int near) {
+void tally_fit(const tally *t, fit_start start) {
     bench_sample *s = bench_calloc((size_t)t->n_marks, sizeof *s);
     int n = 0;
     for (int m = 0; m < t->n_marks; m++)
         if (!t->marks[m].sign) s[n++] = (bench_sample){t->marks[m].x, t->marks[m].leak >= 0};
-    fit(s, n, near);
+    fit(s, n, start);
     free(s);
 }
 
@@ -48,7 +58,7 @@ static int parse(char *line, double x[TERMS + 1]) {
     return strcmp(field[LABEL], "1") == 0 ? 1 : strcmp(field[LABEL], "0") == 0 ? 0 : -1;
 }
 
-int tally_fit_files(char *paths, int near) {
+int tally_fit_files(char *paths, fit_start start) {
     double(*x)[TERMS + 1] = bench_calloc(MOST, sizeof *x);
     bench_sample *s = bench_calloc(MOST, sizeof *s);
     char line[4000];
@@ -68,7 +78,7 @@ int tally_fit_files(char *paths, int near) {
         }
         fclose(f);
     }
-    if (rc == 0) fit(s, n, near);
+    if (rc == 0) fit(s, n, start);
     free(s), free(x);
     return rc;
 }

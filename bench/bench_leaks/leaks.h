@@ -67,10 +67,16 @@ void tally_sites(const tally *t);
 
 /* ---- fit.c ---- */
 
-/* Prints the score's coefficients fitted on all candidates; near: 1 = from those of now on (presets.h). */
-void tally_fit(const tally *t, int near);
+/* How a fit begins: afresh, or from the coefficients of now (presets.h); then `only`, names with commas between, may hold all others. */
+typedef struct fit_start {
+    int near;
+    const char *only; /* "" = none is held */
+} fit_start;
+
+/* Prints the score's coefficients fitted on all candidates. */
+void tally_fit(const tally *t, fit_start start);
 /* The same from files that --csv wrote, named with commas between. An exit code. */
-int tally_fit_files(char *paths, int near);
+int tally_fit_files(char *paths, fit_start start);
 
 /* ---- ablation.c ---- */
 

@@ -34,6 +34,7 @@ static const char help[] =
     "it\n"
     "  --fit-from FILE,FILE       the same from files that --csv wrote, of studies measured at different times\n"
     "  --near                     with either: starts from the coefficients of now and changes them as far as the studies say\n"
+    "  --only NAME,NAME           with --near: of these alone\n"
     "  --csv FILE                 a row for every candidate with its features and whether it is true\n"
     "  --pictures DIR             the pictures of every study\n"
     "  --gallery DIR              pictures of the ten most visible missed pools and the ten surest false "
@@ -221,7 +222,8 @@ int main(int argc, char **argv) {
     if (bench_help(argc, argv, help)) return 0;
     char files[4000];
     snprintf(files, sizeof files, "%s", bench_option(argc, argv, "--fit-from", ""));
-    if (*files) return tally_fit_files(files, bench_has(argc, argv, "--near"));
+    const fit_start start = {bench_has(argc, argv, "--near"), bench_option(argc, argv, "--only", "")};
+    if (*files) return tally_fit_files(files, start);
     const char *frame = bench_option(argc, argv, "--frame", "given"),
                *csv = bench_option(argc, argv, "--csv", NULL),
                *worst = bench_option(argc, argv, "--gallery", NULL);
@@ -254,7 +256,7 @@ int main(int argc, char **argv) {
         run_cases(w, &dense, 0, atoi(bench_option(argc, argv, "--dense-cases", "0")));
         if (!p.prepare) tally_report(t);
         if (w->v.n > 1) ablation_report(w->v.t, w->v.n);
-        if (bench_has(argc, argv, "--fit")) tally_fit(t, bench_has(argc, argv, "--near"));
+        if (bench_has(argc, argv, "--fit")) tally_fit(t, start);
         if (t->csv) fclose(t->csv);
         if (worst && !gallery(w, worst)) rc = 1;
     }

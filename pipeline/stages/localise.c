@@ -5,6 +5,7 @@
 
 #include "dialect.h"
 #include "frame.h"
+#include "front_bulge.h"
 #include "level.h"
 #include "places.h"
 #include "site.h"
@@ -13,7 +14,7 @@
 typedef struct dm_localise_params {
     dm_site_params site;
     double leak_score, doubt_score, vein_leak_score, vein_doubt_score;
-    double filled_least, filled_length_least, unsure_most, assessed_least, front_least, blur_most;
+    double filled_least, filled_length_least, unsure_most, assessed_least, front_least, bulge_least, bulge_length, blur_most;
     double slec_segments, slec_thickness, placed_segments;
 } dm_localise_params;
 
@@ -57,6 +58,8 @@ static const dm_param table[] = {
     DM_PARAM_FLOAT(dm_localise_params, unsure_most, "1", 0, 1, 0.4, "More of the centre line unsure than this: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, assessed_least, "1", 0, 1, 0.3, "Less of the dura's surface assessable than this beside a filled sac: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, front_least, "1", 0, 1, 0.5, "Or less than this in front of it, where most tears are: the dura lies on bone there, or its surface goes round a pool."),
+    DM_PARAM_FLOAT(dm_localise_params, bulge_least, "mm", 0.3, 5, 0.9, "A sac that stands further out of its ellipse than this in front (60 degrees to each side, in the mean), ..."),
+    DM_PARAM_FLOAT(dm_localise_params, bulge_length, "mm", 3, 100, 12, "... over more than this length, may hold a collection: indeterminate (CT). Of what nothing else keeps from no leak it stops 3 of 13 that leak, 1 of 8 that do not."),
     DM_PARAM_FLOAT(dm_localise_params, blur_most, "mm", 0.5, 3, 1.15, "A blur of more than this (s.d.), as measured or of slices of 4 mm or voxels with two edges of 2 mm, hides the gap round the dura and makes facets look like pools: indeterminate."),
     DM_PARAM_FLOAT(dm_localise_params, slec_segments, "1", 1, 10, 2, "A collection over this many vertebral segments is a long extradural collection; behind the lumbar sac it is longer than a needle's track."),
     DM_PARAM_FLOAT(dm_localise_params, slec_thickness, "mm", 0, 5, 1, "And at least this thick."),
@@ -215,7 +218,7 @@ static void join_pieces(const dm_localise_params *p, dm_study *st) {
 }
 
 /* Why a study without an accepted finding cannot be called free of a leak; NULL when it can. */
-static const char *reason(const dm_localise_params *p, const dm_study *st, aside seen, int doubtful) {
+static const char *reason(const dm_localise_params *p, const dm_study *st, aside seen, int doubtful, double bulge_mm) {
     coverage c = cover(st);
     if (c.filled_mm <= 0) return "no_contrast";
     if (c.filled < p->filled_least || c.filled_mm < p->filled_length_least) return "contrast_short";
@@ -223,6 +226,7 @@ static const char *reason(const dm_localise_params *p, const dm_study *st, aside
     if (st->map.blur > p->blur_most) return "resolution_low";
     if (c.assessed < p->assessed_least || c.front < p->front_least) return "gap_narrow";
     if (doubtful) return "doubtful";
+    if (st->modality == DM_CT && bulge_mm > p->bulge_length) return "sac_bulges";
     if (seen.c1c2) return "c1c2_alone";
     if (seen.spur) return "spur_alone";
     if (seen.guess) return "puncture_unanchored";
@@ -231,7 +235,8 @@ static const char *reason(const dm_localise_params *p, const dm_study *st, aside
     return st->map.fat_bright ? "fat_or_fluid" : NULL; /* what lies behind the sac is not judged at all */
 }
 
-static void answer(const dm_localise_params *p, dm_study *st) {
+/* bulge_mm: dm_front_bulge. */
+static void answer(const dm_localise_params *p, double bulge_mm, dm_study *st) {
     dm_answer *a = &st->answer;
     *a = (dm_answer){.kind = DM_NO_LEAK, .best = -1};
     aside seen = accept(p, st);
@@ -241,7 +246,7 @@ static void answer(const dm_localise_params *p, dm_study *st) {
     if (best && best->accepted) {
         a->kind = DM_LEAK;
     } else {
-        const char *flag = reason(p, st, seen, doubtful);
+        const char *flag = reason(p, st, seen, doubtful, bulge_mm);
         if (flag) a->kind = DM_CANNOT_TELL, dm_study_flag(st, flag);
     }
     if (!doubtful) a->best = -1;
@@ -275,9 +280,11 @@ static dm_status run(dm_gpu *gpu, const void *params, dm_study *st) {
     const dm_localise_params *p = params;
     if (st->map.n != st->spine.n || st->map.n == 0 || st->canal.n != st->spine.n)
         return dm_fail(DM_STUDY, "no_map", "an answer needs the dura map of the whole centre line");
+    double bulge_mm;
+    DM_TRY(dm_front_bulge(&st->spine, &st->canal, p->bulge_least, &bulge_mm));
     DM_TRY(find_sites(gpu, p, st));
     for (int i = 0; i < st->findings.n; i++) place(st, &st->findings.f[i]);
-    answer(p, st);
+    answer(p, bulge_mm, st);
     return dm_ok;
 }
 

@@ -332,6 +332,31 @@ START_TEST(what_was_not_seen_excludes_nothing) {
 }
 END_TEST
 
+/* Moves the dura found out by up to 2 mm round a column, over `mm` from s = 40 on. */
+static void push_out(dm_study *st, int column, double mm) {
+    int from = (int)(40 / st->spine.ds), to = (int)((40 + mm) / st->spine.ds);
+    for (int i = from; i < to; i++)
+        for (int d = -12; d <= 12; d++) st->canal.r_dura[i * DM_NT + (column + d + DM_NT) % DM_NT] += 2 * cosf((float)d * 0.13f);
+}
+
+/* A sac that stands out of its shape in front may hold a collection there; a short dent, or one behind, does not. */
+START_TEST(a_sac_that_bulges_in_front_is_open) {
+    static const struct {
+        int column;
+        double mm;
+        const char *why;
+    } part[] = {{0, 25, "sac_bulges"}, {0, 7, NULL}, {DM_NT / 2, 25, NULL}};
+    dm_study *st = run_model(&plain, DM_T1, 32);
+    ck_assert_int_eq(st->answer.kind, DM_NO_LEAK);
+    st->findings.n = 0;
+    push_out(st, part[_i].column, part[_i].mm);
+    ck_assert(dm_good(model_run(gpu, "localise", st)));
+    if (part[_i].why) must_be_open(st, part[_i].why);
+    else ck_assert_int_eq(st->answer.kind, DM_NO_LEAK);
+    drop(st);
+}
+END_TEST
+
 /* A pool where roots have settled before the dura may be a part of them. */
 START_TEST(pool_among_settled_roots_is_doubtful) {
     dm_study *st = dorsal_leak();
@@ -458,6 +483,7 @@ int main(void) {
     tcase_add_test(t, thick_slices_exclude_nothing);
     tcase_add_test(t, coarse_voxels_exclude_nothing);
     tcase_add_test(t, what_was_not_seen_excludes_nothing);
+    tcase_add_loop_test(t, a_sac_that_bulges_in_front_is_open, 0, 3);
     tcase_add_test(t, pool_among_settled_roots_is_doubtful);
     tcase_add_test(t, a_bright_spur_excludes_nothing);
     tcase_add_test(t, soft_tissue_hides_no_leak);
