@@ -6,16 +6,19 @@
 #include "canal_parts.h"
 #include "ranks.h"
 
-enum { FRONT = 12 };                                  /* 60 degrees, in columns */
-static const double median_mm = 5, end_mm = 15;       /* to each side; surfaces are held from one side only near the ends */
+enum { FRONT = 12 };                            /* 60 degrees, in columns */
+static const double median_mm = 5, end_mm = 15; /* to each side; surfaces are held from one side only near the ends */
 
-/* Mean of dura less ellipse over the front of a row, mm. */
+/* Mean of dura less ellipse over the front of a row, mm. The columns beside the front may belong to what it holds: they tell no shape. */
 static float out_of_shape(const float r[DM_NT]) {
     uint8_t left_out[DM_NT];
     float fit[DM_NT], sum = 0;
     for (int t = 0; t < DM_NT; t++) left_out[t] = t <= FRONT + 1 || t >= DM_NT - FRONT - 1;
     dm_fit_ellipse(r, left_out, fit);
-    for (int t = -FRONT; t <= FRONT; t++) sum += r[(t + DM_NT) % DM_NT] - fit[(t + DM_NT) % DM_NT];
+    for (int t = -FRONT; t <= FRONT; t++) {
+        float shape = fit[(t + DM_NT) % DM_NT]; /* 0 = no ellipse there: nothing is known */
+        sum += shape > 0 ? r[(t + DM_NT) % DM_NT] - shape : 0;
+    }
     return sum / (2 * FRONT + 1);
 }
 
