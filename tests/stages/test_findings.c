@@ -384,6 +384,31 @@ START_TEST(a_sharp_dura_before_a_narrow_gap_says_little) {
 }
 END_TEST
 
+/* A vein that is as bright as the lateral pool beside it is the pool's way out; a dim one, or one on the other side, is a fistula. */
+START_TEST(the_way_out_of_a_pool_is_no_fistula) {
+    static const struct {
+        double share;
+        dm_side side;
+        int accepted;
+    } vein[] = {{0.9, DM_LEFT, 0}, {0.3, DM_LEFT, 1}, {0.9, DM_RIGHT, 1}};
+    model m = plain;
+    m.n_pools = 1, m.pool[0] = (model_pool){50, 85, 90, 40, 3, 0.8, 0, 0};
+    dm_study *st = run_model(&m, 23);
+    dm_findings *all = &st->findings;
+    ck_assert_int_eq(st->answer.kind, DM_LEAK);
+    ck_assert(all->f[0].accepted && all->f[0].class_ == DM_LATERAL_TEAR && all->f[0].side == DM_LEFT && all->n < DM_MAX_FINDINGS);
+    dm_finding f = all->f[0];
+    f.class_ = DM_FISTULA, f.score = 0.99, f.side = vein[_i].side, f.theta = f.side == DM_LEFT ? 90 : -90;
+    f.peak_ratio = vein[_i].share * all->f[0].peak_ratio;
+    all->f[all->n++] = f;
+    ck_assert(dm_good(model_run(gpu, "localise", st)));
+    ck_assert_int_eq(all->f[all->n - 1].accepted, vein[_i].accepted);
+    ck_assert(all->f[0].accepted && st->answer.kind == DM_LEAK);
+    if (!vein[_i].accepted) ck_assert_int_eq(st->answer.best, 0);
+    drop(st);
+}
+END_TEST
+
 START_TEST(sides_of_angles) {
     dm_findings_params p = {.ventral_angle = 50, .dorsal_angle = 130};
     ck_assert_int_eq(dm_side_of(&p, 0), DM_VENTRAL);
@@ -415,6 +440,7 @@ int main(void) {
     tcase_add_loop_test(t, contrast_out_of_a_foramen_is_seen, 0, 2);
     tcase_add_test(t, a_way_out_speaks_for_a_lateral_pool);
     tcase_add_test(t, a_sharp_dura_before_a_narrow_gap_says_little);
+    tcase_add_loop_test(t, the_way_out_of_a_pool_is_no_fistula, 0, 3);
     tcase_add_test(t, sides_of_angles);
     int failed = cases_failed_here("findings", t);
     dm_gpu_close(gpu);
