@@ -350,13 +350,18 @@ END_TEST
 
 /* The same patch at the side of the map is believed more where contrast has run out beside it. */
 START_TEST(a_way_out_speaks_for_a_lateral_pool) {
-    double score[2];
+    double score[2] = {0, 0};
     for (int k = 0; k < 2; k++) {
         dm_study *st = with_foramina(0);
         int at = (int)dm_foramen_s(&st->levels, 2);
-        paint(st, 0.3f, at - 6, at + 6, 16, 21);
+        paint(st, 0.5f, at - 6, at + 6, 16, 21);
         if (k) fill_way(st, 2, 1, 3, st->map.sac[at] * 0.5f);
-        score[k] = best_score(st);
+        ck_assert(dm_good(model_run(gpu, "findings", st)));
+        for (int i = 0; i < st->findings.n; i++) { /* what has run out may be listed as a vein or an outpouching, too */
+            const dm_finding *f = &st->findings.f[i];
+            if (f->side == DM_LEFT && f->class_ != DM_FISTULA) score[k] = fmax(score[k], f->score);
+        }
+        drop(st);
     }
     ck_assert_msg(score[0] > 0 && score[1] > score[0] + 0.1, "%.2f, with a way out %.2f", score[0], score[1]);
 }
