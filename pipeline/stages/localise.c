@@ -170,11 +170,12 @@ typedef struct aside {
     int c1c2, spur, needle, guess, long_track; /* guess: a needle by a place that is a guess; long_track: longer than a needle's track */
 } aside;
 
-/* 1 = a vein is the way out of a collection. A fistula has none beside it (medical notes 1.1); where a pool of the vein's side at its
+/* 1 = a finding is a vein and the way out of a collection. A fistula has none beside it (medical notes 1.1); where a pool of the vein's side at its
  * foramen is as sure as a leak must be, and hardly brighter than the vein (a tube's blur costs a quarter), its fluid runs out there. */
 static int leads_out(const dm_localise_params *p, const dm_study *st, const dm_finding *vein) {
     static const double beside_mm = 10, as_bright = 0.75;
-    for (int i = 0; vein->class_ == DM_FISTULA && i < st->findings.n; i++) {
+    if (vein->class_ != DM_FISTULA) return 0;
+    for (int i = 0; i < st->findings.n; i++) {
         const dm_finding *f = &st->findings.f[i];
         int lateral = f->class_ == DM_LATERAL_TEAR || f->class_ == DM_DIVERTICULUM_LEAK;
         if (lateral && f->side == vein->side && can_be_leak(p, st, f) && over_leak(p, st, f) >= 1 && vein->s > f->s_from - beside_mm &&

@@ -174,9 +174,9 @@ static double around(const dm_study *st, const cells *o, float *work) {
  * through the foramen, and that a pool which fills a narrow gap leaves no sharp dura: one that is seen there stands before bone. */
 void dm_pool_terms(const dm_findings_params *p, const dm_study *st, const dm_finding *f, double x[DM_ODDS]) {
     const dm_pool_features *q = &f->pool;
-    double narrow = st->modality == DM_MR ? 0 : fmin(fmax((1.3 - q->gap_mm / (DM_FULL_WIDTH * st->map.blur)) / 0.5, 0), 1.5);
     double size = q->fill * sqrt(fmin(f->length_mm, 40) / 20 * fmin(q->area_mm2, 200) / 60);
     int lateral = f->side == DM_LEFT || f->side == DM_RIGHT, mr = st->modality == DM_MR;
+    double narrow = mr ? 0 : fmin(fmax((1.3 - q->gap_mm / (DM_FULL_WIDTH * st->map.blur)) / 0.5, 0), 1.5);
     double middle = (f->s_from + f->s_to) / 2, end_mm = fmin(middle, (st->spine.n - 1) * st->spine.ds - middle);
     double alike = lateral ? 1 - fmax(q->mirror, 0) / fmax(q->p90, fmax(q->mirror, 0.05)) : 0;
     const double terms[DM_ODDS] = {1,

@@ -24,15 +24,14 @@ typedef struct way_out {
 
 /* What a place a mm ventral of the line and `out` mm outside the wall shows beyond what is usual; 0 where that is no contrast. */
 static double excess(const way_out *w, double s, double a, double out) {
-    double point[3], front[3], left[3], c[3], l = w->side * (w->wall + out);
+    double c[3], l = w->side * (w->wall + out), theta = atan2(l, a) * 180 / 3.14159265358979323846, r = hypot(a, l);
     dm_ball b = {.r = round_mm, .v = 2 * least_share, .sac = w->sac, .soft = w->soft};
     if (dm_spine_row(&w->st->spine, s) < 0) return 0;
-    dm_frame_at(&w->st->spine, s, point, NULL, front, left);
-    for (int x = 0; x < 3; x++) c[x] = point[x] + a * front[x] + l * left[x];
+    dm_frame_to_lps(&w->st->spine, s, theta, r, c);
     double here = dm_share_round(w->st, w->directions, &b, c);
     if (!(here >= least_share && here <= w->most)) return 0;
     b.v = bony_share;
-    return fmax(here - fmax(dm_ball_usual(w->st, w->directions, &b, s, atan2(l, a) * 180 / 3.14159265358979323846, hypot(a, l)), 0), 0);
+    return fmax(here - fmax(dm_ball_usual(w->st, w->directions, &b, s, theta, r), 0), 0);
 }
 
 static double brightest_way(const way_out *w) {

@@ -319,10 +319,15 @@ static void fill_way(dm_study *st, int v, int side, double radius, float hu) {
             }
 }
 
-/* A study whose foramina are open on both sides, from the first to the last but one. */
+/* The same on both sides of all foramina but the last. */
+static void fill_ways(dm_study *st, double radius, float hu) {
+    for (int v = 0; v + 1 < st->levels.n; v++) fill_way(st, v, 1, radius, hu), fill_way(st, v, -1, radius, hu);
+}
+
+/* A study whose foramina are open. */
 static dm_study *with_foramina(int mr) {
     dm_study *st = mr ? mr_with_map(17) : with_map(&plain, 17);
-    for (int v = 0; v + 1 < st->levels.n; v++) fill_way(st, v, 1, 9, 50), fill_way(st, v, -1, 9, 50);
+    fill_ways(st, 9, 50);
     return st;
 }
 
@@ -342,7 +347,7 @@ START_TEST(contrast_out_of_a_foramen_is_seen) {
     ck_assert(dm_spill(st, -1, s - 8, s + 8, 1.3) < 0.05);    /* the other side */
     ck_assert(dm_spill(st, 1, s + 14, s + 18, 1.3) < 0.05);   /* between foramina */
     ck_assert(dm_spill(st, 1, s - 8, s + 8, 0.3) < 0.1);      /* brighter than what it would come from: bone */
-    for (int v = 0; v + 1 < st->levels.n; v++) fill_way(st, v, 1, 3, st->map.sac[(int)s] * 0.6f), fill_way(st, v, -1, 3, st->map.sac[(int)s] * 0.6f);
+    fill_ways(st, 3, st->map.sac[(int)s] * 0.6f);
     ck_assert(dm_spill(st, 1, s - 8, s + 8, 1.3) < 0.1);      /* every foramen looks so */
     drop(st);
 }
